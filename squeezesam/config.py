@@ -1,0 +1,87 @@
+"""The named variants of the network as frozen configurations."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from squeezesam.errors import ConfigError
+
+BlockKind = Literal["residual", "inverted"]
+
+
+@dataclass(frozen=True)
+class SqueezeSamConfig:
+    """Widths and depths of one SqueezeSAM; scales count down from 1/2 to 1/32 of the input.
+
+    Attributes:
+        stem: channels at 1/2, before the prompt maps are concatenated.
+        encoder: channels at 1/4, 1/8, 1/16 and 1/32.
+        blocks: residual blocks at each of those scales.
+        decoder: channels at 1/16, 1/8, 1/4 and 1/2 on the way back up.
+        block: `residual` is two 3x3 convolutions, `inverted` a MobileNetV2 bottleneck.
+        transformer_depth: attention + MLP layers at 1/32.
+        heads: attention heads; must divide the channels at 1/32.
+        mlp_ratio: hidden width of the MLP over its input width.
+    """
+
+    stem: int
+    encoder: tuple[int, int, int, int]
+    blocks: tuple[int, int, int, int]
+    decoder: tuple[int, int, int, int]
+    block: BlockKind = "residual"
+    transformer_depth: int = 3
+    heads: int = 4
+    mlp_ratio: int = 2
+
+    def __post_init__(self) -> None:
+        if self.encoder[-1] % self.heads:
+            raise ConfigError(
+                f"heads={self.heads} does not divide the {self.encoder[-1]} channels at 1/32; "
+                "choose a divisor"
+            )
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """The arrangement of the early public version of SqueezeSAM (docs/reference.md).
+
+    Attributes:
+        encoder: channels of the eight levels, 256x256 down to 2x2.
+        stem: channels of the 2x2 stride-2 stem; also those of the mask features.
+        transformer_dim, transformer_depth, heads: SAM's two-way transformer at 2x2.
+        mlp_width: hidden width of its MLP; unpublished, chosen so that the parameters add up to the
+            published 10.16 M.
+    """
+
+    stem: int = 64
+    encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
+    transformer_dim: int = 256
+    transformer_depth: int = 2
+    heads: int = 8
+    mlp_width: int = 128
+
+
+VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
+    "base": SqueezeSamConfig(
+        stem=16, encoder=(40, 80, 144, 224), blocks=(1, 1, 2, 1), decoder=(112, 64, 40, 16)
+    ),
+    "nano": SqueezeSamConfig(
+        stem=8,
+        encoder=(24, 40, 80, 128),
+        blocks=(1, 1, 1, 1),
+        decoder=(64, 32, 20, 8),
+        transformer_depth=2,
+    ),
+    "reference": ReferenceConfig(),
+}
+DEFAULT_VARIANT = "base"
+
+
+def variant_config(name: str) -> SqueezeSamConfig | ReferenceConfig:
+    """Configuration of a named variant.
+
+    Raises:
+        ConfigError: `name` is not in VARIANTS.
+    """
+    if name not in VARIANTS:
+        raise ConfigError(f"unknown variant {name!r}; choose one of {', '.join(VARIANTS)}")
+    return VARIANTS[name]

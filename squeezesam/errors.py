@@ -1,0 +1,45 @@
+"""Every error that a user can cause, as types that name the bad value and the mend.
+
+The command line prints these as one line and exits with status 2; anything else that escapes is a
+bug of ours and keeps its traceback.
+"""
+
+
+class SqueezeSamError(Exception):
+    """Base of all errors whose message is meant for the user."""
+
+
+class PromptError(SqueezeSamError, ValueError):
+    """A click, box or mask prompt that has no meaning for the image at hand."""
+
+
+class ImageError(SqueezeSamError, ValueError):
+    """A photo that cannot be read."""
+
+
+class ConfigError(SqueezeSamError, ValueError):
+    """An option or a network configuration that does not exist or does not fit together."""
+
+
+class WeightsError(SqueezeSamError, ValueError):
+    """A weights file that is missing, damaged or belongs to another variant."""
+
+
+class DataError(SqueezeSamError, ValueError):
+    """A data set folder that is missing, empty or not in SA-1B layout."""
+
+
+class ArtifactError(SqueezeSamError, ValueError):
+    """An exported artifact that is missing, altered or does not follow its manifest."""
+
+
+class OutputError(SqueezeSamError, OSError):
+    """A place that cannot be written to."""
+
+
+class MissingDependencyError(SqueezeSamError, ImportError):
+    """An optional package, or the pinned pair of packages, that a command needs and lacks."""
+
+
+class VerificationError(SqueezeSamError):
+    """An artifact that runs, but not like the PyTorch model it came from."""

@@ -1,0 +1,151 @@
+"""Building blocks whose every BatchNorm follows the layer it folds into."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+
+class ConvBn(nn.Module):
+    """Convolution -> BatchNorm -> optional ReLU, padded to keep the size at stride 1."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            channels_in,
+            channels_out,
+            kernel,
+            stride=stride,
+            padding=kernel // 2,
+            groups=groups,
+            bias=False,
+        )
+        self.bn: nn.Module = nn.BatchNorm2d(channels_out)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.bn(self.conv(x))
+        return F.relu(x) if self.relu else x
+
+    def fold(self) -> None:
+        """Absorb the BatchNorm into the convolution; for inference only."""
+        if isinstance(self.bn, nn.BatchNorm2d):
+            self.conv = cast(nn.Conv2d, fuse_conv_bn_eval(self.conv, self.bn))
+            self.bn = nn.Identity()
+
+
+class LinearBn(nn.Module):
+    """Linear -> BatchNorm over every token -> optional ReLU, on [B, T, C]."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, relu: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels_in, channels_out, bias=False)
+        self.bn: nn.Module = nn.BatchNorm1d(channels_out)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.linear(x)
+        if isinstance(self.bn, nn.BatchNorm1d):
+            x = self.bn(x.flatten(0, 1)).view_as(x)
+        return F.relu(x) if self.relu else x
+
+    def fold(self) -> None:
+        """Absorb the BatchNorm into the linear layer; for inference only."""
+        if isinstance(self.bn, nn.BatchNorm1d):
+            self.linear = fuse_linear_bn_eval(self.linear, self.bn)
+            self.bn = nn.Identity()
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside an identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = ConvBn(channels, channels)
+        self.conv2 = ConvBn(channels, channels, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.conv2(self.conv1(x)))
+
+
+class InvertedBlock(nn.Module):
+    """Expand 1x1, depthwise 3x3, project 1x1 beside an identity (MobileNetV2)."""
+
+    def __init__(self, channels: int, expansion: int = 4) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        self.expand = ConvBn(channels, hidden, 1)
+        self.depthwise = ConvBn(hidden, hidden, 3, groups=hidden)
+        self.project = ConvBn(hidden, channels, 1, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.project(self.depthwise(self.expand(x)))
+
+
+class Attention(nn.Module):
+    """Self-attention over [B, T, C], written out as matmul, softmax, matmul.
+
+    `scaled_dot_product_attention` decomposes into a safe softmax whose comparisons leave the
+    XNNPACK delegate; three-dimensional `bmm` stays inside without an expand.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.head_width = channels // heads
+        self.query = LinearBn(channels, channels)
+        self.key = LinearBn(channels, channels)
+        self.value = LinearBn(channels, channels)
+        self.out = LinearBn(channels, channels)
+
+    def split_heads(self, x: Tensor) -> Tensor:
+        batch, tokens, _ = x.shape
+        x = x.view(batch, tokens, self.heads, self.head_width).permute(0, 2, 1, 3)
+        return x.reshape(batch * self.heads, tokens, self.head_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, tokens, channels = x.shape
+        query = self.split_heads(self.query(x) * self.head_width**-0.5)
+        key = self.split_heads(self.key(x))
+        value = self.split_heads(self.value(x))
+        weights = torch.softmax(torch.bmm(query, key.transpose(1, 2)), dim=-1)
+        mixed = torch.bmm(weights, value).view(batch, self.heads, tokens, self.head_width)
+        return self.out(mixed.permute(0, 2, 1, 3).reshape(batch, tokens, channels))
+
+
+class TransformerLayer(nn.Module):
+    """Attention and MLP, each beside an identity, BatchNorm instead of LayerNorm."""
+
+    def __init__(self, channels: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.attention = Attention(channels, heads)
+        self.mlp_in = LinearBn(channels, channels * mlp_ratio, relu=True)
+        self.mlp_out = LinearBn(channels * mlp_ratio, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(x)
+        return x + self.mlp_out(self.mlp_in(x))
+
+
+class UpBlock(nn.Module):
+    """Reduce channels at the coarse scale, upsample by 2, join the skip, mix."""
+
+    def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
+        super().__init__()
+        self.reduce = ConvBn(channels_in, channels_out, 1)
+        self.mix = ConvBn(channels_out + channels_skip, channels_out)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(self.reduce(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.mix(torch.cat([x, skip], dim=1))

@@ -1,0 +1,123 @@
+"""SqueezeSAM: a UNet with a transformer at its bottom scale (arXiv 2312.06736).
+
+Early fusion concatenates the prompt maps after the stem; late fusion joins the prompt tokens to the
+image tokens at 1/32. Everything is convolution, linear, ReLU, add, concat, bilinear resize, softmax,
+bmm, mean and sigmoid: the operators that XNNPACK, Core ML and ONNX Runtime all delegate in int8.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from squeezesam.config import SqueezeSamConfig
+from squeezesam.network.blocks import ConvBn, InvertedBlock, ResidualBlock, TransformerLayer, UpBlock
+from squeezesam.position import grid_features
+from squeezesam.spec import INPUT_SIZE, NUM_MASKS, TOKEN_FEATURES, TOKEN_KINDS, MapChannel
+
+BOTTOM_STRIDE = 32
+BLOCKS = {"residual": ResidualBlock, "inverted": InvertedBlock}
+
+
+class SqueezeSam(nn.Module):
+    """The network of the `base` and `nano` variants; its weights fit any square input size.
+
+    Args:
+        config: widths and depths.
+        size: side of the square input in pixels, a multiple of 32.
+    """
+
+    grid: Tensor
+
+    def __init__(self, config: SqueezeSamConfig, size: int = INPUT_SIZE) -> None:
+        super().__init__()
+        self.config = config
+        maps = len(MapChannel)
+        quarter, eighth, sixteenth, bottom = config.encoder
+        self.stem = ConvBn(3, config.stem, stride=2)
+        widths_in = (config.stem + maps, quarter, eighth, sixteenth)
+        self.encoder = nn.ModuleList(
+            nn.Sequential(
+                ConvBn(width_in, width_out, stride=2),
+                *(BLOCKS[config.block](width_out) for _ in range(blocks)),
+            )
+            for width_in, width_out, blocks in zip(
+                widths_in, config.encoder, config.blocks, strict=True
+            )
+        )
+        self.embed_position = nn.Linear(TOKEN_FEATURES, bottom)
+        self.transformer = nn.Sequential(
+            *(
+                TransformerLayer(bottom, config.heads, config.mlp_ratio)
+                for _ in range(config.transformer_depth)
+            )
+        )
+        skips = (sixteenth, eighth, quarter, config.stem + maps)
+        self.decoder = nn.ModuleList(
+            UpBlock(width_in, skip, width_out)
+            for width_in, skip, width_out in zip(
+                (bottom, *config.decoder[:-1]), skips, config.decoder, strict=True
+            )
+        )
+        self.mask_head = nn.Conv2d(config.decoder[-1], NUM_MASKS, 1)
+        self.iou_hidden = nn.Conv2d(config.decoder[-2], 64, 1)
+        self.iou_head = nn.Conv2d(64, NUM_MASKS, 1)
+        self.set_size(size)
+        self.reset_parameters()
+
+    def set_size(self, size: int) -> None:
+        """Prepare for square inputs of `size` pixels; the weights do not change."""
+        side = size // BOTTOM_STRIDE
+        # The four kind features of an image token are zero: the grid shares `embed_position` with
+        # the prompt tokens, so a click and the image cell under it speak of the same place.
+        grid = F.pad(grid_features(side), (0, TOKEN_KINDS))[None]
+        device = self.embed_position.weight.device
+        self.register_buffer("grid", grid.to(device), persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Initialise so that every residual branch starts as an identity."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                nn.init.zeros_(module.conv2.bn.weight)
+            elif isinstance(module, InvertedBlock):
+                nn.init.zeros_(module.project.bn.weight)
+            elif isinstance(module, TransformerLayer):
+                nn.init.zeros_(module.attention.out.bn.weight)
+                nn.init.zeros_(module.mlp_out.bn.weight)
+        nn.init.normal_(self.mask_head.weight, std=0.01)
+        nn.init.constant_(self.mask_head.bias, -1.0)  # most pixels are background
+
+    def fuse_tokens(self, x: Tensor, prompt_tokens: Tensor) -> Tensor:
+        """Late fusion: image cells and prompts attend to one another; the cells go on."""
+        batch, channels, height, width = x.shape
+        cells = x.flatten(2).transpose(1, 2) + self.embed_position(self.grid)  # [B, HW, C]
+        tokens = torch.cat([cells, self.embed_position(prompt_tokens)], dim=1)  # [B, HW + 16, C]
+        cells = self.transformer(tokens)[:, : height * width]
+        return cells.transpose(1, 2).reshape(batch, channels, height, width)
+
+    def forward(
+        self, image: Tensor, prompt_maps: Tensor, prompt_tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Masks for one set of prompts; `squeezesam.spec` defines every tensor.
+
+        Args:
+            image: [B, 3, S, S].
+            prompt_maps: [B, 4, S/2, S/2].
+            prompt_tokens: [B, 16, 28].
+
+        Returns:
+            low_res_masks [B, 4, S/2, S/2] as logits and iou_predictions [B, 4] in 0..1.
+        """
+        x = torch.cat([self.stem(image), prompt_maps], dim=1)
+        skips = [x]
+        for stage in self.encoder:
+            x = stage(x)
+            skips.append(x)
+        x = self.fuse_tokens(skips.pop(), prompt_tokens)
+        for stage in self.decoder[:-1]:
+            x = stage(x, skips.pop())
+        pooled = x.mean(dim=(2, 3), keepdim=True)
+        iou = torch.sigmoid(self.iou_head(F.relu(self.iou_hidden(pooled)))).flatten(1)
+        return self.mask_head(self.decoder[-1](x, skips.pop())), iou

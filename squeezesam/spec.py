@@ -1,0 +1,122 @@
+"""The contract between the network, the exporters, the manifest and the apps.
+
+Every tensor name, shape, unit, label code and constant has its one home here. Notable choices:
+
+- Pixels are scaled by (byte - 128) / 128 instead of ImageNet mean/std. The result is exact in fp16,
+  lossless in int8, and one `scale`/`bias` pair for a Core ML image input.
+- The letterbox pads bottom and right (like SAM) with byte 128, which becomes exactly 0.
+- Prompts are encoded outside the graph. Drawing discs by comparison, one-hot labels by `==` and
+  sin/cos of coordinates all leave the XNNPACK, NNAPI and Core ML delegates; as float inputs they
+  cost a few hundred kilobytes and nothing ever leaves the accelerator.
+- A padding slot of `prompt_tokens` is all zeros, so the network needs no attention mask (an additive
+  mask of large magnitude ruins static int8).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+INPUT_SIZE = 512
+"""Side of the square network input in pixels; the photo's long side is resized to it."""
+
+MAP_STRIDE = 2
+"""Input pixels per pixel of the prompt maps and of the output masks."""
+
+PIXEL_MEAN = 128.0
+PIXEL_SCALE = 1.0 / 128.0
+PAD_BYTE = 128
+
+DISC_RADIUS = 2.5
+"""Radius of a drawn click in pixels of the prompt maps, edge anti-aliased over one pixel."""
+
+POINT_SLOTS = 14
+BOX_SLOTS = 2
+TOKEN_SLOTS = POINT_SLOTS + BOX_SLOTS
+
+POSITION_FREQUENCIES = 6
+"""Octaves k of sin(2^k pi u) and cos(2^k pi u), for u the coordinate over the input size."""
+
+POSITION_FEATURES = 4 * POSITION_FREQUENCIES
+TOKEN_KINDS = 4
+TOKEN_FEATURES = POSITION_FEATURES + TOKEN_KINDS
+
+NUM_MASKS = 4
+"""Mask 0 is the one whole-object answer; masks 1..3 are the alternatives of multimask output."""
+
+MASK_THRESHOLD = 0.0
+"""A pixel belongs to the mask where its logit exceeds this."""
+
+
+class PointLabel(IntEnum):
+    """Codes of `point_labels`, with segment-anything's meaning."""
+
+    PAD = -1
+    NEGATIVE = 0
+    POSITIVE = 1
+    BOX_TOP_LEFT = 2
+    BOX_BOTTOM_RIGHT = 3
+
+
+class MapChannel(IntEnum):
+    """Channels of `prompt_maps`."""
+
+    POSITIVE = 0
+    NEGATIVE = 1
+    BOX = 2
+    PREVIOUS_MASK = 3
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of the network: name, shape, element type and meaning."""
+
+    name: str
+    shape: tuple[int, ...]
+    meaning: str
+    dtype: Literal["float32"] = "float32"
+
+
+IMAGE = "image"
+PROMPT_MAPS = "prompt_maps"
+PROMPT_TOKENS = "prompt_tokens"
+LOW_RES_MASKS = "low_res_masks"
+IOU_PREDICTIONS = "iou_predictions"
+
+
+def input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Inputs of the network for a square image of `size` pixels, in call order."""
+    map_size = size // MAP_STRIDE
+    return (
+        TensorSpec(
+            IMAGE,
+            (1, 3, size, size),
+            "RGB, (byte - 128) / 128, long side resized to the input size, "
+            "padded bottom and right with 0",
+        ),
+        TensorSpec(
+            PROMPT_MAPS,
+            (1, len(MapChannel), map_size, map_size),
+            "positive discs, negative discs, filled box, previous mask as tanh(logit / 2); "
+            "0 where absent",
+        ),
+        TensorSpec(
+            PROMPT_TOKENS,
+            (1, TOKEN_SLOTS, TOKEN_FEATURES),
+            "14 point slots then 2 box corners; Fourier features of the position, then one-hot "
+            "kind; an unused slot is all zeros",
+        ),
+    )
+
+
+def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Outputs of the network for a square image of `size` pixels, in order."""
+    map_size = size // MAP_STRIDE
+    return (
+        TensorSpec(
+            LOW_RES_MASKS,
+            (1, NUM_MASKS, map_size, map_size),
+            "mask logits on the padded square; index 0 is the whole-object answer, 1..3 the "
+            "alternatives; in the mask where > 0",
+        ),
+        TensorSpec(IOU_PREDICTIONS, (1, NUM_MASKS), "predicted IoU of each mask, 0..1"),
+    )
