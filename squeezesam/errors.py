@@ -8,6 +8,8 @@ bug of ours and keeps its traceback.
 class SqueezeSamError(Exception):
     """Base of all errors whose message is meant for the user."""
 
+    exit_status = 2
+
 
 class PromptError(SqueezeSamError, ValueError):
     """A click, box or mask prompt that has no meaning for the image at hand."""
@@ -43,3 +45,5 @@ class MissingDependencyError(SqueezeSamError, ImportError):
 
 class VerificationError(SqueezeSamError):
     """An artifact that runs, but not like the PyTorch model it came from."""
+
+    exit_status = 1

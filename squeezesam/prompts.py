@@ -1,9 +1,9 @@
 """Prompts: what the user may say, and how it becomes the network's input tensors.
 
 Defined behaviour: a click outside the photo is an error; of exact duplicates one is kept; of clicks
-on the same point with different labels the latest wins; all clicks are drawn on the prompt maps, and
-when there are more of them than point slots, the latest 14 become tokens; a box is clipped to the
-photo and must keep a positive area there.
+on the same point with different labels the latest wins; all clicks are drawn on the prompt maps,
+and when there are more of them than point slots, the latest 14 become tokens; a box is clipped to
+the photo and must keep a positive area there.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,8 @@ def check_prompts(
         point_coords: [N, 2] (x, y) in photo pixels, 0 <= x < width, 0 <= y < height.
         point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
         box: [4] (x0, y0, x1, y1) in photo pixels.
-        width, height: size of the photo.
+        width: of the photo.
+        height: of the photo.
 
     Raises:
         PromptError: a value has no meaning on this photo.
@@ -118,9 +119,7 @@ def clip_box(box: ArrayLike, width: int, height: int) -> FloatArray:
         PromptError: nothing of the box lies on the photo, or its corners are swapped.
     """
     x0, y0, x1, y1 = as_floats("box", box, (4,))
-    clipped = np.array(
-        [max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)], dtype=np.float32
-    )
+    clipped = np.array([max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)], dtype=np.float32)
     if clipped[0] >= clipped[2] or clipped[1] >= clipped[3]:
         raise PromptError(
             f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) covers nothing of the {width}x{height} image; "

@@ -8,8 +8,8 @@ Every tensor name, shape, unit, label code and constant has its one home here. N
 - Prompts are encoded outside the graph. Drawing discs by comparison, one-hot labels by `==` and
   sin/cos of coordinates all leave the XNNPACK, NNAPI and Core ML delegates; as float inputs they
   cost a few hundred kilobytes and nothing ever leaves the accelerator.
-- A padding slot of `prompt_tokens` is all zeros, so the network needs no attention mask (an additive
-  mask of large magnitude ruins static int8).
+- A padding slot of `prompt_tokens` is all zeros, so the network needs no attention mask (an
+  additive mask of large magnitude ruins static int8).
 """
 
 from dataclasses import dataclass

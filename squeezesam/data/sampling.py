@@ -5,7 +5,6 @@ them, so a click on a T-shirt has to give the person. Half of the samples crop a
 third paste a foreign object in, which is then either the target or an occluder to leave out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.nn import functional as F
+from torch.utils.data import Dataset
 
 from squeezesam.data.sa1b import AnnotatedImage, Annotation, read_folder
 from squeezesam.errors import DataError
-from squeezesam.spec import MAP_STRIDE, PAD_BYTE, PIXEL_MEAN, PIXEL_SCALE
+from squeezesam.spec import MAP_STRIDE, PAD_BYTE
+from squeezesam.transforms import photo_tensor
 
 FOLDER_WEIGHTS = {
     "ecssd": 0.32,
@@ -32,6 +33,9 @@ FOLDER_WEIGHTS = {
 
 SMALLEST_SHARE = 0.004
 """Masks under this share of the photo are not asked for: at training size nothing remains."""
+
+SMALLEST_TARGET = 16
+"""Mask pixels that must be left of the object after cropping and pasting."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,12 @@ class AugmentConfig:
     grey: float = 0.05
 
 
-def photo_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """Network scaling of RGB bytes: [H, W, 3] -> [3, H, W]."""
-    scaled = (torch.from_numpy(pixels).float() - PIXEL_MEAN) * PIXEL_SCALE
-    return scaled.permute(2, 0, 1).contiguous()
-
-
-class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """An endless stream of (image [3, S, S], target [1, S/2, S/2], is_whole []) samples.
+class ClickSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Samples (image [3, S, S], target [1, S/2, S/2], is_whole []), one for every index.
 
     `target` is the share of each mask pixel inside the object; `is_whole` is 0 for a part, which
-    may answer through the alternative masks only.
+    may answer through the alternative masks only. Sample i depends on the seed and i alone, so a
+    resumed run sees what an unbroken one would have seen.
     """
 
     def __init__(self, root: Path, size: int, seed: int, augment: AugmentConfig) -> None:
@@ -89,13 +88,12 @@ class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
                 kept.append(AnnotatedImage(image.path, image.width, image.height, annotations))
         return kept
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng([self.seed, index])
         while True:
             photo, target, is_whole = self._draw(rng)
-            if target.sum() >= 16:
-                yield photo_tensor(photo), target, torch.tensor(float(is_whole))
+            if target.sum() >= SMALLEST_TARGET:
+                return photo_tensor(photo), target, torch.tensor(float(is_whole))
 
     def _pick(self, rng: np.random.Generator) -> tuple[AnnotatedImage, Annotation]:
         images = self.images[rng.choice(len(self.images), p=self.weights)]
@@ -118,11 +116,11 @@ class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         is_whole = annotation.kind != "part"
         if rng.random() < self.augment.paste:
             photo, target, is_whole = self._paste(photo, target, is_whole, rng)
-        return np.asarray(self._colour(photo, rng)), self._shrink(target), is_whole
-
-    def _shrink(self, target: NDArray[np.bool_]) -> Tensor:
-        shares = torch.from_numpy(target.astype(np.float32))[None]
-        return torch.nn.functional.avg_pool2d(shares, MAP_STRIDE)
+        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
+        canvas.paste(photo)
+        padded = torch.zeros(1, self.size, self.size)
+        padded[0, : photo.height, : photo.width] = torch.from_numpy(target)
+        return np.array(canvas), F.avg_pool2d(padded, MAP_STRIDE), is_whole
 
     def _window(
         self, mask: NDArray[np.bool_], rng: np.random.Generator
@@ -147,7 +145,7 @@ class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         window: tuple[float, float, float],
         rng: np.random.Generator,
     ) -> tuple[Image.Image, NDArray[np.bool_]]:
-        """Letterbox a window of the photo and of its mask, perhaps mirrored."""
+        """A window of the photo and of its mask, scaled to fit the input and perhaps mirrored."""
         left, top, side = window
         right, bottom = min(left + side, photo.width), min(top + side, photo.height)
         scale = self.size / side
@@ -159,11 +157,7 @@ class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         if rng.random() < 0.5:
             small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             shape = shape.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
-        canvas.paste(small)
-        target = np.zeros((self.size, self.size), bool)
-        target[: inside[1], : inside[0]] = np.asarray(shape) > 127
-        return canvas, target
+        return self._colour(small, rng), np.asarray(shape) > 127
 
     def _paste(
         self,
@@ -181,14 +175,15 @@ class ClickSamples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         object_photo = Image.fromarray(image.pixels()).crop(box)
         object_mask = Image.fromarray(mask.view(np.uint8) * np.uint8(255)).crop(box)
-        long_side = rng.uniform(0.15, 0.8) * self.size
+        long_side = rng.uniform(0.15, 0.8) * max(photo.size)
         scale = long_side / max(object_photo.size)
-        shown = (max(round(object_photo.width * scale), 4), max(round(object_photo.height * scale), 4))
+        width, height = object_photo.size
+        shown = (max(round(width * scale), 4), max(round(height * scale), 4))
         object_photo = self._colour(object_photo.resize(shown, Image.Resampling.BILINEAR), rng)
         object_mask = object_mask.resize(shown, Image.Resampling.BILINEAR)
-        x = int(rng.uniform(-0.2 * shown[0], self.size - 0.8 * shown[0]))
-        y = int(rng.uniform(-0.2 * shown[1], self.size - 0.8 * shown[1]))
-        photo = photo.copy()
+        # Its centre lies anywhere on the photo, so up to three quarters of it may be cut off.
+        x = int(rng.uniform(0, photo.width) - shown[0] / 2)
+        y = int(rng.uniform(0, photo.height) - shown[1] / 2)
         photo.paste(object_photo, (x, y), object_mask)
         layer = Image.new("L", photo.size)
         layer.paste(object_mask, (x, y))

@@ -41,8 +41,12 @@ class ConvBn(nn.Module):
     def fold(self) -> None:
         """Absorb the BatchNorm into the convolution; for inference only."""
         if isinstance(self.bn, nn.BatchNorm2d):
-            self.conv = cast(nn.Conv2d, fuse_conv_bn_eval(self.conv, self.bn))
+            self.conv = fuse_conv_bn_eval(self.conv, self.bn)
             self.bn = nn.Identity()
+
+    def start_silent(self) -> None:
+        """Zero the BatchNorm's gain, so that a residual branch that ends here starts as nothing."""
+        nn.init.zeros_(cast(nn.BatchNorm2d, self.bn).weight)
 
 
 class LinearBn(nn.Module):
@@ -65,6 +69,10 @@ class LinearBn(nn.Module):
         if isinstance(self.bn, nn.BatchNorm1d):
             self.linear = fuse_linear_bn_eval(self.linear, self.bn)
             self.bn = nn.Identity()
+
+    def start_silent(self) -> None:
+        """Zero the BatchNorm's gain, so that a residual branch that ends here starts as nothing."""
+        nn.init.zeros_(cast(nn.BatchNorm1d, self.bn).weight)
 
 
 class ResidualBlock(nn.Module):

@@ -1,8 +1,8 @@
 """SqueezeSAM: a UNet with a transformer at its bottom scale (arXiv 2312.06736).
 
 Early fusion concatenates the prompt maps after the stem; late fusion joins the prompt tokens to the
-image tokens at 1/32. Everything is convolution, linear, ReLU, add, concat, bilinear resize, softmax,
-bmm, mean and sigmoid: the operators that XNNPACK, Core ML and ONNX Runtime all delegate in int8.
+image tokens at 1/32. Everything is convolution, linear, ReLU, add, concat, bilinear resize,
+softmax, bmm, mean and sigmoid: operators that XNNPACK, Core ML and ONNX Runtime all delegate.
 """
 
 import torch
@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam.config import SqueezeSamConfig
-from squeezesam.network.blocks import ConvBn, InvertedBlock, ResidualBlock, TransformerLayer, UpBlock
+from squeezesam.network.blocks import (
+    ConvBn,
+    InvertedBlock,
+    ResidualBlock,
+    TransformerLayer,
+    UpBlock,
+)
 from squeezesam.position import grid_features
 from squeezesam.spec import INPUT_SIZE, NUM_MASKS, TOKEN_FEATURES, TOKEN_KINDS, MapChannel
 
@@ -80,14 +86,13 @@ class SqueezeSam(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for module in self.modules():
             if isinstance(module, ResidualBlock):
-                nn.init.zeros_(module.conv2.bn.weight)
+                module.conv2.start_silent()
             elif isinstance(module, InvertedBlock):
-                nn.init.zeros_(module.project.bn.weight)
+                module.project.start_silent()
             elif isinstance(module, TransformerLayer):
-                nn.init.zeros_(module.attention.out.bn.weight)
-                nn.init.zeros_(module.mlp_out.bn.weight)
+                module.attention.out.start_silent()
+                module.mlp_out.start_silent()
         nn.init.normal_(self.mask_head.weight, std=0.01)
-        nn.init.constant_(self.mask_head.bias, -1.0)  # most pixels are background
 
     def fuse_tokens(self, x: Tensor, prompt_tokens: Tensor) -> Tensor:
         """Late fusion: image cells and prompts attend to one another; the cells go on."""

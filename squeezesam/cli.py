@@ -1,0 +1,47 @@
+"""The one console command; every subcommand is an entry point of group `squeezesam.commands`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from squeezesam.errors import SqueezeSamError
+
+
+class Command(Protocol):
+    """What a command module offers."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+
+    def run(self, args: argparse.Namespace) -> None:
+        """Do the work.
+
+        Raises:
+            SqueezeSamError: something the user can mend.
+        """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command: exit status 0, 1 for a failed verification, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="squeezesam", description="Promptable segmentation on the phone."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for entry in sorted(entry_points(group="squeezesam.commands"), key=lambda entry: entry.name):
+        command: Command = entry.load()
+        subparser = subparsers.add_parser(entry.name, help=command.HELP, description=command.HELP)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except SqueezeSamError as error:
+        print(f"squeezesam {args.command}: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,70 @@
+"""`squeezesam pictures`: the README's pictures, from the shipped photos and weights."""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.examples import EXAMPLES
+from squeezesam.image_io import read_photo, write_image
+from squeezesam.overlay import draw_overlay
+from squeezesam.predictor import SamPredictor
+from squeezesam.prompts import check_prompts
+from squeezesam.runtimes import load_network
+from squeezesam.spec import PointLabel
+from squeezesam.weights import shipped_weights
+
+HELP = "draw the pictures of the README from the shipped photos"
+GAP = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument("--model", type=Path, help="weights or artifact; default: shipped weights")
+
+
+def run(args: argparse.Namespace) -> None:
+    """One click on each photo, and one, two and three clicks on the first."""
+    model = load_network(args.model or shipped_weights(DEFAULT_VARIANT))
+    predictor = SamPredictor(model)
+    for example in EXAMPLES:
+        picture = answer(predictor, example.path, [(example.garment, PointLabel.POSITIVE)])
+        save(picture, args.out / f"{example.path.stem}.jpg")
+    first = EXAMPLES[0]
+    clicks = [
+        (first.garment, PointLabel.POSITIVE),
+        (first.legs, PointLabel.POSITIVE),
+        (first.background, PointLabel.NEGATIVE),
+    ]
+    steps = [answer(predictor, first.path, clicks[: count + 1]) for count in range(len(clicks))]
+    save(side_by_side(steps), args.out / "clicks.jpg")
+
+
+def answer(
+    predictor: SamPredictor, path: Path, clicks: list[tuple[tuple[int, int], PointLabel]]
+) -> Image.Image:
+    """The photo with the whole-object mask of some clicks."""
+    photo = read_photo(path)
+    height, width = photo.shape[:2]
+    coords, labels = [place for place, _ in clicks], [label for _, label in clicks]
+    predictor.set_image(photo)
+    masks, _, _ = predictor.predict(coords, labels, multimask_output=False)
+    prompts = check_prompts(coords, labels, None, width=width, height=height)
+    return draw_overlay(photo, masks[0], prompts)
+
+
+def side_by_side(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures of one size in a row, on white."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", ((width + GAP) * len(pictures) - GAP, height), "white")
+    for index, picture in enumerate(pictures):
+        row.paste(picture, (index * (width + GAP), 0))
+    return row
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture and say so."""
+    write_image(picture, path)
+    print(f"wrote {path}")

@@ -1,0 +1,65 @@
+"""Outputs appear whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from squeezesam.errors import OutputError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block succeeds.
+
+    Raises:
+        OutputError: the place cannot be written to, or `path` is a directory.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a directory; name a file")
+    with _beside(path) as scratch:
+        partial = scratch / path.name
+        yield partial
+        partial.replace(path)
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A temporary directory that replaces directory `path` when the block succeeds.
+
+    Raises:
+        OutputError: the place cannot be written to, or `path` is a file.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file; name a directory")
+    with _beside(path) as scratch:
+        partial = scratch / "new"
+        partial.mkdir()
+        yield partial
+        if path.exists():
+            path.replace(scratch / "old")
+        partial.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    parent = path.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}; choose a writable place"
+        ) from error
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: {parent} is read-only; choose a writable place")
+    try:
+        yield scratch
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {error}; choose a writable place") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

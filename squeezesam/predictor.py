@@ -1,0 +1,131 @@
+"""The predictor, with segment-anything's API and the same meaning of every argument."""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_slots
+from squeezesam.runtimes import NetworkCallable
+from squeezesam.spec import INPUT_SIZE, MAP_STRIDE
+from squeezesam.transforms import Letterbox
+
+
+class SamPredictor:
+    """Masks for one photo after another.
+
+    Args:
+        model: a PyTorch network or any exported artifact (`squeezesam.runtimes.load_network`).
+        size: side of the model's square input in pixels.
+    """
+
+    def __init__(self, model: NetworkCallable, size: int = INPUT_SIZE) -> None:
+        self.model = model
+        self.size = size
+        self.reset_image()
+
+    def reset_image(self) -> None:
+        """Forget the photo."""
+        self._photo: tuple[Letterbox, torch.Tensor] | None = None
+
+    @property
+    def is_image_set(self) -> bool:
+        """Whether there is a photo to predict on."""
+        return self._photo is not None
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Height and width of the photo.
+
+        Raises:
+            ImageError: no photo is set.
+        """
+        letterbox, _ = self._current_photo()
+        return letterbox.height, letterbox.width
+
+    def set_image(
+        self, image: NDArray[np.uint8], image_format: Literal["RGB", "BGR"] = "RGB"
+    ) -> None:
+        """Take the photo that the next predictions are about.
+
+        Args:
+            image: [H, W, 3] uint8.
+            image_format: order of its channels.
+
+        Raises:
+            ImageError: another type, shape or channel order.
+        """
+        if image_format not in ("RGB", "BGR"):
+            raise ImageError(f"unknown image_format {image_format!r}; use 'RGB' or 'BGR'")
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+            kind = getattr(image, "dtype", type(image).__name__)
+            raise ImageError(f"the image must be a uint8 array, got {kind}; scale it to 0..255")
+        if image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            shape = "x".join(map(str, image.shape))
+            raise ImageError(f"the image must have shape HxWx3, got {shape}; convert it to RGB")
+        height, width = image.shape[:2]
+        letterbox = Letterbox.fit(width, height, self.size)
+        rgb = image if image_format == "RGB" else image[..., ::-1]
+        self._photo = letterbox, letterbox.apply(rgb)
+
+    def predict(
+        self,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
+        """Masks of what the prompts mean on the photo.
+
+        Args:
+            point_coords: [N, 2] clicks (x, y) in photo pixels.
+            point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
+            box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
+            mask_input: [1, size/2, size/2] logits, one of `low_res_masks` of an earlier prediction.
+            multimask_output: three alternative masks instead of the one whole object.
+            return_logits: masks as logits instead of booleans.
+
+        Returns:
+            masks [C, H, W] bool (float32 logits with `return_logits`), iou_predictions [C] and
+            low_res_masks [C, size/2, size/2] logits, with C = 3 or 1.
+
+        Raises:
+            ImageError: no photo is set.
+            PromptError: no prompt, or one that has no meaning on this photo.
+            ArtifactError: the network answers NaN or infinity.
+        """
+        letterbox, image = self._current_photo()
+        if isinstance(box, np.ndarray) and box.shape == (1, 4):
+            box = box[0]
+        prompts = check_prompts(
+            point_coords, point_labels, box, width=letterbox.width, height=letterbox.height
+        )
+        if not len(prompts.coords) and prompts.box is None and mask_input is None:
+            raise PromptError("no prompt; give at least one click, a box or an earlier mask")
+        coords, labels = prompt_slots(prompts, letterbox.scale)
+        previous = None if mask_input is None else self._previous_mask(mask_input)
+        with torch.inference_mode():
+            prompt_maps, prompt_tokens = encode_prompts(coords, labels, previous, self.size)
+            all_masks, all_ious = self.model(image, prompt_maps, prompt_tokens)
+        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        low_res_masks, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
+        if not np.isfinite(low_res_masks).all():
+            raise ArtifactError(
+                "the network answers NaN or infinity; use other weights or precision"
+            )
+        upsample = letterbox.photo_logits if return_logits else letterbox.photo_masks
+        return upsample(low_res_masks), ious, low_res_masks
+
+    def _current_photo(self) -> tuple[Letterbox, torch.Tensor]:
+        if self._photo is None:
+            raise ImageError("no photo is set; call set_image first")
+        return self._photo
+
+    def _previous_mask(self, mask_input: ArrayLike) -> torch.Tensor:
+        side = self.size // MAP_STRIDE
+        logits = as_floats("mask_input", mask_input, (1, side, side))
+        return torch.from_numpy(logits)[None]

@@ -1,0 +1,51 @@
+"""Loading a network from any file: our weights, or an artifact through its runtime."""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from torch import Tensor
+
+from squeezesam.errors import ArtifactError
+from squeezesam.network.folding import folded
+from squeezesam.spec import INPUT_SIZE
+from squeezesam.weights import load_weights
+
+NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
+
+WEIGHTS_SUFFIX = ".safetensors"
+MANIFEST_NAME = "manifest.json"
+DIRECTORY_RUNTIME = "directory"
+
+
+def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
+    """Load a network that takes square inputs of `size` pixels.
+
+    Args:
+        path: weights (.safetensors), an artifact of a known runtime, or an export directory.
+        size: for weights only; an artifact has the size that it was exported with.
+
+    Raises:
+        WeightsError: the weights are missing or damaged.
+        ArtifactError: the artifact is missing, damaged or of no known runtime.
+        MissingDependencyError: the artifact's runtime is not installed.
+    """
+    if path.suffix == WEIGHTS_SUFFIX:
+        _, model = load_weights(path, size)
+        return folded(model)
+    if size != INPUT_SIZE:
+        raise ArtifactError(f"{path} has a fixed input size, not {size}; a size suits weights only")
+    if not path.exists():
+        raise ArtifactError(f"no artifact {path}; give weights, an artifact or an export directory")
+    runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}
+    name = DIRECTORY_RUNTIME if (path / MANIFEST_NAME).is_file() else path.suffix[1:]
+    if name not in runtimes:
+        known = ", ".join(
+            [WEIGHTS_SUFFIX] + [f".{known}" for known in runtimes if known != DIRECTORY_RUNTIME]
+        )
+        raise ArtifactError(
+            f"{path} is no network; give a {known} file or a directory with {MANIFEST_NAME}"
+        )
+    load: Callable[[Path], NetworkCallable] = runtimes[name].load()
+    return load(path)

@@ -1,0 +1,79 @@
+"""Everything that decides the outcome of a training run, as frozen dataclasses."""
+
+from dataclasses import dataclass, field
+
+from squeezesam.data.sampling import AugmentConfig
+from squeezesam.errors import ConfigError
+from squeezesam.training.clicks import PromptConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training at one input size.
+
+    Attributes:
+        size: side of the input in pixels, a multiple of 32.
+        steps: batches.
+        batch: samples a batch.
+    """
+
+    size: int
+    steps: int
+    batch: int
+
+    def __post_init__(self) -> None:
+        if self.size <= 0 or self.size % 32 or self.steps < 1 or self.batch < 1:
+            raise ConfigError(
+                f"stage {self} needs a size that is a multiple of 32 and at least one step "
+                "and one sample"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.size}:{self.steps}:{self.batch}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Stage":
+        """Read SIZE:STEPS:BATCH.
+
+        Raises:
+            ConfigError: not three positive whole numbers, or the size does not fit.
+        """
+        try:
+            size, steps, batch = map(int, text.split(":"))
+        except ValueError as error:
+            raise ConfigError(
+                f"stage {text!r} is not SIZE:STEPS:BATCH, e.g. 256:6000:16"
+            ) from error
+        return cls(size, steps, batch)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Recipe of one run.
+
+    Attributes:
+        stages: one after another, under one learning-rate schedule.
+        learning_rate: peak, after `warmup` steps, decaying by a cosine to 1 % of it.
+        rounds: chance of 1, 2, 3... answers to a batch, each correcting the last and each an
+            optimizer step.
+        ema: decay of the averaged weights, which are the ones kept.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    stages: tuple[Stage, ...] = (Stage(256, 6000, 16), Stage(512, 1000, 8))
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    warmup: int = 300
+    clip: float = 1.0
+    rounds: tuple[float, ...] = (0.55, 0.25, 0.2)
+    ema: float = 0.999
+    seed: int = 0
+    workers: int = 1
+    checkpoint_every: int = 200
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    prompts: PromptConfig = field(default_factory=PromptConfig)
+
+    @property
+    def steps(self) -> int:
+        """Batches of all stages together."""
+        return sum(stage.steps for stage in self.stages)

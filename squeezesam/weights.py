@@ -1,0 +1,94 @@
+"""Weights files: safetensors whose metadata says what network they belong to."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from squeezesam.config import SqueezeSamConfig, variant_config
+from squeezesam.errors import WeightsError
+from squeezesam.files import whole_file
+from squeezesam.network.model import SqueezeSam
+from squeezesam.spec import INPUT_SIZE
+
+ZOO = Path(__file__).parent / "zoo"
+
+
+def save_weights(model: SqueezeSam, path: Path, variant: str, dtype: torch.dtype) -> None:
+    """Write the network's weights; the metadata holds the variant and its configuration.
+
+    Args:
+        model: the network.
+        path: the .safetensors file.
+        variant: name in `squeezesam.config.VARIANTS`.
+        dtype: element type of the file; loading gives float32 again.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    tensors = {
+        name: value.to(dtype).contiguous() if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    metadata = {"variant": variant, "config": json.dumps(dataclasses.asdict(model.config))}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata=metadata)
+
+
+def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
+    """The variant's name and its network, in eval mode and float32.
+
+    Raises:
+        WeightsError: missing, damaged, or not the weights of the variant that it names.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}; give a .safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is not a safetensors file ({error}); download it again"
+        ) from error
+    variant = metadata.get("variant", "")
+    config = variant_config(variant) if variant else None
+    if not isinstance(config, SqueezeSamConfig):
+        raise WeightsError(
+            f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
+        )
+    if metadata.get("config") != json.dumps(dataclasses.asdict(config)):
+        raise WeightsError(
+            f"{path} was made for another {variant!r} network than this version's; "
+            "use the weights that came with this version"
+        )
+    model = SqueezeSam(config, size)
+    try:
+        model.load_state_dict(
+            {
+                name: value.float() if value.is_floating_point() else value
+                for name, value in tensors.items()
+            }
+        )
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} says variant {variant!r} but its tensors do not fit it; use matching weights"
+        ) from error
+    return variant, model.eval()
+
+
+def shipped_weights(variant: str) -> Path:
+    """The weights that come with the package.
+
+    Raises:
+        ConfigError: unknown variant.
+        WeightsError: no weights of this variant are shipped.
+    """
+    variant_config(variant)
+    path = ZOO / f"{variant}.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"no weights of {variant!r} are shipped; train them or choose 'base'")
+    return path

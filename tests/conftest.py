@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run tests that take minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="takes minutes; run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+def run_lengths(mask):
+    """Uncompressed COCO counts of a mask, column by column, starting with background."""
+    flat = np.concatenate([[False], mask.T.ravel(), [not mask.T.ravel()[-1]]])
+    ends = np.flatnonzero(flat[1:] != flat[:-1])
+    return [int(count) for count in np.diff([0, *ends])]
+
+
+def write_scene(folder: Path, name: str, seed: int, kind: str = "whole") -> np.ndarray:
+    """A bright ellipse on a dark ground, with its mask, in SA-1B layout."""
+    rng = np.random.default_rng(seed)
+    height, width = 72, 96
+    y, x = np.mgrid[:height, :width]
+    cx, cy = rng.uniform(30, 66), rng.uniform(25, 47)
+    mask = ((x - cx) / 22) ** 2 + ((y - cy) / 16) ** 2 < 1
+    colour = np.where(mask[..., None], (220, 180, 60), (40, 60, 90))
+    pixels = (colour + rng.normal(0, 8, colour.shape)).clip(0, 255).astype(np.uint8)
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(folder / f"{name}.jpg")
+    annotation = {
+        "segmentation": {"size": [height, width], "counts": run_lengths(mask)},
+        "area": int(mask.sum()),
+        "kind": kind,
+    }
+    info = {"file_name": f"{name}.jpg", "width": width, "height": height}
+    content = {"image": info, "annotations": [annotation]}
+    (folder / f"{name}.json").write_text(json.dumps(content))
+    return mask
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Parent of one training folder with six scenes."""
+    for seed in range(6):
+        write_scene(tmp_path / "data" / "shapes", f"scene{seed}", seed)
+    return tmp_path / "data"
