@@ -17,9 +17,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place cannot be written to, or `path` is a directory.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a directory; name a file")
     with _beside(path) as scratch:
+        if path.is_dir():
+            raise OutputError(f"{path} is a directory; name a file")
         partial = scratch / path.name
         yield partial
         partial.replace(path)
@@ -32,9 +32,9 @@ def whole_directory(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place cannot be written to, or `path` is a file.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path} is a file; name a directory")
     with _beside(path) as scratch:
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path} is a file; name a directory")
         partial = scratch / "new"
         partial.mkdir()
         yield partial

@@ -30,12 +30,11 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     """
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large photos; the limit of this function is its own.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-        with image:
-            check_size(path, image)
-            return np.asarray(upright_rgb(path, image))
+            # Pillow warns of sizes that the limit below allows, and of damaged metadata.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                check_size(path, image)
+                return np.asarray(upright_rgb(path, image))
     except ImageError:
         raise
     except FileNotFoundError as error:

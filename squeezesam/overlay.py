@@ -69,12 +69,11 @@ def outline(shape: Image.Image, reach: int) -> Image.Image:
 
 def draw_box(picture: Image.Image, box: NDArray[np.float32], line: int) -> None:
     """Draw a box (x0, y0, x1, y1), given by its edges, onto the picture."""
-    left, top, right, bottom = (round(float(edge)) for edge in box)
-    # A box thinner than a pixel still has to show: its far corner is never before the near one.
-    corners = (left, top, max(right - 1, left), max(bottom - 1, top))
+    left, top, right, bottom = (float(edge) for edge in box)
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     canvas = ImageDraw.Draw(picture)
-    canvas.rectangle(corners, outline=DARK, width=3 * line)
-    canvas.rectangle(corners, outline=LIGHT, width=line)
+    canvas.line(corners, fill=DARK, width=3 * line, joint="curve")
+    canvas.line(corners, fill=LIGHT, width=line, joint="curve")
 
 
 def click_marker(label: int, radius: int) -> Image.Image:

@@ -6,6 +6,7 @@ and when there are more of them than point slots, the latest 14 become tokens; a
 the photo and must keep a positive area there.
 """
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,14 +55,19 @@ def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Fl
     try:
         array = np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise PromptError(f"{name} must be numbers of shape {wanted}, got {values!r}") from error
+        shown = reprlib.repr(values)
+        raise PromptError(f"{name} must be numbers of shape {wanted}, got {shown}") from error
+    if shape[0] is None and not array.size:
+        array = array.reshape([side or 0 for side in shape])
     if array.ndim != len(shape) or any(
         side is not None and side != got for side, got in zip(shape, array.shape, strict=True)
     ):
         got = "x".join(map(str, array.shape)) or "a single number"
         raise PromptError(f"{name} must have shape {wanted}, got {got}")
-    if not np.isfinite(array).all():
-        raise PromptError(f"{name} holds NaN or infinity: {array.tolist()}; give finite pixels")
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        first = bad[0].tolist()
+        raise PromptError(f"{name}{first} is {array[*first]}; give finite numbers")
     return array
 
 
@@ -88,7 +94,7 @@ def check_prompts(
     if (point_coords is None) != (point_labels is None):
         raise PromptError("point_coords and point_labels go together; one of them is missing")
     coords, labels = np.zeros((0, 2), np.float32), np.zeros(0, np.int64)
-    if point_coords is not None and point_labels is not None and np.size(point_coords):
+    if point_coords is not None and point_labels is not None:
         coords = as_floats("point_coords", point_coords, (None, 2))
         codes = as_floats("point_labels", point_labels, (len(coords),))
         known = (PointLabel.PAD, PointLabel.NEGATIVE, PointLabel.POSITIVE)

@@ -39,11 +39,11 @@ def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
     if not path.exists():
         raise ArtifactError(f"no artifact {path}; give weights, an artifact or an export directory")
     runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}
-    name = DIRECTORY_RUNTIME if (path / MANIFEST_NAME).is_file() else path.suffix[1:]
-    if name not in runtimes:
-        known = ", ".join(
-            [WEIGHTS_SUFFIX] + [f".{known}" for known in runtimes if known != DIRECTORY_RUNTIME]
-        )
+    is_export = (path / MANIFEST_NAME).is_file()
+    name = DIRECTORY_RUNTIME if is_export else path.suffix[1:]
+    suffixes = [name for name in runtimes if name != DIRECTORY_RUNTIME]
+    if not is_export and name not in suffixes:
+        known = ", ".join([WEIGHTS_SUFFIX, *(f".{suffix}" for suffix in suffixes)])
         raise ArtifactError(
             f"{path} is no network; give a {known} file or a directory with {MANIFEST_NAME}"
         )

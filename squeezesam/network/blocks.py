@@ -112,10 +112,23 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.head_width = channels // heads
+        self.query_scale: float | None = self.head_width**-0.5
         self.query = LinearBn(channels, channels)
         self.key = LinearBn(channels, channels)
         self.value = LinearBn(channels, channels)
         self.out = LinearBn(channels, channels)
+
+    def fold(self) -> None:
+        """Absorb the scale into the query; for inference only.
+
+        Left in the graph, the constant of an fp16 export is cast outside the XNNPACK delegate.
+        """
+        self.query.fold()
+        if self.query_scale is not None:
+            with torch.no_grad():
+                for parameter in self.query.linear.parameters():
+                    parameter.mul_(self.query_scale)
+            self.query_scale = None
 
     def split_heads(self, x: Tensor) -> Tensor:
         batch, tokens, _ = x.shape
@@ -124,7 +137,10 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, tokens, channels = x.shape
-        query = self.split_heads(self.query(x) * self.head_width**-0.5)
+        query = self.query(x)
+        if self.query_scale is not None:
+            query = query * self.query_scale
+        query = self.split_heads(query)
         key = self.split_heads(self.key(x))
         value = self.split_heads(self.value(x))
         weights = torch.softmax(torch.bmm(query, key.transpose(1, 2)), dim=-1)

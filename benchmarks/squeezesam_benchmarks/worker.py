@@ -1,0 +1,109 @@
+"""One artifact in one fresh process: a JSON job on stdin, a JSON measurement on stdout.
+
+Run as `python -m squeezesam_benchmarks.worker`.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from squeezesam.errors import MissingDependencyError, SqueezeSamError
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.records import record_from_json
+from squeezesam_benchmarks.schema import Measurement
+from squeezesam_benchmarks.sessions import open_session
+
+MISSING_DEPENDENCY_STATUS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the host asks of a worker."""
+
+    artifact: str
+    threads: int
+    protocol: Protocol
+
+
+def measure(job: Job) -> Measurement:
+    """Time one artifact in this process; call it once, at the start of a process.
+
+    Raises:
+        ArtifactError: no runtime here takes this kind of file.
+        MissingDependencyError: the runtime is not installed.
+    """
+    pinned_cores = pin(job.threads)  # before the runtime starts its threads
+    path = Path(job.artifact)
+    session = open_session(path, job.threads)
+    load_ms = elapsed_ms(lambda: session.load(path))
+    rng = np.random.default_rng(0)
+    inputs = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in session.input_shapes()]
+
+    def infer() -> None:
+        session.infer(inputs)
+
+    first_inference_ms = elapsed_ms(infer)
+    for _ in range(job.protocol.warm_up_inferences):
+        infer()
+    return Measurement(
+        runtime=session.runtime,
+        runtime_version=session.version,
+        backend=session.backend,
+        threads=job.threads,
+        pinned_cores=pinned_cores,
+        load_ms=load_ms,
+        first_inference_ms=first_inference_ms,
+        warm_samples_ms=tuple(elapsed_ms(infer) for _ in range(job.protocol.timed_inferences)),
+        peak_rss_bytes=peak_rss_bytes(),
+    )
+
+
+def pin(threads: int) -> tuple[int, ...] | None:
+    """Confine this process to as many cores as threads; None where the OS cannot."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    cores = tuple(sorted(os.sched_getaffinity(0))[:threads])
+    os.sched_setaffinity(0, cores)
+    return cores
+
+
+def elapsed_ms(action: Callable[[], None]) -> float:
+    """Wall time of one call in milliseconds."""
+    started = time.perf_counter_ns()
+    action()
+    return (time.perf_counter_ns() - started) / 1e6
+
+
+def peak_rss_bytes() -> int | None:
+    """Peak resident memory of this process; None where the OS does not say.
+
+    Not `getrusage`: its maximum survives fork and exec, so a big parent would show in the child.
+    """
+    status = Path("/proc/self/status")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(peak[1]) * 1024 if peak else None
+
+
+def main() -> int:
+    """Do the job on stdin."""
+    try:
+        measurement = measure(record_from_json(Job, json.load(sys.stdin)))
+    except SqueezeSamError as error:
+        print(error, file=sys.stderr)
+        if isinstance(error, MissingDependencyError):
+            return MISSING_DEPENDENCY_STATUS
+        return error.exit_status
+    print(json.dumps(dataclasses.asdict(measurement)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Files of an export directory: names, hashes, and loading whatever runs here."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from squeezesam.errors import ArtifactError, MissingDependencyError
+from squeezesam.runtimes import NetworkCallable
+from squeezesam_export.manifest import Manifest, read_manifest
+from squeezesam_export.targets import TARGETS
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or all files of a directory in the order of their relative names."""
+    if path.is_file():
+        return [path]
+    inside = [file for file in path.rglob("*") if file.is_file()]
+    return sorted(inside, key=lambda file: file.relative_to(path).as_posix())
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a directory."""
+    return sum(file.stat().st_size for file in files_of(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content, or of a directory.
+
+    Of a directory: for each file in order of its relative POSIX name, the name in UTF-8, a zero
+    byte, and the raw SHA-256 of the content.
+    """
+    if path.is_file():
+        return _sha256_of_file(path).hexdigest()
+    digest = hashlib.sha256()
+    for file in files_of(path):
+        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        digest.update(_sha256_of_file(file).digest())
+    return digest.hexdigest()
+
+
+def checked_path(directory: Path, name: str, sha256: str) -> Path:
+    """Path of a file that a manifest names, once its content has proved to be the same.
+
+    Raises:
+        ArtifactError: outside the directory, missing, or altered.
+    """
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or not relative.parts or ".." in relative.parts:
+        raise ArtifactError(f"the manifest of {directory} names {name!r}, outside of it; refused")
+    path = directory / relative
+    if not path.exists():
+        raise ArtifactError(f"{path} is missing; export again")
+    if sha256_of(path) != sha256:
+        raise ArtifactError(f"{path} was altered since its export; export again")
+    return path
+
+
+def check_files(directory: Path, manifest: Manifest) -> None:
+    """Check every file that the manifest names.
+
+    Raises:
+        ArtifactError: one is outside the directory, missing, or altered.
+    """
+    for artifact in manifest.artifacts:
+        checked_path(directory, artifact.file, artifact.sha256)
+    for golden in manifest.golden:
+        checked_path(directory, golden.file, golden.sha256)
+
+
+def load_first_runnable(directory: Path) -> NetworkCallable:
+    """The first artifact of an export directory whose runtime is here, as a network callable.
+
+    Raises:
+        ArtifactError: the directory is damaged, or nothing in it runs on this platform.
+        MissingDependencyError: something would run, were its runtime installed.
+    """
+    missing: MissingDependencyError | None = None
+    for artifact in read_manifest(directory).artifacts:
+        load = TARGETS[artifact.target].load
+        if load is None:
+            continue
+        path = checked_path(directory, artifact.file, artifact.sha256)
+        try:
+            return load(path)
+        except MissingDependencyError as error:
+            missing = missing or error
+    if missing:
+        raise missing
+    raise ArtifactError(f"nothing in {directory} runs on this platform; export an onnx target")
+
+
+def _sha256_of_file(path: Path) -> "hashlib._Hash":
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256")

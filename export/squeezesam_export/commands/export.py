@@ -1,0 +1,46 @@
+"""`squeezesam export`: weights to artifacts for phones, with one manifest."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from squeezesam.spec import INPUT_SIZE
+from squeezesam_export.exporting import ExportOptions, export
+from squeezesam_export.targets import PRECISIONS, TARGETS
+
+HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
+DEFAULT_TARGETS = "onnx,coreml,executorch"
+DEFAULT_PRECISIONS = "fp32,fp16"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGETS,
+        help=f"comma-separated, of {', '.join(TARGETS)} (default {DEFAULT_TARGETS})",
+    )
+    parser.add_argument(
+        "--precision",
+        default=DEFAULT_PRECISIONS,
+        help=f"comma-separated, of {', '.join(PRECISIONS)} (default {DEFAULT_PRECISIONS})",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="directory; an earlier export in it is replaced"
+    )
+    parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
+    parser.add_argument("--variant", help="of the network; default: that of the weights, or base")
+    parser.add_argument("--size", type=int, default=INPUT_SIZE, help="side of the input in pixels")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Export, one progress line for each artifact."""
+    options = ExportOptions(
+        targets=tuple(args.target.split(",")),
+        precisions=tuple(args.precision.split(",")),
+        variant=args.variant,
+        weights=args.weights,
+        size=args.size,
+    )
+    export(options, args.out, partial(print, flush=True))
+    print(f"wrote {args.out}; check it with: squeezesam verify {args.out}")

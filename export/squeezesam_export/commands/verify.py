@@ -1,0 +1,83 @@
+"""`squeezesam verify`: an export directory against PyTorch's golden answers."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from squeezesam.errors import VerificationError
+from squeezesam_export.verification import Verdict, verify
+
+HELP = "check the hashes of an export and compare its artifacts with PyTorch"
+HEADER = (
+    "target",
+    "precision",
+    "max mask err",
+    "SQNR dB",
+    "min mask IoU",
+    "max IoU err",
+    "ops outside",
+    "MB",
+    "ms",
+    "verdict",
+)
+TEXT_COLUMNS = {"target", "precision", "verdict"}
+ABSENT = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("directory", type=Path, help="what 'squeezesam export --out' wrote")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Verify and print one row for each artifact."""
+    verdicts = []
+    for verdict in verify(args.directory):
+        print(f"{verdict.artifact.file}: {verdict.text}", file=sys.stderr, flush=True)
+        verdicts.append(verdict)
+    print(table([HEADER, *(row(verdict) for verdict in verdicts)]))
+    print("ms: median on this machine, default threads; masks and predicted IoUs against PyTorch")
+    broken = [verdict for verdict in verdicts if verdict.broken]
+    if broken:
+        raise VerificationError(
+            f"{len(broken)} of {len(verdicts)} artifacts differ from PyTorch: "
+            + "; ".join(f"{verdict.artifact.file}: {verdict.broken}" for verdict in broken)
+        )
+
+
+def row(verdict: Verdict) -> tuple[str, ...]:
+    """One line of the table."""
+    artifact, numbers = verdict.artifact, (ABSENT,) * 4
+    milliseconds = ABSENT
+    if verdict.measurement:
+        parity = verdict.measurement.parity
+        numbers = (
+            f"{parity.max_mask_error:.1e}",
+            "exact" if parity.mask_sqnr_db is None else f"{parity.mask_sqnr_db:.1f}",
+            f"{parity.min_mask_iou:.4f}",
+            f"{parity.max_iou_error:.1e}",
+        )
+        milliseconds = f"{verdict.measurement.median_ms:.1f}"
+    outside = artifact.ops_outside_delegate
+    return (
+        artifact.target,
+        artifact.precision,
+        *numbers,
+        ABSENT if outside is None else " ".join([str(len(outside)), *sorted(set(outside))]),
+        f"{artifact.size_bytes / 1e6:.1f}",
+        milliseconds,
+        verdict.text,
+    )
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Align columns: text to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if name in TEXT_COLUMNS else cell.rjust(width)
+            for name, cell, width in zip(HEADER, cells, widths, strict=True)
+        ).rstrip()
+        for cells in rows
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,81 @@
+"""What an app must know to call an artifact, as data; every value comes from squeezesam.spec."""
+
+from dataclasses import dataclass, field
+
+from squeezesam import spec
+from squeezesam.spec import TensorSpec
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The way from a photo to the input `image`."""
+
+    channel_order: str = "RGB"
+    fit: str = (
+        "in units of mask pixels, each side is max(1, round_half_to_even(side * input_size / "
+        "(map_stride * long side))); the photo is resized to map_stride times that"
+    )
+    resize_filter: str = "bilinear, antialiased (triangle filter widened when shrinking)"
+    placement: str = "top left"
+    pad_byte: int = spec.PAD_BYTE
+    scaling: str = "(byte - pixel_mean) * pixel_scale"
+    pixel_mean: float = spec.PIXEL_MEAN
+    pixel_scale: float = spec.PIXEL_SCALE
+
+
+@dataclass(frozen=True)
+class PromptEncoding:
+    """The way from clicks, box and earlier mask to the inputs `prompt_maps`, `prompt_tokens`."""
+
+    coordinates: str = (
+        "input pixels; a click is at the centre of its photo pixel, (x + 0.5, y + 0.5) before the "
+        "resize; box corners are edges and move with the resize alone"
+    )
+    point_labels: dict[str, int] = field(
+        default_factory=lambda: {label.name.lower(): label.value for label in spec.PointLabel}
+    )
+    map_stride: int = spec.MAP_STRIDE
+    map_channels: tuple[str, ...] = tuple(channel.name.lower() for channel in spec.MapChannel)
+    disc_radius: float = spec.DISC_RADIUS
+    disc: str = (
+        "clamp(disc_radius + 0.5 - distance, 0, 1), distance in map pixels from the pixel centre "
+        "to the nearest click of the label; all clicks are drawn"
+    )
+    box: str = "share of each map pixel that the box covers"
+    previous_mask: str = "tanh(logit / 2) of an earlier low_res_masks channel"
+    point_slots: int = spec.POINT_SLOTS
+    box_slots: int = spec.BOX_SLOTS
+    slot_order: str = (
+        "padding first, then the latest point_slots clicks, oldest first; then the top left and "
+        "the bottom right corner of the box, padding when there is none"
+    )
+    position_frequencies: int = spec.POSITION_FREQUENCIES
+    token_features: str = (
+        "with k = 0 .. position_frequencies - 1 and u = coordinate / input_size: all sin(2^k pi "
+        "u_x), all cos(2^k pi u_x), all sin(2^k pi u_y), all cos(2^k pi u_y), then one-hot of the "
+        "point label; a padding slot is all zeros"
+    )
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Inputs and outputs of every artifact of one input size, and how to make and read them."""
+
+    input_size: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    preprocessing: Preprocessing
+    prompt_encoding: PromptEncoding
+    mask_threshold: float
+
+
+def contract(size: int) -> Contract:
+    """Contract of this version at an input size."""
+    return Contract(
+        input_size=size,
+        inputs=spec.input_specs(size),
+        outputs=spec.output_specs(size),
+        preprocessing=Preprocessing(),
+        prompt_encoding=PromptEncoding(),
+        mask_threshold=spec.MASK_THRESHOLD,
+    )

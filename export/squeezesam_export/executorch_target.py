@@ -1,0 +1,146 @@
+"""ExecuTorch programs, lowered to the XNNPACK or the Core ML delegate.
+
+An fp16 program has fp16 inputs and outputs: casts inside would be operators outside the delegate.
+The loader casts instead. XNNPACK keeps the weights of fp16 convolutions in float32, so such a file
+is hardly smaller.
+"""
+
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from squeezesam.errors import ArtifactError
+from squeezesam.runtimes import NetworkCallable
+from squeezesam.spec import input_specs, output_specs
+from squeezesam.versions import check_pair
+from squeezesam_export.quiet import quiet
+from squeezesam_export.target import (
+    IoDtype,
+    Lowered,
+    Precision,
+    Target,
+    check_shapes,
+    float32_io,
+    optional,
+)
+
+DELEGATE_CALL = "executorch_call_delegate"
+TUPLE_ACCESS = "getitem"
+COREML_DEPLOYMENT_TARGET = "iOS16"
+
+
+def export_xnnpack(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
+    """Write one .pte for the CPU.
+
+    Raises:
+        MissingDependencyError: executorch is not installed, or not with the torch of its pair.
+    """
+    check_pair()
+    with quiet(), optional("executorch"):
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+        dtype = torch.float16 if precision == "fp16" else torch.float32
+        return lower(copy.deepcopy(model).to(dtype), size, dtype, XnnpackPartitioner(), path)
+
+
+def export_coreml(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
+    """Write one .pte for Apple's devices; inputs and outputs are float32 in both precisions.
+
+    Raises:
+        MissingDependencyError: executorch or coremltools is not installed, or executorch not with
+            the torch of its pair.
+    """
+    check_pair()
+    with quiet(), optional("executorch,coreml"):
+        import coremltools as ct
+        from executorch.backends.apple.coreml.compiler import CoreMLBackend
+        from executorch.backends.apple.coreml.partition import CoreMLPartitioner
+
+        compile_specs = CoreMLBackend.generate_compile_specs(
+            compute_unit=ct.ComputeUnit.ALL,
+            minimum_deployment_target=ct.target[COREML_DEPLOYMENT_TARGET],
+            compute_precision={"fp32": ct.precision.FLOAT32, "fp16": ct.precision.FLOAT16}[
+                precision
+            ],
+        )
+        partitioner = CoreMLPartitioner(compile_specs=compile_specs)
+        return lower(model, size, torch.float32, partitioner, path)
+
+
+def lower(model: nn.Module, size: int, dtype: torch.dtype, partitioner: Any, path: Path) -> Lowered:
+    """Export, partition and write a program, and count what the delegate left."""
+    from executorch.devtools.backend_debug import get_delegation_info
+    from executorch.exir import to_edge_transform_and_lower
+
+    inputs, outputs = input_specs(size), output_specs(size)
+    example = tuple(torch.zeros(spec.shape, dtype=dtype) for spec in inputs)
+    program = torch.export.export(model, example, strict=False)
+    edge = to_edge_transform_and_lower(program, partitioner=[partitioner])
+    graph_module = edge.exported_program().graph_module
+    outside = [
+        getattr(node.target, "__name__", str(node.target))
+        for node in graph_module.graph.nodes
+        if node.op == "call_function"
+    ]
+    with path.open("wb") as file:
+        edge.to_executorch().write_to_file(file)
+    io_dtype: IoDtype = "float16" if dtype == torch.float16 else "float32"
+    return Lowered(
+        io_dtypes=dict.fromkeys(float32_io(inputs + outputs), io_dtype),
+        delegated=get_delegation_info(graph_module).num_delegated_nodes,
+        outside=tuple(name for name in outside if name not in (DELEGATE_CALL, TUPLE_ACCESS)),
+    )
+
+
+def load(path: Path) -> NetworkCallable:
+    """A .pte file as a network callable in float32, whatever its inputs and outputs are.
+
+    Raises:
+        ArtifactError: missing or damaged, or for a delegate that this platform lacks.
+        MissingDependencyError: executorch is not installed, or not with the torch of its pair.
+    """
+    check_pair()
+    if not path.is_file():
+        raise ArtifactError(f"no ExecuTorch program {path}; export it again")
+    with quiet(), optional("executorch"):
+        from executorch.runtime import Runtime, Verification
+
+        try:
+            program = Runtime.get().load_program(
+                path, verification=Verification.InternalConsistency
+            )
+            meta = program.load_method("forward").metadata
+        except (RuntimeError, KeyError) as error:
+            raise ArtifactError(
+                f"ExecuTorch refuses {path} ({error}); it is damaged, or its delegate is not part "
+                "of this platform's runtime"
+            ) from error
+    shapes = [tuple(meta.input_tensor_meta(i).sizes()) for i in range(meta.num_inputs())]
+    half = meta.input_tensor_meta(0).nbytes() == 2 * torch.Size(shapes[0]).numel()
+    dtype = torch.float16 if half else torch.float32
+
+    def network(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        check_shapes(path, inputs, shapes)
+        # Asked of the program each time, which caches it: the program owns the method's memory.
+        method = program.load_method("forward")
+        low_res_masks, iou_predictions = method.execute([tensor.to(dtype) for tensor in inputs])
+        return low_res_masks.float(), iou_predictions.float()
+
+    return network
+
+
+XNNPACK_TARGET = Target(
+    "executorch", ".pte", ("fp32", "fp16"), "XNNPACK delegate", export_xnnpack, load
+)
+COREML_TARGET = Target(
+    "executorch-coreml",
+    ".pte",
+    ("fp32", "fp16"),
+    f"Core ML delegate, {COREML_DEPLOYMENT_TARGET} or later",
+    export_coreml,
+    load if sys.platform == "darwin" else None,
+)

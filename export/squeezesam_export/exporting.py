@@ -1,0 +1,162 @@
+"""From weights to a directory of artifacts, each compared with PyTorch before it is listed."""
+
+import dataclasses
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.errors import ConfigError, OutputError, WeightsError
+from squeezesam.files import whole_directory
+from squeezesam.network.folding import folded
+from squeezesam.network.model import BOTTOM_STRIDE
+from squeezesam.runtimes import MANIFEST_NAME
+from squeezesam.spec import INPUT_SIZE
+from squeezesam.versions import tool_versions
+from squeezesam.weights import load_weights, shipped_weights
+from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.contract import contract
+from squeezesam_export.golden import Answered, read_golden, write_golden
+from squeezesam_export.manifest import SCHEMA_VERSION, Artifact, Manifest, write_manifest
+from squeezesam_export.provenance import git_commit, utc_date
+from squeezesam_export.target import Precision, Target
+from squeezesam_export.targets import plan
+from squeezesam_export.verification import measure
+
+MAX_SIZE = 2048
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        targets: names of export targets.
+        precisions: names of precisions; each target is exported in each.
+        variant: of the network; None for that of the weights, or the default.
+        weights: None for those that are shipped.
+        size: side of the square input in pixels, a multiple of 32.
+    """
+
+    targets: tuple[str, ...]
+    precisions: tuple[str, ...]
+    variant: str | None = None
+    weights: Path | None = None
+    size: int = INPUT_SIZE
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size <= MAX_SIZE or self.size % BOTTOM_STRIDE:
+            raise ConfigError(
+                f"size {self.size} must be a multiple of {BOTTOM_STRIDE} up to {MAX_SIZE}"
+            )
+
+    @property
+    def command(self) -> str:
+        """The command line that exports the same."""
+        words = ["squeezesam", "export"]
+        words += ["--target", ",".join(self.targets), "--precision", ",".join(self.precisions)]
+        words += ["--variant", self.variant] if self.variant else []
+        words += ["--weights", str(self.weights)] if self.weights else []
+        return shlex.join([*words, "--size", str(self.size)])
+
+
+def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -> None:
+    """Write an export directory, whole or not at all; an earlier export is replaced.
+
+    Args:
+        options: what to export.
+        out: the directory.
+        progress: takes a line for each step that is done.
+
+    Raises:
+        ConfigError: unknown target, precision or variant, or a pair of them that does not exist.
+        WeightsError: the weights are missing, damaged or of another variant.
+        MissingDependencyError: the packages of a target are not installed.
+        OutputError: the place cannot be written to, or holds something else than an export.
+        VerificationError: an artifact answers NaN or infinity.
+    """
+    combinations = plan(options.targets, options.precisions)
+    check_replaceable(out)
+    with whole_directory(out) as directory:
+        weights = options.weights or shipped_weights(options.variant or DEFAULT_VARIANT)
+        variant, network = load_weights(weights, options.size)
+        if options.variant not in (None, variant):
+            raise WeightsError(
+                f"{weights} holds {variant!r} weights, not {options.variant!r}; "
+                "leave --variant out or give other weights"
+            )
+        model = folded(network)
+        golden = write_golden(model, options.size, directory)
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            variant=variant,
+            weights_sha256=sha256_of(weights),
+            contract=contract(options.size),
+            artifacts=(),
+            golden=golden,
+            tool_versions=tool_versions(),
+            git_commit=git_commit(),
+            created=utc_date(),
+            command=options.command,
+        )
+        answers = read_golden(directory, manifest)
+        artifacts = []
+        for target, precision in combinations:
+            started = time.perf_counter()
+            path = directory / f"{variant}_{target.name}_{precision}{target.suffix}"
+            artifact = export_artifact(model, target, precision, options.size, path, answers)
+            artifacts.append(artifact)
+            seconds = time.perf_counter() - started
+            done = f"[{len(artifacts)}/{len(combinations)}]"
+            progress(f"{done} {path.name}: {describe(artifact)} ({seconds:.0f} s)")
+        write_manifest(dataclasses.replace(manifest, artifacts=tuple(artifacts)), directory)
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse to replace a directory that is not an earlier export.
+
+    Raises:
+        OutputError: it holds something else.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_NAME).is_file():
+        raise OutputError(f"{out} holds something else than an export; name another directory")
+
+
+def export_artifact(
+    model: nn.Module,
+    target: Target,
+    precision: Precision,
+    size: int,
+    path: Path,
+    answers: list[Answered],
+) -> Artifact:
+    """Write one artifact and run the golden cases on it where it can be run."""
+    lowered = target.export(model, size, precision, path)
+    return Artifact(
+        file=path.name,
+        target=target.name,
+        precision=precision,
+        requirement=target.requirement,
+        sha256=sha256_of(path),
+        size_bytes=size_of(path),
+        io_dtypes=lowered.io_dtypes,
+        delegated_ops=lowered.delegated,
+        ops_outside_delegate=lowered.outside,
+        parity=measure(target.load(path), answers).parity if target.load else None,
+    )
+
+
+def describe(artifact: Artifact) -> str:
+    """Size, delegation and parity in a few words."""
+    words = [f"{artifact.size_bytes / 1e6:.1f} MB"]
+    if artifact.ops_outside_delegate is not None:
+        words.append(f"{len(artifact.ops_outside_delegate)} ops outside the delegate")
+    if artifact.parity is None:
+        words.append("not executed on this platform")
+    else:
+        words.append(f"mask IoU {artifact.parity.min_mask_iou:.4f} to PyTorch")
+    return ", ".join(words)

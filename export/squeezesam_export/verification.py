@@ -1,0 +1,136 @@
+"""Comparing artifacts, run by their own runtimes, with PyTorch's golden answers."""
+
+import math
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from squeezesam.errors import VerificationError
+from squeezesam.runtimes import NetworkCallable
+from squeezesam.spec import MASK_THRESHOLD
+from squeezesam_export.artifacts import check_files, checked_path
+from squeezesam_export.golden import Answered, read_golden
+from squeezesam_export.manifest import Artifact, Parity, read_manifest
+from squeezesam_export.target import Precision
+from squeezesam_export.targets import TARGETS
+
+MIN_MASK_IOU: dict[Precision, float] = {"fp32": 0.995, "fp16": 0.99}
+"""Bounds on every mask of every golden case."""
+
+PASSED = "ok"
+NOT_EXECUTED = "converted, not executed on this platform"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What running the golden cases showed; the time is this machine's, with default threads."""
+
+    parity: Parity
+    median_ms: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome for one artifact.
+
+    Attributes:
+        artifact: as the manifest describes it.
+        measurement: None where it was not run, or its answers are not comparable.
+        broken: the bound that it breaks, in words; None when it breaks none.
+    """
+
+    artifact: Artifact
+    measurement: Measurement | None
+    broken: str | None = None
+
+    @property
+    def text(self) -> str:
+        """For the table."""
+        if self.broken:
+            return f"BROKEN: {self.broken}"
+        return PASSED if self.measurement else NOT_EXECUTED
+
+
+def verify(directory: Path) -> Iterator[Verdict]:
+    """Check all files of an export directory, then judge its artifacts one by one.
+
+    Raises:
+        ArtifactError: the manifest or a file is missing, damaged or altered.
+        MissingDependencyError: the runtime of an artifact is not installed.
+    """
+    manifest = read_manifest(directory)
+    check_files(directory, manifest)
+    answers = read_golden(directory, manifest)
+    for artifact in manifest.artifacts:
+        load = TARGETS[artifact.target].load
+        if load is None:
+            yield Verdict(artifact, None)
+            continue
+        network = load(checked_path(directory, artifact.file, artifact.sha256))
+        try:
+            measurement = measure(network, answers)
+        except VerificationError as error:
+            yield Verdict(artifact, None, str(error))
+            continue
+        iou, bound = measurement.parity.min_mask_iou, MIN_MASK_IOU[artifact.precision]
+        broken = f"mask IoU {iou:.4f} is below {bound}" if iou < bound else None
+        yield Verdict(artifact, measurement, broken)
+
+
+def measure(network: NetworkCallable, answers: Sequence[Answered]) -> Measurement:
+    """Run every golden case once, after one run to warm up.
+
+    Raises:
+        VerificationError: an answer has another shape than PyTorch's, or is not finite.
+    """
+    network(*answers[0].inputs)
+    milliseconds, ious = [], []
+    mask_error, iou_error, signal, noise = 0.0, 0.0, 0.0, 0.0
+    for answer in answers:
+        started = time.perf_counter()
+        masks, iou_predictions = network(*answer.inputs)
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+        check_answer(answer.name, masks, answer.low_res_masks)
+        check_answer(answer.name, iou_predictions, answer.iou_predictions)
+        error = (masks - answer.low_res_masks).double()
+        mask_error = max(mask_error, error.abs().max().item())
+        noise += error.square().sum().item()
+        signal += answer.low_res_masks.double().square().sum().item()
+        iou_error = max(iou_error, (iou_predictions - answer.iou_predictions).abs().max().item())
+        ious.append(mask_ious(masks, answer.low_res_masks).min().item())
+    return Measurement(
+        Parity(
+            max_mask_error=mask_error,
+            mask_sqnr_db=10 * math.log10(signal / noise) if signal and noise else None,
+            min_mask_iou=min(ious),
+            max_iou_error=iou_error,
+        ),
+        statistics.median(milliseconds),
+    )
+
+
+def check_answer(case: str, given: Tensor, wanted: Tensor) -> None:
+    """See that an answer can be compared at all.
+
+    Raises:
+        VerificationError: it cannot.
+    """
+    if given.shape != wanted.shape:
+        raise VerificationError(
+            f"{case}: answers shape {tuple(given.shape)}, not {tuple(wanted.shape)}"
+        )
+    if not given.isfinite().all():
+        raise VerificationError(f"{case}: answers NaN or infinity")
+
+
+def mask_ious(logits: Tensor, wanted: Tensor) -> Tensor:
+    """IoU of each mask at the threshold, 1 where both are empty: [B, M, H, W] -> [B, M]."""
+    masks, wanted_masks = logits > MASK_THRESHOLD, wanted > MASK_THRESHOLD
+    union = (masks | wanted_masks).sum(dim=(2, 3))
+    intersection = (masks & wanted_masks).sum(dim=(2, 3))
+    return torch.where(union > 0, intersection / union.clamp(min=1), 1.0)

@@ -1,0 +1,117 @@
+"""The arrangement of the early public SqueezeSAM, as the yardstick of speed.
+
+It keeps that version's faults on purpose, because they are what `base` and `nano` are compared
+with: Conv -> ReLU -> BatchNorm, which cannot fold; eight levels down to 2x2, where position means
+little; no negative clicks; and no late fusion, so that the transformer sees output tokens only.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from squeezesam.config import ReferenceConfig
+from squeezesam.errors import ConfigError
+from squeezesam.network.two_way_transformer import TwoWayTransformer
+from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, NUM_MASKS, MapChannel
+
+RGB_BOX_AND_CLICKS = 5
+
+
+class ConvReluBn(nn.Sequential):
+    """3x3 convolution -> ReLU -> BatchNorm: the order that nothing can fold."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_out, 3, padding=1),
+            nn.ReLU(),
+            nn.BatchNorm2d(channels_out),
+        )
+
+
+class ReferenceUpBlock(nn.Module):
+    """Upsample by 2 with a transposed convolution, join the skip, mix."""
+
+    def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(channels_in, channels_in, 2, stride=2)
+        self.mix = nn.Sequential(
+            ConvReluBn(channels_in + channels_skip, channels_skip),
+            ConvReluBn(channels_skip, channels_out),
+        )
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return self.mix(torch.cat([self.up(x), skip], dim=1))
+
+
+class MaskHeads(nn.Module):
+    """Hypernetworks: each mask token becomes the weights of a 1x1 convolution of the features."""
+
+    def __init__(self, token_width: int, feature_width: int) -> None:
+        super().__init__()
+        self.hypernetworks = nn.ModuleList(
+            mlp(token_width, token_width, feature_width) for _ in range(NUM_MASKS)
+        )
+
+    def forward(self, mask_tokens: Tensor, features: Tensor) -> Tensor:
+        weights = torch.stack(
+            [net(mask_tokens[:, index]) for index, net in enumerate(self.hypernetworks)], dim=1
+        )
+        return (weights @ features.flatten(2)).unflatten(2, features.shape[2:])
+
+
+def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
+    """Two linear layers around a ReLU."""
+    return nn.Sequential(nn.Linear(width_in, hidden), nn.ReLU(), nn.Linear(hidden, width_out))
+
+
+def random_fourier_positions(side: int, width: int) -> Tensor:
+    """Segment Anything's image positions at random frequencies: [1, side^2, width]."""
+    centres = 2 * (torch.arange(side) + 0.5) / side - 1
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    angles = 2 * math.pi * torch.stack([x, y], dim=-1).view(-1, 2) @ torch.randn(2, width // 2)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)[None]
+
+
+class ReferenceSam(nn.Module):
+    """The network of the `reference` variant; no weights of it are public.
+
+    What is known of it: the widths, the transformer, and the sums of 10.16 M parameters and
+    26.3 GMAC at 512x512. Not published, and therefore our choice: the hidden width of the
+    transformer's MLP, set so that the parameters add up. A test holds both sums to 1 %.
+
+    It gives the project's four masks where that version kept three, and takes the project's three
+    inputs: the positive and box maps are upsampled to the five channels that its stem expects,
+    while the other maps and the prompt tokens are ignored.
+
+    Args:
+        config: widths and depths.
+        size: side of the square input in pixels, a multiple of 256.
+
+    Raises:
+        ConfigError: `size` does not halve down to the bottom level.
+    """
+
+    cell_positions: Tensor
+
+    def __init__(self, config: ReferenceConfig, size: int = INPUT_SIZE) -> None:
+        super().__init__()
+        bottom_stride = 2 ** len(config.encoder)
+        if size < bottom_stride or size % bottom_stride:
+            raise ConfigError(
+                f"input size {size} does not fit the reference network; "
+                f"choose a multiple of {bottom_stride}"
+            )
+        *skips, bottom = config.encoder
+        self.stem = nn.Conv2d(RGB_BOX_AND_CLICKS, config.stem, 2, stride=2)
+        self.encoder = nn.ModuleList(
+            nn.Sequential(ConvReluBn(width_in, width_out), ConvReluBn(width_out, width_out))
+            for width_in, width_out in pairwise((config.stem, *config.encoder))
+        )
+        self.output_tokens = nn.Parameter(torch.randn(1, 1 + NUM_MASKS, config.transformer_dim))
+        self.transformer = TwoWayTransformer(
+            config.transformer_dim, config.transformer_depth, config.heads, config.mlp_width
+        )
+        widths = (bottom, *reversed(skips[:-1]), config.stem)

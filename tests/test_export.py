@@ -1,0 +1,339 @@
+"""Export and verify, on a small network with random weights."""
+
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from squeezesam import cli
+from squeezesam.config import VARIANTS, SqueezeSamConfig
+from squeezesam.errors import ArtifactError, MissingDependencyError, VerificationError
+from squeezesam.examples import EXAMPLES
+from squeezesam.image_io import read_photo
+from squeezesam.network.folding import folded
+from squeezesam.network.model import SqueezeSam
+from squeezesam.predictor import SamPredictor
+from squeezesam.runtimes import load_network
+from squeezesam.spec import NUM_MASKS, input_specs, output_specs
+from squeezesam.weights import save_weights
+from squeezesam_export import coreml_target, onnx_target
+from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.golden import cases_of, read_golden
+from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
+from squeezesam_export.targets import TARGETS
+from squeezesam_export.verification import mask_ious, measure
+
+SIZE = 64
+
+
+def random_network(seed: int) -> SqueezeSam:
+    """Random weights whose masks are neither empty nor full, so that comparing them means much."""
+    torch.manual_seed(seed)
+    config = VARIANTS["nano"]
+    assert isinstance(config, SqueezeSamConfig)
+    model = SqueezeSam(config, SIZE).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith("bn.weight"):
+            torch.nn.init.uniform_(parameter, 0.5, 1.0)
+    torch.nn.init.normal_(model.mask_head.weight)
+    with torch.no_grad():
+        photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
+        model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
+    return model
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    save_weights(random_network(0), path, "nano", torch.float32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of three targets in both precisions; tests that alter it use a copy."""
+    out = tmp_path_factory.mktemp("export") / "artifacts"
+    assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
+    return out
+
+
+@pytest.fixture
+def export_copy(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "artifacts"))
+
+
+def find(manifest: Manifest, target: str, precision: str = "fp32") -> Artifact:
+    (artifact,) = (
+        artifact
+        for artifact in manifest.artifacts
+        if (artifact.target, artifact.precision) == (target, precision)
+    )
+    return artifact
+
+
+def test_folding_changes_no_answer() -> None:
+    model = random_network(0)
+    inputs = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
+    with torch.inference_mode():
+        for given, wanted in zip(folded(model)(*inputs), model(*inputs), strict=True):
+            torch.testing.assert_close(given, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_verify_passes_and_says_what_did_not_run(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", exported) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {tuple(line.split()[:2]): line for line in lines}
+    for precision in ("fp32", "fp16"):
+        assert rows["onnx", precision].endswith(" ok")
+        assert rows["executorch", precision].endswith(" ok")
+        assert rows["coreml", precision].endswith("converted, not executed on this platform")
+
+
+def test_the_manifest_tells_what_was_measured(exported: Path, weights: Path) -> None:
+    manifest = read_manifest(exported)
+    assert manifest.variant == "nano"
+    assert manifest.weights_sha256 == sha256_of(weights)
+    assert manifest.tool_versions["torch"] == torch.__version__
+    assert f"--size {SIZE}" in manifest.command
+    for artifact in manifest.artifacts:
+        assert (artifact.parity is None) == (artifact.target == "coreml")
+        if artifact.parity and artifact.precision == "fp16":
+            assert 30 < (artifact.parity.mask_sqnr_db or 0) < 110
+    assert find(manifest, "coreml").io_dtypes["image"] == "rgb8"
+
+
+def test_nothing_is_outside_the_xnnpack_delegate(exported: Path) -> None:
+    manifest = read_manifest(exported)
+    for precision in ("fp32", "fp16"):
+        artifact = find(manifest, "executorch", precision)
+        assert artifact.ops_outside_delegate == ()
+        assert (artifact.delegated_ops or 0) > 50
+
+
+def test_golden_masks_can_tell_networks_apart(exported: Path) -> None:
+    answers = read_golden(exported, read_manifest(exported))
+    assert len(answers) == sum(len(cases_of(example)) for example in EXAMPLES)
+    covered = torch.cat([answer.low_res_masks for answer in answers]).gt(0).float().mean()
+    assert 0.05 < covered < 0.95
+    with pytest.raises(VerificationError, match="NaN"):
+        measure(lambda *_: (torch.full_like(answers[0].low_res_masks, torch.nan),) * 2, answers)
+    other = folded(random_network(1))
+    assert measure(torch.inference_mode()(other), answers).parity.min_mask_iou < 0.9
+
+
+def test_golden_inputs_are_what_the_predictor_feeds(exported: Path) -> None:
+    fed: list[tuple[Tensor, ...]] = []
+
+    def recorder(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        fed.append(inputs)
+        return torch.zeros(output_specs(SIZE)[0].shape), torch.zeros(1, NUM_MASKS)
+
+    predictor = SamPredictor(recorder, SIZE)
+    for example in EXAMPLES:
+        predictor.set_image(read_photo(example.path))
+        for case in cases_of(example):
+            if case.previous is None:
+                coords = [(click.x, click.y) for click in case.clicks]
+                predictor.predict(coords, [click.label for click in case.clicks], case.box)
+    answers = read_golden(exported, read_manifest(exported))
+    answers = [answer for answer in answers if not answer.name.endswith("correction")]
+    assert len(fed) == len(answers)
+    for inputs, answer in zip(fed, answers, strict=True):
+        for given, golden in zip(inputs, answer.inputs, strict=True):
+            assert torch.equal(given, golden)
+
+
+def test_artifacts_load_by_name_and_by_directory(exported: Path) -> None:
+    (answer, *_) = read_golden(exported, read_manifest(exported))
+    for path in (exported, *exported.glob("*.onnx"), *exported.glob("*.pte")):
+        masks, ious = load_network(path)(*answer.inputs)
+        assert masks.dtype == ious.dtype == torch.float32
+        assert mask_ious(masks, answer.low_res_masks).min() > 0.9
+    (package, *_) = exported.glob("*.mlpackage")
+    if sys.platform != "darwin":
+        with pytest.raises(ArtifactError, match="macOS only"):
+            load_network(package)
+
+
+def test_an_input_of_another_size_is_refused(exported: Path) -> None:
+    inputs = [torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)]
+    for target in ("onnx", "executorch"):
+        network = load_network(exported / find(read_manifest(exported), target).file)
+        with pytest.raises(ArtifactError, match="--size"):
+            network(*inputs)
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.pte"])
+def test_a_damaged_artifact_does_not_load(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"not what the suffix says" * 100)
+    photo = EXAMPLES[0].path
+    words = ("--point", "155,200", "--model", tmp_path / name, "--out", tmp_path / "mask.png")
+    assert run("segment", photo, *words) == 2
+    error = capfd.readouterr().err
+    assert "refuses" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("which", ["onnx", "coreml", "executorch", "golden"])
+def test_a_tampered_file_is_found(
+    which: str, export_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = read_manifest(export_copy)
+    listed = manifest.golden[0] if which == "golden" else find(manifest, which)
+    path = export_copy / listed.file
+    if path.is_dir():
+        (path,) = path.rglob("weight.bin")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert run("verify", export_copy) == 2
+    assert "altered" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_found(export_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (export_copy / find(read_manifest(export_copy), "onnx").file).unlink()
+    assert run("verify", export_copy) == 2
+    assert "missing" in capsys.readouterr().err
+
+
+def test_no_manifest(export_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (export_copy / "manifest.json").unlink()
+    assert run("verify", export_copy) == 2
+    assert "no export directory" in capsys.readouterr().err
+
+
+def test_an_artifact_of_another_network_fails(
+    export_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its hash is right, its answers are not."""
+    manifest = read_manifest(export_copy)
+    artifact = find(manifest, "onnx")
+    path = export_copy / artifact.file
+    onnx_target.export(folded(random_network(1)), SIZE, "fp32", path)
+    forged = dataclasses.replace(artifact, sha256=sha256_of(path))
+    artifacts = tuple(forged if item is artifact else item for item in manifest.artifacts)
+    write_manifest(dataclasses.replace(manifest, artifacts=artifacts), export_copy)
+    assert run("verify", export_copy) == 1
+    output = capsys.readouterr()
+    assert "1 of 6 artifacts" in output.err
+    assert output.out.count(" ok\n") == 3, "the other rows are printed"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--target", "onnx,abacus"], "abacus"),
+        (["--target", ""], "unknown target ''"),
+        (["--precision", "int3"], "int3"),
+        (["--size", "100"], "multiple of 32"),
+        (["--size", "-32"], "multiple of 32"),
+        (["--variant", "base"], "'nano' weights"),
+        (["--variant", "huge"], "huge"),
+        (["--weights", "missing.safetensors"], "missing.safetensors"),
+    ],
+)
+def test_bad_options(
+    words: list[str],
+    message: str,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert run("export", "--out", out, "--weights", weights, "--target", "onnx", *words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_precision_that_a_target_lacks(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], precisions=("fp32",)))
+    words = ("--target", "onnx", "--weights", weights, "--out", tmp_path / "out")
+    assert run("export", *words) == 2
+    assert "onnx has no fp16" in capsys.readouterr().err
+
+
+def test_bad_outputs(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.tex").write_text("mine")
+    for out in ("file", "file/inside", "folder"):
+        assert run("export", "--weights", weights, "--out", tmp_path / out) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert (tmp_path / "folder" / "thesis.tex").read_text() == "mine"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "artifacts"
+    out.mkdir()
+    shutil.copy(exported / "manifest.json", out)
+    (out / "old.onnx").touch()
+    words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
+    assert run("export", *words, "--out", out) == 0
+    assert [artifact.target for artifact in read_manifest(out).artifacts] == ["onnx"]
+    assert not (out / "old.onnx").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+
+
+def test_a_killed_export_leaves_no_directory(weights: Path, tmp_path: Path) -> None:
+    code = "from squeezesam.cli import main; main()"
+    words = ["export", "--weights", str(weights), "--size", str(SIZE), "--out", "artifacts"]
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".artifacts.*/new/golden/*")):
+        assert child.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert all(path.name.startswith(".artifacts.") for path in tmp_path.iterdir())
+
+
+def test_an_absent_package_names_its_extra(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingDependencyError, match=r"squeezesam\[onnx\]"):
+        onnx_target.load(exported / find(read_manifest(exported), "onnx").file)
+    (answer, *_) = read_golden(exported, read_manifest(exported))
+    load_network(exported)(*answer.inputs)  # falls back to ExecuTorch
+
+
+def test_the_picture_for_core_ml_is_the_letterboxed_photo(exported: Path) -> None:
+    manifest = read_manifest(exported)
+    (answer, *_) = read_golden(exported, manifest)
+    with np.load(exported / manifest.golden[0].file) as golden:
+        picture = np.asarray(coreml_target.picture(answer.inputs[0]))
+        assert (picture == golden["image"][0].transpose(1, 2, 0)).all()
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path) -> None:
+    out = tmp_path / "demo_output"
+    assert run("demo", "--out", out) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {"mask.png", "overlay.png", "cutout.png", "artifacts"}
+    assert len(read_manifest(out / "artifacts").artifacts) == 6

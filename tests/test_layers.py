@@ -1,0 +1,81 @@
+"""Which package may import what, read from the source."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {
+    "squeezesam": ROOT / "squeezesam",
+    "squeezesam_export": ROOT / "export" / "squeezesam_export",
+    "squeezesam_benchmarks": ROOT / "benchmarks" / "squeezesam_benchmarks",
+}
+HIGHER = {
+    "squeezesam": {"squeezesam_export", "squeezesam_benchmarks"},
+    "squeezesam_export": {"squeezesam_benchmarks"},
+    "squeezesam_benchmarks": set(),
+}
+# The Core ML delegate of ExecuTorch is configured through coremltools.
+VENDOR_FILES = {
+    "onnx": {"onnx_target.py"},
+    "onnxscript": {"onnx_target.py"},
+    "onnxruntime": {"onnx_target.py", "ort_session.py"},
+    "coremltools": {"coreml_target.py", "executorch_target.py"},
+    "executorch": {"executorch_target.py", "executorch_session.py"},
+    "torchao": {"executorch_target.py"},
+}
+BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}
+
+
+def sources(package: str) -> list[Path]:
+    files = sorted(PACKAGES[package].rglob("*.py"))
+    assert files
+    return files
+
+
+def imported(nodes: Iterator[ast.AST]) -> set[str]:
+    """Top-level names of the packages that the nodes import."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+def outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from outside_functions(node)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_lower_packages_never_import_higher_ones(package: str) -> None:
+    for file in sources(package):
+        names = imported(ast.walk(ast.parse(file.read_text())))
+        assert not names & HIGHER[package], file
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_vendor_is_imported_in_the_file_of_its_runtime_only_and_lazily(package: str) -> None:
+    for file in sources(package):
+        tree = ast.parse(file.read_text())
+        for vendor in imported(ast.walk(tree)) & VENDOR_FILES.keys():
+            assert package != "squeezesam", file
+            assert file.name in VENDOR_FILES[vendor], file
+        assert not imported(outside_functions(tree)) & VENDOR_FILES.keys(), file
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_needs_the_base_dependencies_only(package: str) -> None:
+    allowed = BASE_DEPENDENCIES | PACKAGES.keys() | sys.stdlib_module_names
+    for file in sources(package):
+        extra = {"scipy"} if "evaluation" in file.relative_to(PACKAGES[package]).parts else set()
+        names = imported(outside_functions(ast.parse(file.read_text())))
+        assert names <= allowed | extra, file

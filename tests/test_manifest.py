@@ -1,0 +1,198 @@
+"""The manifest: written, read back, and refused when anything is odd."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from squeezesam.errors import ArtifactError
+from squeezesam.examples import EXAMPLES
+from squeezesam.image_io import read_photo
+from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.transforms import Letterbox
+from squeezesam_export.artifacts import checked_path, load_first_runnable, sha256_of, size_of
+from squeezesam_export.contract import contract
+from squeezesam_export.manifest import (
+    SCHEMA_VERSION,
+    Artifact,
+    Click,
+    GoldenCase,
+    GoldenFile,
+    Manifest,
+    Parity,
+    read_manifest,
+    write_manifest,
+)
+
+SIZE = 128
+MANIFEST = Manifest(
+    schema_version=SCHEMA_VERSION,
+    variant="nano",
+    weights_sha256="0" * 64,
+    contract=contract(SIZE),
+    artifacts=(
+        Artifact(
+            file="nano_onnx_fp32.onnx",
+            target="onnx",
+            precision="fp32",
+            requirement="ONNX opset 18",
+            sha256="1" * 64,
+            size_bytes=12,
+            io_dtypes={"image": "float32"},
+            delegated_ops=None,
+            ops_outside_delegate=("aten.add",),
+            parity=Parity(1e-6, None, 1.0, 0.5),
+        ),
+    ),
+    golden=(
+        GoldenFile(
+            file="golden/a.npz",
+            sha256="2" * 64,
+            photo="a.jpg",
+            width=4,
+            height=3,
+            cases=(GoldenCase("box", (Click(1, 2, 0),), (0, 1, 2, 3), None),),
+        ),
+    ),
+    tool_versions={"torch": "2.13.0", "coremltools": None},
+    git_commit=None,
+    created="2026-01-31",
+    command="squeezesam export",
+)
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def test_a_manifest_is_read_back_as_written(tmp_path: Path) -> None:
+    write_manifest(MANIFEST, tmp_path)
+    assert read_manifest(tmp_path) == MANIFEST
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "future schema": (lambda m: m.update(schema_version=2), "schema version 2"),
+    "schema as text": (lambda m: m.update(schema_version="1"), "schema_version"),
+    "no schema": (lambda m: m.pop("schema_version"), "lacks schema_version"),
+    "unknown field": (lambda m: m.update(colour="red"), "unknown colour"),
+    "missing field": (lambda m: m["artifacts"][0].pop("sha256"), r"artifacts\[0\] lacks sha256"),
+    "wrong type": (lambda m: m["artifacts"][0].update(size_bytes="12"), "size_bytes"),
+    "bool as int": (lambda m: m["artifacts"][0].update(size_bytes=True), "size_bytes"),
+    "unknown precision": (lambda m: m["artifacts"][0].update(precision="int8"), "precision"),
+    "unknown target": (lambda m: m["artifacts"][0].update(target="abacus"), "abacus"),
+    "infinite figure": (
+        lambda m: m["artifacts"][0]["parity"].update(max_mask_error=float("inf")),
+        "Infinity",
+    ),
+    "object as list": (lambda m: m.update(golden={}), "golden"),
+    "other threshold": (lambda m: m["contract"].update(mask_threshold=0.5), "encodings"),
+    "other size": (lambda m: m["contract"].update(input_size=256), "encodings"),
+    "no artifacts": (lambda m: m.update(artifacts=[]), "no artifact"),
+    "no cases": (lambda m: m["golden"][0].update(cases=[]), "no golden case"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_odd_manifest_is_refused(name: str, tmp_path: Path) -> None:
+    change, message = CHANGES[name]
+    write_manifest(MANIFEST, tmp_path)
+    path = tmp_path / "manifest.json"
+    content = json.loads(path.read_text())
+    original = copy.deepcopy(content)
+    change(content)
+    assert content != original
+    path.write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=message):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_a_damaged_manifest_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_manifest(tmp_path)
+
+
+def test_no_export_directory(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ArtifactError, match="no export directory"):
+            load_first_runnable(path)
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/hostname", "", ".", "a/../../b"])
+def test_names_outside_the_directory_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="refused"):
+        checked_path(tmp_path, name, "")
+
+
+def test_a_directory_hash_depends_on_names_and_contents(tmp_path: Path) -> None:
+    package = tmp_path / "a.mlpackage"
+    (package / "Data").mkdir(parents=True)
+    (package / "Data" / "weights").write_bytes(b"12")
+    (package / "Manifest.json").write_bytes(b"{}")
+    before = sha256_of(package)
+    assert sha256_of(package) == before
+    assert size_of(package) == 4
+    (package / "Data" / "weights").write_bytes(b"13")
+    assert sha256_of(package) != before
+    (package / "Data" / "weights").write_bytes(b"12")
+    (package / "Data" / "weights").rename(package / "Data" / "weight")
+    assert sha256_of(package) != before
+
+
+def test_the_contract_suffices_to_encode_without_our_code() -> None:
+    """What its texts say, written down once more with the numbers of the JSON alone."""
+    rules = json.loads(json.dumps(contract(SIZE), default=vars))
+    prompt, pixels = rules["prompt_encoding"], rules["preprocessing"]
+    stride, size = prompt["map_stride"], rules["input_size"]
+    example = EXAMPLES[0]
+    photo = read_photo(example.path)
+    height, width = photo.shape[:2]
+
+    inside = [
+        stride * max(1, round(side * size / (stride * max(width, height))))
+        for side in (width, height)
+    ]
+    letterbox = Letterbox.fit(width, height, size)
+    assert list(letterbox.inside) == inside
+    image = letterbox.apply(photo)[0]
+    padding = (pixels["pad_byte"] - pixels["pixel_mean"]) * pixels["pixel_scale"]
+    assert (image[:, :, inside[0] :] == padding).all()
+
+    labels = prompt["point_labels"]
+    clicks = [(example.garment, labels["positive"]), (example.background, labels["negative"])]
+    box = (60, 90, 230, 300)
+    checked = check_prompts(
+        [place for place, _ in clicks],
+        [label for _, label in clicks],
+        box,
+        width=width,
+        height=height,
+    )
+    maps, tokens = encode_prompts(*prompt_slots(checked, letterbox.scale), None, size)
+
+    scale = np.array(inside) / (width, height)
+    points = [((np.array(place) + 0.5) * scale, label) for place, label in clicks]
+    corners = [
+        (np.array(box[:2]) * scale, labels["box_top_left"]),
+        (np.array(box[2:]) * scale, labels["box_bottom_right"]),
+    ]
+    rows = np.zeros(tokens.shape[1:])
+    first = prompt["point_slots"] - len(points)
+    octaves = 2.0 ** np.arange(prompt["position_frequencies"]) * np.pi
+    for row, (place, label) in zip(rows[first:], points + corners, strict=True):
+        (x, y) = place / size
+        features = [np.sin(octaves * x), np.cos(octaves * x), np.sin(octaves * y)]
+        one_hot = np.arange(len(labels) - 1) == label
+        row[:] = np.concatenate([*features, np.cos(octaves * y), one_hot])
+    np.testing.assert_allclose(tokens[0].numpy(), rows, atol=1e-4)
+
+    centres = np.arange(size // stride) + 0.5
+    for channel, (place, _) in zip(("positive", "negative"), points, strict=True):
+        x, y = place / stride
+        distance = np.hypot(centres[None, :] - x, centres[:, None] - y)
+        disc = np.clip(prompt["disc_radius"] + 0.5 - distance, 0, 1)
+        drawn = maps[0, prompt["map_channels"].index(channel)].numpy()
+        np.testing.assert_allclose(drawn, disc, atol=1e-4)

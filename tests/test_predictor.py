@@ -1,0 +1,210 @@
+"""The predictor's API, and its geometry end to end through a network that draws discs."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from squeezesam.config import VARIANTS, SqueezeSamConfig
+from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.network.folding import folded
+from squeezesam.network.model import SqueezeSam
+from squeezesam.predictor import SamPredictor
+from squeezesam.spec import NUM_MASKS, MapChannel
+
+SIZE = 128
+SIDE = SIZE // 2
+RADIUS = 6.0
+
+
+def disc_network(image: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Mask m is a disc of radius RADIUS + m mask pixels around the middle of the clicks."""
+    assert image.shape == (1, 3, SIZE, SIZE)
+    assert tokens.shape == (1, 16, 28)
+    pixels = torch.arange(SIDE) + 0.5
+    drawn = maps[0, MapChannel.POSITIVE]
+    x = (drawn.sum(0) * pixels).sum() / drawn.sum()
+    y = (drawn.sum(1) * pixels).sum() / drawn.sum()
+    distance = torch.hypot(pixels[None] - x, pixels[:, None] - y)
+    radii = RADIUS + torch.arange(NUM_MASKS)[:, None, None]
+    return (radii - distance)[None], torch.linspace(0.9, 0.6, NUM_MASKS)[None]
+
+
+def predictor_on(height: int, width: int) -> SamPredictor:
+    predictor = SamPredictor(disc_network, SIZE)
+    predictor.set_image(np.zeros((height, width, 3), np.uint8))
+    return predictor
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(800, 600), (341, 512), (128, 128), (1000, 257), (40, 30)]
+)
+def test_the_mask_lies_around_the_click(width: int, height: int) -> None:
+    predictor = predictor_on(height, width)
+    radius = RADIUS * 2 * max(width, height) / SIZE
+    for share in (0.3, 0.5, 0.7):
+        click = np.array([int(width * share), height // 2])
+        masks, _, _ = predictor.predict(click[None], [1], multimask_output=False)
+        y, x = np.mgrid[:height, :width]
+        expected = np.hypot(x - click[0], y - click[1]) < radius
+        # The rim may be off by one photo pixel or, on a coarse mask grid, by a tenth of its radius.
+        rim = np.abs(np.hypot(x - click[0], y - click[1]) - radius) <= max(1.0, 0.1 * radius)
+        assert np.array_equal(masks[0] & ~rim, expected & ~rim)
+
+
+@pytest.mark.parametrize(("width", "height"), [(900, 1), (1, 900)])
+def test_photos_one_pixel_thin(width: int, height: int) -> None:
+    click = (width // 2, height // 2)
+    masks, _, _ = predictor_on(height, width).predict([click], [1], multimask_output=False)
+    assert masks.shape == (1, height, width)
+    assert masks[0, click[1], click[0]]
+    assert masks.sum() == pytest.approx(2 * RADIUS * 2 * 900 / SIZE, rel=0.15)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 3)])
+def test_photos_of_a_few_pixels(width: int, height: int) -> None:
+    """They are smaller than the mask grid, whose logits are averaged over each photo pixel."""
+    logits, _, low_res = predictor_on(height, width).predict([(0, 0)], [1], return_logits=True)
+    assert logits.shape == (3, height, width)
+    assert (logits >= low_res.min()).all()
+    assert (logits <= low_res.max()).all()
+
+
+def test_three_alternatives_or_the_whole_object() -> None:
+    predictor = predictor_on(90, 120)
+    masks, ious, low_res = predictor.predict([(60, 45)], [1])
+    assert (masks.shape, masks.dtype) == ((3, 90, 120), np.bool_)
+    assert ious == pytest.approx([0.8, 0.7, 0.6])
+    assert (low_res.shape, low_res.dtype) == ((3, SIDE, SIDE), np.float32)
+    whole, iou, low_res_whole = predictor.predict([(60, 45)], [1], multimask_output=False)
+    assert whole.shape == (1, 90, 120)
+    assert iou == pytest.approx([0.9])
+    assert low_res_whole.shape == (1, SIDE, SIDE)
+    areas = [int(mask.sum()) for mask in (*whole, *masks)]
+    assert areas == sorted(set(areas))
+
+
+def test_logits_on_request() -> None:
+    predictor = predictor_on(90, 120)
+    logits, _, _ = predictor.predict([(60, 45)], [1], return_logits=True)
+    masks, _, _ = predictor.predict([(60, 45)], [1])
+    assert logits.dtype == np.float32
+    assert np.array_equal(logits > 0, masks)
+
+
+def test_image_state() -> None:
+    predictor = SamPredictor(disc_network, SIZE)
+    assert not predictor.is_image_set
+    with pytest.raises(ImageError, match="set_image"):
+        predictor.predict([(1, 1)], [1])
+    with pytest.raises(ImageError, match="set_image"):
+        _ = predictor.original_size
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    assert predictor.is_image_set
+    assert predictor.original_size == (30, 40)
+    predictor.reset_image()
+    assert not predictor.is_image_set
+
+
+def test_channel_order() -> None:
+    seen = []
+
+    def network(image: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(image)
+        return disc_network(image, maps, tokens)
+
+    photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    predictor = SamPredictor(network, SIZE)
+    predictor.set_image(photo)
+    predictor.predict([(1, 1)], [1])
+    predictor.set_image(np.ascontiguousarray(photo[..., ::-1]), image_format="BGR")
+    predictor.predict([(1, 1)], [1])
+    assert torch.equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4, 3), np.float32), "uint8 array, got float32"),
+        (np.zeros((4, 4), np.uint8), "HxWx3, got 4x4"),
+        (np.zeros((4, 4, 4), np.uint8), "HxWx3, got 4x4x4"),
+        (np.zeros((0, 4, 3), np.uint8), "HxWx3, got 0x4x3"),
+        ([[1, 2, 3]], "uint8 array, got list"),
+    ],
+)
+def test_images_that_are_none(image: object, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        SamPredictor(disc_network, SIZE).set_image(image)
+
+
+def test_an_unknown_channel_order() -> None:
+    with pytest.raises(ImageError, match="'RGB' or 'BGR'"):
+        SamPredictor(disc_network, SIZE).set_image(np.zeros((4, 4, 3), np.uint8), "RGBA")
+
+
+@pytest.mark.parametrize(
+    ("mask_input", "message"),
+    [
+        (np.zeros((SIDE, SIDE), np.float32), "1x64x64, got 64x64"),
+        (np.zeros((3, SIDE, SIDE), np.float32), "1x64x64, got 3x64x64"),
+        (np.zeros((1, 256, 256), np.float32), "1x64x64, got 1x256x256"),
+        ("mask", "mask_input must be numbers"),
+    ],
+)
+def test_mask_inputs_of_another_shape(mask_input: object, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        predictor_on(30, 40).predict([(1, 1)], [1], mask_input=mask_input)
+
+
+def test_a_mask_input_with_nan_is_refused_in_one_line() -> None:
+    with pytest.raises(PromptError, match=r"mask_input\[0, 0, 0\] is nan") as caught:
+        predictor_on(30, 40).predict(mask_input=np.full((1, SIDE, SIDE), np.nan))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("labels", [None, [], [-1]])
+def test_no_prompt_at_all(labels: list[int] | None) -> None:
+    coords = None if labels is None else [(1, 1)] * len(labels)
+    with pytest.raises(PromptError, match="no prompt"):
+        predictor_on(30, 40).predict(coords, labels)
+
+
+def test_a_box_alone_and_a_mask_alone_are_prompts() -> None:
+    network = folded(SqueezeSam(nano(), SIZE))
+    predictor = SamPredictor(network, SIZE)
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    box = np.array([5, 5, 20, 20])
+    masks, _, low_res = predictor.predict(box=box)
+    same, _, _ = predictor.predict(box=box[None])
+    assert np.array_equal(masks, same)
+    again, _, _ = predictor.predict(mask_input=low_res[:1], multimask_output=False)
+    assert again.shape == (1, 30, 40)
+
+
+def test_a_network_that_answers_nan_is_an_error() -> None:
+    def network(image: Tensor, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        masks, ious = disc_network(image, maps, tokens)
+        return masks * torch.nan, ious
+
+    predictor = SamPredictor(network, SIZE)
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    with pytest.raises(ArtifactError, match="NaN"):
+        predictor.predict([(1, 1)], [1])
+
+
+def test_a_click_changes_what_the_network_says() -> None:
+    torch.manual_seed(0)
+    predictor = SamPredictor(folded(SqueezeSam(nano(), SIZE)), SIZE)
+    predictor.set_image(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
+    answers = [
+        predictor.predict([place], [label])[2]
+        for place, label in (((20, 20), 1), ((90, 60), 1), ((20, 20), 0))
+    ]
+    assert not np.array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0], answers[2])
+
+
+def nano() -> SqueezeSamConfig:
+    config = VARIANTS["nano"]
+    assert isinstance(config, SqueezeSamConfig)
+    return config

@@ -1,0 +1,231 @@
+"""`squeezesam segment` and `squeezesam pictures` through the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from squeezesam.cli import main
+from squeezesam.commands.pictures import GAP
+from squeezesam.config import SqueezeSamConfig, variant_config
+from squeezesam.examples import EXAMPLES, PHOTOS
+from squeezesam.image_io import read_photo
+from squeezesam.network.model import SqueezeSam
+from squeezesam.predictor import SamPredictor
+from squeezesam.weights import save_weights
+
+WIDTH, HEIGHT = 61, 40
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights whose mask takes up about half of `noise()`."""
+    torch.manual_seed(0)
+    config = variant_config("nano")
+    assert isinstance(config, SqueezeSamConfig)
+    model = SqueezeSam(config).eval()
+    predictor = SamPredictor(model)
+    predictor.set_image(noise())
+    logits, _, _ = predictor.predict([(20, 10)], [1], return_logits=True, multimask_output=False)
+    with torch.no_grad():
+        model.mask_head.bias[0] -= float(np.median(logits))
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    save_weights(model, path, "nano", torch.float32)
+    return path
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photo in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(noise()).save("photo.png")
+    return Path("photo.png")
+
+
+def test_every_output(photo: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = ["--out", "m.png", "--overlay", "o.jpg", "--cutout", "c.png"]
+    prompts = ["--point", "20,10", "--point", "3.5,30:neg", "--box", "0,0,50,40"]
+    assert main(["segment", str(photo), *prompts, *outputs, "--model", str(weights)]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert out.count("\n") == 1
+    assert out.startswith("predicted IoU 0.")
+    mask, cutout = Image.open("m.png"), Image.open("c.png")
+    assert mask.mode == "L"
+    assert set(np.unique(mask)) == {0, 255}
+    assert f"mask {(np.asarray(mask) > 0).mean():.1%} of the photo" in out
+    assert out.rstrip().endswith("wrote m.png, o.jpg, c.png")
+    assert cutout.mode == "RGBA"
+    assert {mask.size, cutout.size, Image.open("o.jpg").size} == {(WIDTH, HEIGHT)}
+    assert np.array_equal(np.asarray(cutout)[..., :3], read_photo(photo))
+
+
+def test_the_mask_is_the_default_output(photo: Path, weights: Path) -> None:
+    assert main(["segment", str(photo), "--point", "2,3", "--model", str(weights)]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["photo.mask.png", "photo.png"]
+
+
+def test_only_what_is_named_is_written(photo: Path, weights: Path) -> None:
+    arguments = ["--point", "2,3", "--cutout", "c.png", "--model", str(weights)]
+    assert main(["segment", str(photo), *arguments]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["c.png", "photo.png"]
+
+
+def test_clicks_are_in_the_pixels_of_the_upright_photo(photo: Path, weights: Path) -> None:
+    """A camera's sideways file segments as its upright picture does."""
+    upright = Image.open(photo)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save("sideways.png", exif=exif)
+    for name in ("photo", "sideways"):
+        arguments = ["--point", "55,8", "--model", str(weights)]
+        assert main(["segment", f"{name}.png", *arguments]) == 0
+    mask = np.asarray(Image.open("photo.mask.png"))
+    assert set(np.unique(mask)) == {0, 255}
+    assert np.array_equal(mask, Image.open("sideways.mask.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give --point"),
+        (["--point", "61,5"], "outside the 61x40 image"),
+        (["--point=-1,5"], "outside the 61x40 image"),
+        (["--point", "nan,5"], "is nan"),
+        (["--point", "5"], "'5' must be x,y"),
+        (["--point", "5,6,7"], "must be x,y"),
+        (["--point", "a,b"], "must be x,y"),
+        (["--point", "5,6:no"], "end in :neg"),
+        (["--box", "1,2,3"], "must be x0,y0,x1,y1"),
+        (["--box", "9,9,5,12"], "x0 < x1"),
+        (["--box", "0,0,inf,5"], "is inf"),
+        (["--point", "5,6", "--out", "m.jpg"], "use .png"),
+        (["--point", "5,6", "--cutout", "c.webp"], "use .png"),
+        (["--point", "5,6", "--overlay", "photo.png/o.png"], "writable place"),
+        (["--point", "5,6", "--out", "folder.png"], "is a directory"),
+        (["--point", "5,6", "--variant", "nano"], "leave --variant out"),
+    ],
+)
+def test_bad_arguments(
+    photo: Path,
+    weights: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("folder.png").mkdir()
+    before = sorted(Path().iterdir())
+    assert main(["segment", str(photo), "--model", str(weights), *arguments]) == 2
+    assert message in one_error_line(capsys)
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.jpg", "no photo"),
+        ("folder", "is a directory"),
+        ("empty.jpg", "not an image"),
+        ("text.jpg", "not an image"),
+        ("truncated.jpg", "is damaged"),
+        ("float.tif", "float pixels"),
+    ],
+)
+def test_bad_photos(
+    photo: Path, weights: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir()
+    Path("empty.jpg").touch()
+    Path("text.jpg").write_text("no photo at all")
+    Image.open(photo).save("whole.jpg")
+    Path("truncated.jpg").write_bytes(Path("whole.jpg").read_bytes()[:-500])
+    Image.new("F", (4, 4)).save("float.tif")
+    assert main(["segment", name, "--point", "1,1", "--model", str(weights)]) == 2
+    assert message in one_error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.safetensors", "no weights file"),
+        ("empty.safetensors", "is not a safetensors file"),
+        ("text.safetensors", "is not a safetensors file"),
+        ("truncated.safetensors", "is not a safetensors file"),
+        ("anonymous.safetensors", "does not hold weights"),
+        ("mislabelled.safetensors", "another 'base' network"),
+        ("incomplete.safetensors", "do not fit"),
+        ("missing.onnx", "no artifact"),
+        ("weights.xyz", "is no network"),
+        ("folder", "is no network"),
+    ],
+)
+def test_bad_models(
+    photo: Path, weights: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir()
+    Path("empty.safetensors").touch()
+    Path("weights.xyz").touch()
+    Path("text.safetensors").write_text("not weights" * 10)
+    Path("truncated.safetensors").write_bytes(weights.read_bytes()[:-1000])
+    tensors = load_file(weights)
+    metadata = {"variant": "nano", "config": saved_config(weights)}
+    save_file(tensors, "anonymous.safetensors")
+    save_file(tensors, "mislabelled.safetensors", metadata | {"variant": "base"})
+    del tensors["mask_head.weight"]
+    save_file(tensors, "incomplete.safetensors", metadata)
+    assert main(["segment", str(photo), "--point", "1,1", "--model", name]) == 2
+    assert message in one_error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"), [("giant", "unknown variant 'giant'"), ("reference", "are shipped")]
+)
+def test_bad_variants(
+    photo: Path, variant: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(photo), "--point", "1,1", "--variant", variant]) == 2
+    assert message in one_error_line(capsys)
+
+
+def test_the_shipped_photos_are_described() -> None:
+    described = (PHOTOS / "README.md").read_text()
+    for example in EXAMPLES:
+        height, width = read_photo(example.path).shape[:2]
+        clicks = (example.garment, example.legs, example.background)
+        assert all(0 <= x < width and 0 <= y < height for x, y in clicks)
+        row = next(line for line in described.splitlines() if example.path.name in line)
+        assert row.endswith(" | ".join(f"{x},{y}" for x, y in clicks) + " |")
+        assert example.path.stat().st_size <= 120_000
+
+
+def test_pictures_of_the_readme(tmp_path: Path, weights: Path) -> None:
+    assert main(["pictures", "--out", str(tmp_path / "docs"), "--model", str(weights)]) == 0
+    pictures = sorted((tmp_path / "docs").iterdir())
+    assert [path.name for path in pictures] == [
+        "clicks.jpg",
+        *(example.path.name for example in EXAMPLES),
+    ]
+    width, height = Image.open(EXAMPLES[0].path).size
+    assert Image.open(pictures[0]).size == (3 * width + 2 * GAP, height)
+    assert Image.open(pictures[1]).size == (width, height)
+
+
+def saved_config(weights: Path) -> str:
+    with safe_open(weights, framework="pt") as file:
+        return str(file.metadata()["config"])
+
+
+def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.count("\n") == 1
+    assert err.startswith("squeezesam segment: ")
+    return err
