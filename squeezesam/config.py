@@ -42,19 +42,18 @@ class SqueezeSamConfig:
 
 @dataclass(frozen=True)
 class ReferenceConfig:
-    """The arrangement of the early public version of SqueezeSAM (docs/reference.md).
+    """The arrangement of the early public version of SqueezeSAM (network/reference.py).
 
     Attributes:
-        encoder: channels of the eight levels, 256x256 down to 2x2.
         stem: channels of the 2x2 stride-2 stem; also those of the mask features.
-        transformer_dim, transformer_depth, heads: SAM's two-way transformer at 2x2.
+        encoder: channels of the eight levels, 256x256 down to 2x2.
+        transformer_depth, heads: of SAM's two-way transformer at 2x2, as wide as the last level.
         mlp_width: hidden width of its MLP; unpublished, chosen so that the parameters add up to the
             published 10.16 M.
     """
 
     stem: int = 64
     encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
-    transformer_dim: int = 256
     transformer_depth: int = 2
     heads: int = 8
     mlp_width: int = 128

@@ -1,6 +1,7 @@
 """Export and verify, on a small network with random weights."""
 
 import dataclasses
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.golden import cases_of, read_golden
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
+from squeezesam_export.quiet import quiet
 from squeezesam_export.targets import TARGETS
 from squeezesam_export.verification import mask_ious, measure
 
@@ -328,6 +330,23 @@ def test_the_picture_for_core_ml_is_the_letterboxed_photo(exported: Path) -> Non
     with np.load(exported / manifest.golden[0].file) as golden:
         picture = np.asarray(coreml_target.picture(answer.inputs[0]))
         assert (picture == golden["image"][0].transpose(1, 2, 0)).all()
+
+
+def test_vendors_are_heard_only_when_they_fail(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        print("chatter")
+        os.write(2, b"chatter")
+    assert capfd.readouterr() == ("", "")
+
+    @quiet()
+    def fail() -> None:
+        os.write(1, b"a hint, ")
+        print("and another")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert capfd.readouterr() == ("", "a hint, and another\n")
 
 
 @pytest.mark.slow

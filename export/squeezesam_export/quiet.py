@@ -5,7 +5,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import BinaryIO
 
 from squeezesam.errors import SqueezeSamError
@@ -32,7 +32,10 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _printing_to(file: BinaryIO) -> Iterator[None]:
-    """Redirect the descriptors themselves, because C++ libraries know no `sys.stderr`."""
+    """Redirect both `sys.stderr` and the descriptor: C++ libraries know the latter only.
+
+    Under pytest and in notebooks the two differ.
+    """
     streams = {1: sys.stdout, 2: sys.stderr}
     for stream in streams.values():
         stream.flush()
@@ -40,7 +43,12 @@ def _printing_to(file: BinaryIO) -> Iterator[None]:
     try:
         for descriptor in streams:
             os.dup2(file.fileno(), descriptor)
-        yield
+        with (
+            open(file.fileno(), "w", closefd=False) as text,
+            redirect_stdout(text),
+            redirect_stderr(text),
+        ):
+            yield
     finally:
         for descriptor, stream in streams.items():
             stream.flush()

@@ -110,8 +110,43 @@ class ReferenceSam(nn.Module):
             nn.Sequential(ConvReluBn(width_in, width_out), ConvReluBn(width_out, width_out))
             for width_in, width_out in pairwise((config.stem, *config.encoder))
         )
-        self.output_tokens = nn.Parameter(torch.randn(1, 1 + NUM_MASKS, config.transformer_dim))
+        self.output_tokens = nn.Parameter(torch.randn(1, 1 + NUM_MASKS, bottom))
         self.transformer = TwoWayTransformer(
-            config.transformer_dim, config.transformer_depth, config.heads, config.mlp_width
+            bottom, config.transformer_depth, config.heads, config.mlp_width
         )
         widths = (bottom, *reversed(skips[:-1]), config.stem)
+        self.decoder = nn.ModuleList(
+            ReferenceUpBlock(width_in, skip, width_out)
+            for (width_in, width_out), skip in zip(pairwise(widths), reversed(skips), strict=True)
+        )
+        self.mask_heads = MaskHeads(bottom, config.stem)
+        self.iou_head = mlp(bottom, bottom, NUM_MASKS)
+        self.register_buffer(
+            "cell_positions", random_fourier_positions(size // bottom_stride, bottom)
+        )
+
+    def attend(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Output tokens [B, 5, C] and image after the transformer at the bottom level."""
+        tokens = self.output_tokens.expand(len(x), -1, -1)
+        tokens, cells = self.transformer(tokens, x.flatten(2).transpose(1, 2), self.cell_positions)
+        return tokens, cells.transpose(1, 2).view_as(x)
+
+    def forward(
+        self,
+        image: Tensor,
+        prompt_maps: Tensor,
+        prompt_tokens: Tensor,  # noqa: ARG002 - late fusion is what this version lacks
+    ) -> tuple[Tensor, Tensor]:
+        """Masks for one set of prompts; see `SqueezeSam.forward`."""
+        drawn = prompt_maps[:, [MapChannel.BOX, MapChannel.POSITIVE]]
+        drawn = F.interpolate(drawn, scale_factor=float(MAP_STRIDE), mode="bilinear")
+        x = self.stem(torch.cat([image, drawn], dim=1))
+        skips = []
+        for index, level in enumerate(self.encoder):
+            x = level(x if index == 0 else F.max_pool2d(x, 2))
+            skips.append(x)
+        tokens, x = self.attend(skips.pop())
+        for stage in self.decoder:
+            x = stage(x, skips.pop())
+        iou = torch.sigmoid(self.iou_head(tokens[:, 0]))
+        return self.mask_heads(tokens[:, 1:], x), iou

@@ -1,0 +1,53 @@
+"""Parameters and multiply-accumulates, counted from the network itself."""
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from squeezesam.spec import INPUT_SIZE, input_specs
+
+FLOPS_PER_MAC = 2
+
+
+def parameters(module: nn.Module) -> int:
+    """Number of trained values; buffers such as BatchNorm's running statistics do not count."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def macs(module: nn.Module, size: int = INPUT_SIZE) -> int:
+    """Multiply-accumulates of one inference at the `size` that the network was built for.
+
+    Convolutions and matrix products count; resizing, normalisation and activations do not.
+    """
+    return _count(module, size).get_total_flops() // FLOPS_PER_MAC
+
+
+def macs_by_block(module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
+    """Multiply-accumulates of every child, with the items of a list as children of their own."""
+    flops = _count(module, size).get_flop_counts()
+    root = type(module).__name__
+    return {
+        name: sum(flops.get(f"{root}.{name}", {}).values()) // FLOPS_PER_MAC
+        for name in _block_names(module)
+    }
+
+
+def _block_names(module: nn.Module) -> Iterator[str]:
+    for name, child in module.named_children():
+        if isinstance(child, nn.ModuleList):
+            yield from (f"{name}.{index}" for index in range(len(child)))
+        else:
+            yield name
+
+
+def _count(module: nn.Module, size: int) -> FlopCounterMode:
+    shadow = copy.deepcopy(module).to("meta").eval().requires_grad_(False)
+    inputs = [torch.zeros(spec.shape, device="meta") for spec in input_specs(size)]
+    # The counter knows matrix products, but not the fused attention of every device.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        shadow(*inputs)
+    return counter
