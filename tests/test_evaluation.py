@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_scene
-from squeezesam.predictor import SamPredictor
 
 from squeezesam.data.sa1b import read_folder
 from squeezesam.evaluation.clicks import next_click
 from squeezesam.evaluation.protocol import ObjectResult, evaluate, mask_iou, mean_iou
+from squeezesam.predictor import SamPredictor
 from squeezesam.spec import PointLabel
 
 

@@ -1,7 +1,5 @@
 """From a configuration to its network."""
 
-from torch import nn
-
 from squeezesam.config import ReferenceConfig, SqueezeSamConfig
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.reference import ReferenceSam
