@@ -1,7 +1,7 @@
 """The named variants of the network as frozen configurations."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from squeezesam.errors import ConfigError
 
@@ -21,7 +21,10 @@ class SqueezeSamConfig:
         transformer_depth: attention + MLP layers at 1/32.
         heads: attention heads; must divide the channels at 1/32.
         mlp_ratio: hidden width of the MLP over its input width.
+        bottom_stride: input pixels per cell of the bottom scale.
     """
+
+    bottom_stride: ClassVar[int] = 32
 
     stem: int
     encoder: tuple[int, int, int, int]
@@ -58,6 +61,11 @@ class ReferenceConfig:
     heads: int = 8
     mlp_width: int = 128
 
+    @property
+    def bottom_stride(self) -> int:
+        """Input pixels per cell of the bottom scale."""
+        return 2 ** len(self.encoder)
+
 
 VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
     "base": SqueezeSamConfig(
@@ -84,3 +92,15 @@ def variant_config(name: str) -> SqueezeSamConfig | ReferenceConfig:
     if name not in VARIANTS:
         raise ConfigError(f"unknown variant {name!r}; choose one of {', '.join(VARIANTS)}")
     return VARIANTS[name]
+
+
+def check_size(size: int, bottom_stride: int) -> None:
+    """Refuse a side of the square input that does not halve down to the bottom scale.
+
+    Raises:
+        ConfigError: not a positive multiple of `bottom_stride`.
+    """
+    if size < bottom_stride or size % bottom_stride:
+        raise ConfigError(
+            f"input size {size} does not fit this network; choose a multiple of {bottom_stride}"
+        )

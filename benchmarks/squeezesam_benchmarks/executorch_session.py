@@ -10,6 +10,9 @@ import torch
 from squeezesam.errors import MissingDependencyError
 from squeezesam_benchmarks.sessions import FloatArray
 
+DTYPES = {5: torch.float16, 6: torch.float32}
+"""ExecuTorch's codes of the element types that our artifacts take."""
+
 
 class ExecutorchSession:
     """Implements `sessions.Session`."""
@@ -25,6 +28,9 @@ class ExecutorchSession:
         """Make the artifact ready to run."""
         self.program = self.executorch.load_program(path)  # keeps the method's memory alive
         self.method = self.program.load_method("forward")
+        meta = self.method.metadata
+        inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
+        self.dtypes = [DTYPES[tensor.dtype()] for tensor in inputs]
 
     def input_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the inputs."""
@@ -33,7 +39,8 @@ class ExecutorchSession:
 
     def infer(self, inputs: Sequence[FloatArray]) -> None:
         """Run once."""
-        self.method.execute([torch.from_numpy(array) for array in inputs])
+        pairs = zip(inputs, self.dtypes, strict=True)
+        self.method.execute([torch.from_numpy(array).to(dtype) for array, dtype in pairs])
 
 
 def open_session(threads: int) -> ExecutorchSession:

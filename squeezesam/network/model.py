@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam.config import SqueezeSamConfig
+from squeezesam.config import SqueezeSamConfig, check_size
 from squeezesam.network.blocks import (
     ConvBn,
     InvertedBlock,
@@ -20,7 +20,7 @@ from squeezesam.network.blocks import (
 from squeezesam.position import grid_features
 from squeezesam.spec import INPUT_SIZE, NUM_MASKS, TOKEN_FEATURES, TOKEN_KINDS, MapChannel
 
-BOTTOM_STRIDE = 32
+BOTTOM_STRIDE = SqueezeSamConfig.bottom_stride
 BLOCKS = {"residual": ResidualBlock, "inverted": InvertedBlock}
 
 
@@ -71,7 +71,12 @@ class SqueezeSam(nn.Module):
         self.reset_parameters()
 
     def set_size(self, size: int) -> None:
-        """Prepare for square inputs of `size` pixels; the weights do not change."""
+        """Prepare for square inputs of `size` pixels; the weights do not change.
+
+        Raises:
+            ConfigError: `size` is not a multiple of 32.
+        """
+        check_size(size, BOTTOM_STRIDE)
         side = size // BOTTOM_STRIDE
         # The four kind features of an image token are zero: the grid shares `embed_position` with
         # the prompt tokens, so a click and the image cell under it speak of the same place.

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam.config import ReferenceConfig
-from squeezesam.errors import ConfigError
+from squeezesam.config import ReferenceConfig, check_size
 from squeezesam.network.two_way_transformer import TwoWayTransformer
 from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, NUM_MASKS, MapChannel
 
@@ -78,9 +77,10 @@ def random_fourier_positions(side: int, width: int) -> Tensor:
 class ReferenceSam(nn.Module):
     """The network of the `reference` variant; no weights of it are public.
 
-    What is known of it: the widths, the transformer, and the sums of 10.16 M parameters and
-    26.3 GMAC at 512x512. Not published, and therefore our choice: the hidden width of the
-    transformer's MLP, set so that the parameters add up. A test holds both sums to 1 %.
+    What is known of it: the widths, the transformer's depth and width, and the sums of 10.16 M
+    parameters and 26.3 GMAC at 512x512. The hidden width of the transformer's MLP is unpublished;
+    we set it so that the parameters add up. A test holds both sums to 1 %, which says that the
+    work is of the same amount, not that every layer is the same.
 
     It gives the project's four masks where that version kept three, and takes the project's three
     inputs: the positive and box maps are upsampled to the five channels that its stem expects,
@@ -91,19 +91,14 @@ class ReferenceSam(nn.Module):
         size: side of the square input in pixels, a multiple of 256.
 
     Raises:
-        ConfigError: `size` does not halve down to the bottom level.
+        ConfigError: `size` is not a multiple of 256.
     """
 
     cell_positions: Tensor
 
     def __init__(self, config: ReferenceConfig, size: int = INPUT_SIZE) -> None:
         super().__init__()
-        bottom_stride = 2 ** len(config.encoder)
-        if size < bottom_stride or size % bottom_stride:
-            raise ConfigError(
-                f"input size {size} does not fit the reference network; "
-                f"choose a multiple of {bottom_stride}"
-            )
+        check_size(size, config.bottom_stride)
         *skips, bottom = config.encoder
         self.stem = nn.Conv2d(RGB_BOX_AND_CLICKS, config.stem, 2, stride=2)
         self.encoder = nn.ModuleList(
@@ -122,7 +117,7 @@ class ReferenceSam(nn.Module):
         self.mask_heads = MaskHeads(bottom, config.stem)
         self.iou_head = mlp(bottom, bottom, NUM_MASKS)
         self.register_buffer(
-            "cell_positions", random_fourier_positions(size // bottom_stride, bottom)
+            "cell_positions", random_fourier_positions(size // config.bottom_stride, bottom)
         )
 
     def attend(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,83 @@
+"""What to time: the artifacts of an export directory, or fresh ones with random weights."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from squeezesam.config import variant_config
+from squeezesam.errors import ArtifactError
+from squeezesam.network.build import build_network
+from squeezesam.network.folding import folded
+from squeezesam.spec import INPUT_SIZE
+from squeezesam_benchmarks.host import Subject
+from squeezesam_benchmarks.schema import Artifact
+from squeezesam_benchmarks.sessions import SESSION_MODULES
+from squeezesam_export.artifacts import checked_path, sha256_of, size_of
+from squeezesam_export.manifest import read_manifest
+from squeezesam_export.target import Precision
+from squeezesam_export.targets import find_target
+
+
+def exported_subjects(directory: Path) -> list[Subject]:
+    """The artifacts of an export directory that run on this machine.
+
+    Raises:
+        ArtifactError: no manifest, an altered artifact, or none that runs here.
+    """
+    manifest = read_manifest(directory)
+    subjects = []
+    for artifact in manifest.artifacts:
+        target = find_target(artifact.target)
+        if target.load is None or target.suffix not in SESSION_MODULES:
+            continue
+        outside = artifact.ops_outside_delegate
+        described = Artifact(
+            name=artifact.file,
+            sha256=artifact.sha256,
+            size_bytes=artifact.size_bytes,
+            variant=manifest.variant,
+            precision=artifact.precision,
+            ops_outside_delegate=None if outside is None else dict(Counter(outside)),
+        )
+        path = checked_path(directory, artifact.file, artifact.sha256)
+        subjects.append(Subject(path, described))
+    if not subjects:
+        raise ArtifactError(
+            f"nothing in {directory} runs on this machine; export onnx or executorch"
+        )
+    return subjects
+
+
+def random_subjects(
+    variants: Sequence[str],
+    targets: Sequence[str],
+    folder: Path,
+    progress: Callable[[str], None],
+    size: int = INPUT_SIZE,
+) -> list[Subject]:
+    """Artifacts in fp32 with random weights, on which latency does not depend.
+
+    Args:
+        variants: names in `squeezesam.config.VARIANTS`.
+        targets: names in `squeezesam_export.targets.TARGETS`.
+        folder: where the artifacts go.
+        progress: told of each artifact.
+        size: side of the square input.
+    """
+    precision: Precision = "fp32"
+    subjects = []
+    for variant in variants:
+        torch.manual_seed(0)
+        network = folded(build_network(variant_config(variant), size))
+        for target in map(find_target, targets):
+            path = folder / f"{variant}_{target.name}_{precision}{target.suffix}"
+            lowered = target.export(network, size, precision, path)
+            outside = None if lowered.outside is None else dict(Counter(lowered.outside))
+            progress(f"exported {path.name} with random weights")
+            described = Artifact(
+                path.name, sha256_of(path), size_of(path), variant, precision, outside
+            )
+            subjects.append(Subject(path, described))
+    return subjects
