@@ -1,4 +1,4 @@
-"""Which tools are installed, read from their metadata without importing them."""
+"""Versions of the tools that are installed, read from package metadata: nothing is imported."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,34 +6,34 @@ from squeezesam.errors import MissingDependencyError
 
 TOOLS = ("torch", "executorch", "torchao", "coremltools", "onnx", "onnxruntime", "numpy")
 
-PAIR = {"torch": "2.13.0", "executorch": "1.5.1"}
-"""ExecuTorch declares no torch of its own, and its kernels are built against exactly one."""
+PINNED_PAIR = {"torch": "2.13.0", "executorch": "1.5.1"}
+"""ExecuTorch's kernels are built against exactly one torch, yet it declares none."""
 
 
 def tool_versions() -> dict[str, str | None]:
-    """Version of each tool, None where it is not installed."""
-    return {name: installed_version(name) for name in TOOLS}
-
-
-def installed_version(name: str) -> str | None:
-    """Version of an installed package, or None."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    """Installed version of each tool that shapes an artifact; None where it is absent."""
+    return {tool: _version(tool) for tool in TOOLS}
 
 
 def check_pair() -> None:
-    """Make sure that torch and executorch are the pair that was seen working.
+    """See that torch and executorch are the pair that was seen working.
 
     Raises:
-        MissingDependencyError: one of them is missing or another version.
+        MissingDependencyError: one of them is absent or of another version.
     """
-    for name, wanted in PAIR.items():
-        found = installed_version(name)
-        if found is None or found.partition("+")[0] != wanted:
-            raise MissingDependencyError(
-                f"{name} is {found or 'not installed'}, but torch {PAIR['torch']} and executorch "
-                f"{PAIR['executorch']} go together; "
-                "pip install -c constraints.txt 'squeezesam[executorch]'"
-            )
+    found = {tool: _version(tool) for tool in PINNED_PAIR}
+    # The local part, as in 2.13.0+cpu, names a build of the same version.
+    if {tool: (text or "").split("+")[0] for tool, text in found.items()} != PINNED_PAIR:
+        wanted = " and ".join(f"{tool} {pin}" for tool, pin in PINNED_PAIR.items())
+        present = " and ".join(f"{tool} {text or 'absent'}" for tool, text in found.items())
+        pins = " ".join(f"{tool}=={pin}" for tool, pin in PINNED_PAIR.items())
+        raise MissingDependencyError(
+            f"ExecuTorch needs the pair {wanted}, found {present}; pip install {pins}"
+        )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

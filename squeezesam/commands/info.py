@@ -1,42 +1,102 @@
-"""`squeezesam info`: the variants by size and compute, the network's contract, the tools."""
+"""`squeezesam info`: what the variants are and cost, and whether the tools fit together."""
 
 import argparse
 
+import torch
+
 from squeezesam.config import VARIANTS, variant_config
 from squeezesam.counting import macs, macs_by_block, parameters
+from squeezesam.errors import MissingDependencyError, WeightsError
 from squeezesam.network.build import build_network
+from squeezesam.network.model import SqueezeSam
+from squeezesam.network.reference import ReferenceSam
 from squeezesam.spec import INPUT_SIZE, input_specs, output_specs
-from squeezesam.versions import tool_versions
-from squeezesam.weights import ZOO
+from squeezesam.tables import aligned_table
+from squeezesam.versions import check_pair, tool_versions
+from squeezesam.weights import shipped_weights
 
-HELP = "parameters and MACs of the variants, inputs and outputs, tool versions"
+HELP = "show the variants, their cost, the network's inputs and outputs, and the tools"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--variant", help="one variant, with the MACs of each of its blocks")
+    parser.add_argument("--variant", help="also show where this variant spends its compute")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what there is to know without running anything."""
-    variants = VARIANTS
+    """Print the tables."""
+    sections = [variants_table(), tensors_table(), tools_text()]
     if args.variant is not None:
-        variants = {args.variant: variant_config(args.variant)}
-    print(f"{'variant':<12}{'M params':>10}{'GMAC':>8}  shipped weights (at {INPUT_SIZE} px)")
-    for name, config in variants.items():
-        network = build_network(config, INPUT_SIZE).eval()
-        path = ZOO / f"{name}.safetensors"
-        shipped = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "none"
-        million, giga = parameters(network) / 1e6, macs(network, INPUT_SIZE) / 1e9
-        print(f"{name:<12}{million:>10.2f}{giga:>8.2f}  {shipped}")
-        if args.variant is not None:
-            for block, count in macs_by_block(network, INPUT_SIZE).items():
-                print(f"  {block:<20}{count / 1e9:>8.3f}")
-    for title, specs in (("inputs", input_specs()), ("outputs", output_specs())):
-        print(f"\n{title}")
-        for spec in specs:
-            shape = "x".join(map(str, spec.shape))
-            print(f"  {spec.name:<16}{shape:<14}{spec.dtype}  {spec.meaning}")
-    print("\ntools")
-    for tool, found in tool_versions().items():
-        print(f"  {tool:<14}{found or 'not installed'}")
+        sections.insert(1, blocks_table(args.variant))
+    print("\n\n".join(sections))
+
+
+def variants_table() -> str:
+    """One row for each variant."""
+    rows = []
+    for name, config in VARIANTS.items():
+        network = unallocated(name)
+        cells = INPUT_SIZE // config.bottom_stride
+        rows.append(
+            (
+                name,
+                f"{parameters(network) / 1e6:.2f}",
+                f"{macs(network) / 1e9:.2f}",
+                f"1/{config.bottom_stride} ({cells}x{cells})",
+                weights_text(name),
+            )
+        )
+    header = ("variant", "M parameters", f"GMAC at {INPUT_SIZE}", "bottom scale", "weights")
+    return aligned_table(header, rows, {"variant", "bottom scale", "weights"})
+
+
+def blocks_table(variant: str) -> str:
+    """Multiply-accumulates of each block of one variant, in the order of the forward pass.
+
+    Raises:
+        ConfigError: unknown variant.
+    """
+    counts = macs_by_block(unallocated(variant))
+    total = sum(counts.values())
+    rows = [
+        (block, f"{count / 1e6:.1f}", f"{100 * count / total:.1f}")
+        for block, count in counts.items()
+    ]
+    return aligned_table((f"{variant}, block", "MMAC", "%"), rows, {f"{variant}, block"})
+
+
+def tensors_table() -> str:
+    """Inputs and outputs of every variant and every artifact."""
+    rows = [
+        (kind, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
+        for kind, specs in (("input", input_specs()), ("output", output_specs()))
+        for spec in specs
+    ]
+    header = ("", "tensor", "shape", "meaning")
+    return aligned_table(header, rows, header)
+
+
+def tools_text() -> str:
+    """Installed tools, and whether torch and executorch fit together."""
+    lines = [f"{tool} {version or 'absent'}" for tool, version in tool_versions().items()]
+    try:
+        check_pair()
+    except MissingDependencyError as error:
+        verdict = str(error)
+    else:
+        verdict = "torch and executorch are the pinned pair"
+    return f"{', '.join(lines)}\n{verdict}"
+
+
+def unallocated(variant: str) -> SqueezeSam | ReferenceSam:
+    """A variant's network without memory for its weights: enough to count."""
+    with torch.device("meta"):
+        return build_network(variant_config(variant))
+
+
+def weights_text(variant: str) -> str:
+    """Size of the shipped weights, or that there are none."""
+    try:
+        return f"yes, {shipped_weights(variant).stat().st_size / 1e6:.1f} MB"
+    except WeightsError:
+        return "no"

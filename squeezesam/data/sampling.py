@@ -71,7 +71,7 @@ class ClickSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(self, root: Path, size: int, seed: int, augment: AugmentConfig) -> None:
         self.size, self.seed, self.augment = size, seed, augment
-        folders = sorted(path for path in root.iterdir() if path.is_dir())
+        folders = sorted(path for path in root.glob("*") if path.is_dir())
         if not folders:
             raise DataError(f"{root} holds no data folder; give the parent of e.g. ccp/")
         self.images = [self._usable(read_folder(folder)) for folder in folders]
