@@ -1,6 +1,6 @@
 """The predictor, with segment-anything's API and the same meaning of every argument."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,26 @@ from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import INPUT_SIZE, MAP_STRIDE
 from squeezesam.transforms import Letterbox
+
+
+class Predictor(Protocol):
+    """Anything that answers prompts on a photo: our networks, other SAMs, classical methods."""
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """Take the photo, [H, W, 3] RGB, that the next predictions are about."""
+
+    def predict(
+        self,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,
+        multimask_output: bool = True,
+    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
+        """Masks [C, H, W] bool, iou_predictions [C] and low_res_masks; see `SamPredictor`.
+
+        A low_res_mask may be given back as `mask_input` of the next call on the same photo.
+        """
 
 
 class SamPredictor:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from squeezesam.data.rle import encode_rle
+
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run tests that take minutes")
@@ -19,13 +21,6 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
-def run_lengths(mask):
-    """Uncompressed COCO counts of a mask, column by column, starting with background."""
-    flat = np.concatenate([[False], mask.T.ravel(), [not mask.T.ravel()[-1]]])
-    ends = np.flatnonzero(flat[1:] != flat[:-1])
-    return [int(count) for count in np.diff([0, *ends])]
-
-
 def write_scene(folder: Path, name: str, seed: int, kind: str = "whole") -> np.ndarray:
     """A bright ellipse on a dark ground, with its mask, in SA-1B layout."""
     rng = np.random.default_rng(seed)
@@ -38,7 +33,7 @@ def write_scene(folder: Path, name: str, seed: int, kind: str = "whole") -> np.n
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(folder / f"{name}.jpg")
     annotation = {
-        "segmentation": {"size": [height, width], "counts": run_lengths(mask)},
+        "segmentation": {"size": [height, width], "counts": encode_rle(mask).counts},
         "area": int(mask.sum()),
         "kind": kind,
     }

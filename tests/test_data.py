@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from conftest import run_lengths, write_scene
+from conftest import write_scene
 
-from squeezesam.data.rle import decode_counts, decode_rle
-from squeezesam.data.sa1b import read_folder
+from squeezesam.data.rle import RleMask, decode_counts, encode_rle
+from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.data.sampling import AugmentConfig, ClickSamples
 from squeezesam.errors import DataError
 
@@ -17,18 +17,17 @@ def test_compressed_counts_follow_the_coco_code():
 
 def test_run_lengths_are_column_major():
     mask = np.random.default_rng(0).random((5, 7)) > 0.5
-    decoded = decode_rle({"size": [5, 7], "counts": run_lengths(mask)})
-    np.testing.assert_array_equal(decoded, mask)
+    np.testing.assert_array_equal(encode_rle(mask).coverage() == 255, mask)
 
 
 def test_runs_of_another_size_are_refused():
     with pytest.raises(DataError, match="not to 4x4"):
-        decode_rle({"size": [4, 4], "counts": [3, 3]})
+        RleMask(4, 4, (3, 3)).coverage()
 
 
 def test_folder_is_read_with_its_masks(tmp_path):
     mask = write_scene(tmp_path, "a", 1)
-    (image,) = read_folder(tmp_path)
+    (image,) = Sa1bFolder.open(tmp_path)
     np.testing.assert_array_equal(image.annotations[0].mask(), mask)
     assert image.pixels().shape == (72, 96, 3)
 
@@ -37,12 +36,12 @@ def test_folder_is_read_with_its_masks(tmp_path):
 def test_damaged_annotation_names_its_file(tmp_path, text):
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(DataError, match=r"bad\.json"):
-        read_folder(tmp_path)
+        Sa1bFolder.open(tmp_path)[0]
 
 
 def test_empty_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="SA-1B layout"):
-        read_folder(tmp_path)
+        Sa1bFolder.open(tmp_path)
 
 
 def test_samples_depend_on_seed_and_index_alone(scenes):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from conftest import write_scene
 
-from squeezesam.data.sa1b import read_folder
+from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.evaluation.clicks import next_click
 from squeezesam.evaluation.protocol import ObjectResult, evaluate, mask_iou, mean_iou
 from squeezesam.predictor import SamPredictor
@@ -56,7 +56,7 @@ def test_evaluation_skips_parts_and_reaches_the_photo_size(tmp_path):
         red = torch.nn.functional.avg_pool2d(image[:, :1], 2)
         return red.expand(-1, 4, -1, -1) * 10, torch.ones(1, 4)
 
-    (result,) = evaluate(SamPredictor(colour_network, size), read_folder(tmp_path), clicks=2)
+    (result,) = evaluate(SamPredictor(colour_network, size), [*Sa1bFolder.open(tmp_path)], clicks=2)
     assert result.photo == "a.jpg"
     assert len(result.ious) == 2
     assert result.ious[0] > 0.9

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.data.sa1b import read_folder
+from squeezesam.data.open import open_dataset
 from squeezesam.errors import ConfigError, MissingDependencyError
 from squeezesam.files import whole_file
 from squeezesam.predictor import SamPredictor
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     predictor = SamPredictor(load_network(path, **options), **options)
     lines = []
     for folder in args.data:
-        images = read_folder(folder)[: args.limit]
+        dataset = open_dataset(folder)
+        images = [dataset[index] for index in range(len(dataset))][: args.limit]
         started = time.perf_counter()
         results = []
         for result in evaluate(predictor, images, args.clicks):

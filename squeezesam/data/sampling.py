@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from squeezesam.data.sa1b import AnnotatedImage, Annotation, read_folder
+from squeezesam.data.open import open_dataset
+from squeezesam.data.records import AnnotatedImage, Annotation, Dataset
 from squeezesam.errors import DataError
 from squeezesam.spec import MAP_STRIDE, PAD_BYTE
 from squeezesam.transforms import photo_tensor
@@ -74,18 +75,20 @@ class ClickSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         folders = sorted(path for path in root.glob("*") if path.is_dir())
         if not folders:
             raise DataError(f"{root} holds no data folder; give the parent of e.g. ccp/")
-        self.images = [self._usable(read_folder(folder)) for folder in folders]
+        self.images = [self._usable(open_dataset(folder)) for folder in folders]
         weights = np.array([FOLDER_WEIGHTS.get(folder.name, 0.15) for folder in folders])
         self.weights = weights / weights.sum()
 
     @staticmethod
-    def _usable(images: list[AnnotatedImage]) -> list[AnnotatedImage]:
+    def _usable(dataset: Dataset) -> list[AnnotatedImage]:
         kept = []
-        for image in images:
+        for image in (dataset[index] for index in range(len(dataset))):
             enough = SMALLEST_SHARE * image.width * image.height
             annotations = tuple(a for a in image.annotations if a.area >= enough)
             if annotations:
-                kept.append(AnnotatedImage(image.path, image.width, image.height, annotations))
+                kept.append(
+                    AnnotatedImage(image.name, image.source, image.width, image.height, annotations)
+                )
         return kept
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.data.sa1b import AnnotatedImage
+from squeezesam.data.records import AnnotatedImage
 from squeezesam.evaluation.clicks import Click, Mask, next_click
 from squeezesam.predictor import SamPredictor
 
@@ -56,7 +56,7 @@ def evaluate(
         for index, annotation in enumerate(image.annotations):
             if annotation.kind != "part":
                 ious = click_ious(predictor, annotation.mask(), clicks)
-                yield ObjectResult(image.path.name, index, ious)
+                yield ObjectResult(image.name, index, ious)
 
 
 def click_ious(predictor: SamPredictor, target: Mask, clicks: int) -> tuple[float, ...]:

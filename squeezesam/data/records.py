@@ -1,0 +1,144 @@
+"""What every reader yields: photos whose pixels and masks are decoded only when asked for."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from squeezesam.errors import DataError
+
+Mask = NDArray[np.bool_]
+Coverage = NDArray[np.uint8]
+
+Kind = Literal["whole", "part", "segment"]
+"""A complete object, a piece of one, or a region that may be either."""
+
+HALF = 127
+"""Coverage above this counts as inside."""
+
+
+class MaskCode(Protocol):
+    """A mask as its data set stores it."""
+
+    def coverage(self) -> Coverage:
+        """Share of each pixel inside the object: [H, W], 0..255.
+
+        Raises:
+            DataError: the code is damaged.
+        """
+
+
+class PhotoSource(Protocol):
+    """Where the encoded bytes of a photo come from."""
+
+    def read(self) -> bytes:
+        """The file's content.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class FilePhoto:
+    """A photo in a file of its own."""
+
+    path: Path
+
+    def read(self) -> bytes:
+        """The file's content."""
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One mask.
+
+    Attributes:
+        code: the mask as stored.
+        area: pixels inside.
+        kind: what it is a mask of.
+        category: the data set's name for it, empty where it has none.
+    """
+
+    code: MaskCode
+    area: int
+    kind: Kind
+    category: str = ""
+
+    def mask(self) -> Mask:
+        """The mask, [H, W]."""
+        return self.code.coverage() > HALF
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """One photo and its masks.
+
+    Attributes:
+        name: of the photo's file, unique in its data set.
+        source: the photo's bytes.
+        width: of photo and masks.
+        height: of photo and masks.
+        annotations: the masks.
+    """
+
+    name: str
+    source: PhotoSource
+    width: int
+    height: int
+    annotations: tuple[Annotation, ...]
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The photo, [H, W, 3] RGB.
+
+        Raises:
+            DataError: the photo is missing, damaged, or not of the size that its masks have.
+        """
+        try:
+            with Image.open(io.BytesIO(self.source.read())) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except Exception as error:
+            # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
+            raise DataError(f"photo {self.name} cannot be read ({error})") from error
+        if pixels.shape[:2] != (self.height, self.width):
+            raise DataError(
+                f"photo {self.name} is {pixels.shape[1]}x{pixels.shape[0]}, "
+                f"its masks are {self.width}x{self.height}"
+            )
+        return pixels
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+class Dataset(Protocol):
+    """Photos by index; opening one reads no pixels and no masks."""
+
+    @property
+    def name(self) -> str:
+        """Of the folder or file, for tables and sampling weights."""
+
+    @property
+    def skipped(self) -> Sequence[Skipped]:
+        """What was found unusable on opening."""
+
+    def __len__(self) -> int:
+        """Number of photos."""
+
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """One photo with its masks.
+
+        Raises:
+            DataError: its annotation is damaged; the other photos are still good.
+        """
