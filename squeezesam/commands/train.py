@@ -7,55 +7,134 @@ from pathlib import Path
 import torch
 
 from squeezesam.config import DEFAULT_VARIANT, SqueezeSamConfig, variant_config
-from squeezesam.errors import ConfigError, OutputError
+from squeezesam.data.open import open_datasets
+from squeezesam.errors import ConfigError, MissingDependencyError, OutputError
 from squeezesam.network.model import SqueezeSam
-from squeezesam.training.config import Stage, TrainConfig
-from squeezesam.training.loop import Trainer
 from squeezesam.weights import load_weights, save_weights
 
-HELP = "train on folders in SA-1B layout; resumes from the checkpoint in --out"
-DEFAULTS = TrainConfig()
+HELP = "train on photos with masks; resumes from the checkpoint in --out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--data", type=Path, required=True, help="parent of the training folders")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="data sets, or parents of several"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
     parser.add_argument("--variant", default=DEFAULT_VARIANT)
     parser.add_argument("--init", type=Path, help="start from these weights")
+    parser.add_argument("--recipe", default="general", help="general (default) or people")
     parser.add_argument(
         "--stage",
         action="append",
         metavar="SIZE:STEPS:BATCH",
-        help="a stretch of training; repeat for several "
-        f"(default {' '.join(map(str, DEFAULTS.stages))})",
+        help="a stretch of training; repeat for several (default: the recipe's)",
     )
-    parser.add_argument("--learning-rate", type=float, default=DEFAULTS.learning_rate)
-    parser.add_argument("--workers", type=int, default=DEFAULTS.workers)
-    parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
+    parser.add_argument(
+        "--share",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help="chance that a sample comes from data set NAME; the others divide the rest",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="IDEA",
+        help="switch off merging, crop, outliers, paste or warp; repeat for several",
+    )
+    parser.add_argument("--learning-rate", type=float, help="peak (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--precision",
+        choices=("bf16", "fp32"),
+        default="bf16",
+        help="of the network (default bf16)",
+    )
+    parser.add_argument("--compile", action="store_true", help="compile the network, for GPUs")
+    parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
+    parser.add_argument(
+        "--minutes", type=float, help="stop with a checkpoint after this time; run again to go on"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be used, and train nothing"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Train and write OUT/VARIANT.safetensors with the averaged weights."""
-    variant = variant_config(args.variant)
-    if not isinstance(variant, SqueezeSamConfig):
-        raise ConfigError(f"variant {args.variant!r} is for comparison only; train base or nano")
+    try:
+        from squeezesam.training.loop import Trainer
+        from squeezesam.training.processes import joined_processes
+        from squeezesam.training.recipes import recipe, without
+        from squeezesam.training.summary import summary
+    except ImportError as error:
+        raise MissingDependencyError(
+            "training needs scipy; pip install 'squeezesam[train]'"
+        ) from error
+    from squeezesam.training.config import Stage
+
+    config = recipe(args.recipe)
+    if args.stage:
+        config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))
+    if args.learning_rate is not None:
+        config = dataclasses.replace(config, learning_rate=args.learning_rate)
+    for idea in args.without:
+        config = without(config, idea)
     config = dataclasses.replace(
-        DEFAULTS,
-        stages=tuple(map(Stage.parse, args.stage)) if args.stage else DEFAULTS.stages,
-        learning_rate=args.learning_rate,
-        workers=args.workers,
+        config,
+        shares=dict(map(parse_share, args.share)),
         seed=args.seed,
+        precision=args.precision,
+        compile=args.compile,
+        workers=args.workers,
     )
     torch.manual_seed(config.seed)
-    model = SqueezeSam(variant)
-    if args.init:
-        name, model = load_weights(args.init)
-        if name != args.variant:
-            raise ConfigError(f"{args.init} holds {name!r} weights, not {args.variant!r}")
+    model = starting_network(args.variant, args.init)
+    datasets = [dataset for path in args.data for dataset in open_datasets(path)]
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is a file; name a directory")
-    trained = Trainer(model, args.data, config, args.out).run()
-    path = args.out / f"{args.variant}.safetensors"
-    save_weights(trained, path, args.variant, torch.float16)
-    print(f"wrote {path}")
+    with joined_processes() as processes:
+        trainer = Trainer(model, datasets, config, args.out, processes)
+        if processes.is_first:
+            print(summary(trainer, args.variant), flush=True)
+        if args.dry_run:
+            return
+        trained, done = trainer.run(args.minutes)
+        if processes.is_first:
+            path = args.out / f"{args.variant}.safetensors"
+            save_weights(trained, path, args.variant, torch.float16)
+            state = "" if done == config.steps else f" after {done} of {config.steps} steps"
+            print(f"wrote {path}{state}")
+
+
+def parse_share(text: str) -> tuple[str, float]:
+    """Read NAME=SHARE.
+
+    Raises:
+        ConfigError: not a name and a number.
+    """
+    name, _, share = text.rpartition("=")
+    try:
+        return name, float(share)
+    except ValueError as error:
+        raise ConfigError(f"share {text!r} is not NAME=SHARE, e.g. ccp=0.3") from error
+
+
+def starting_network(variant: str, init: Path | None) -> SqueezeSam:
+    """A network with random weights, or with those of a file.
+
+    Raises:
+        ConfigError: the variant cannot be trained, or the file holds another one.
+        WeightsError: the file is missing or damaged.
+    """
+    config = variant_config(variant)
+    if not isinstance(config, SqueezeSamConfig):
+        raise ConfigError(f"variant {variant!r} is for comparison only; train base or nano")
+    if init is None:
+        return SqueezeSam(config)
+    name, model = load_weights(init)
+    if name != variant:
+        raise ConfigError(f"{init} holds {name!r} weights, not {variant!r}")
+    return model

@@ -13,3 +13,14 @@ def open_dataset(path: Path) -> Dataset:
         DataError: no known layout.
     """
     return Sa1bFolder.open(path)
+
+
+def open_datasets(root: Path) -> list[Dataset]:
+    """`root` itself where it is a data set, else every folder in it that is one.
+
+    Raises:
+        DataError: no data set.
+    """
+    if any(root.glob("*.json")):
+        return [open_dataset(root)]
+    return [open_dataset(path) for path in sorted(root.glob("*")) if path.is_dir()]

@@ -1,7 +1,12 @@
-"""Training state on disk: safetensors, written whole or not at all."""
+"""Training state on disk: safetensors, whole or not at all.
+
+A checkpoint is a folder `checkpoint-STEP` of four files (weights, averaged weights, two moments of
+AdamW), each the size of the network, so that even narrow channels can carry them one by one. It
+appears under its name only when complete, and the one before is removed only afterwards.
+"""
 
 import json
-from collections.abc import Mapping
+import shutil
 from pathlib import Path
 
 import torch
@@ -11,12 +16,21 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from squeezesam.errors import WeightsError
+from squeezesam.files import whole_directory
 
-FILE_NAME = "checkpoint.safetensors"
+PREFIX = "checkpoint-"
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Checkpoint:
-    """Model, averaged model and AdamW moments of one run, in `folder`/checkpoint.safetensors."""
+    """Model, averaged model and AdamW moments of one run, under `folder`.
+
+    Args:
+        folder: of the run.
+        model: the network that is trained.
+        averaged: the network that is kept.
+        optimizer: its state is restored into this one.
+    """
 
     def __init__(
         self,
@@ -25,56 +39,70 @@ class Checkpoint:
         averaged: AveragedModel,
         optimizer: torch.optim.AdamW,
     ) -> None:
-        self.path = folder / FILE_NAME
+        self.folder = folder
         self.model, self.averaged, self.optimizer = model, averaged, optimizer
-        folder.mkdir(parents=True, exist_ok=True)
+        self.names = {parameter: name for name, parameter in model.named_parameters()}
 
     def save(self, step: int) -> None:
-        """Write the state after `step` batches."""
-        tensors: dict[str, Tensor] = {}
-        for prefix, module in (("model.", self.model), ("averaged.", self.averaged)):
-            tensors.update({prefix + name: value for name, value in module.state_dict().items()})
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"optimizer.{key}.{name}"] = value
-        # Averaged and live tensors of a fresh model may share storage, which safetensors refuses.
-        tensors = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-        partial = self.path.with_suffix(".partial")
-        save_file(tensors, partial, metadata={"step": json.dumps(step)})
-        partial.replace(self.path)
+        """Write the state after `step` batches.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        state = self.optimizer.state
+        updates = max((int(entry["step"]) for entry in state.values()), default=0)
+        parts = {
+            "model": dict(self.model.state_dict()),
+            "averaged": dict(self.averaged.state_dict()),
+            **{
+                moment: {name: state[parameter][moment] for parameter, name in self.names.items()}
+                for moment in MOMENTS
+            },
+        }
+        metadata = {"step": json.dumps(step), "updates": json.dumps(updates)}
+        stale = self._saved()
+        with whole_directory(self.folder / f"{PREFIX}{step:08d}") as partial:
+            for part, tensors in parts.items():
+                # Tensors of a fresh model may share storage, which safetensors refuses.
+                copies = {name: value.clone().contiguous() for name, value in tensors.items()}
+                save_file(copies, partial / f"{part}.safetensors", metadata=metadata)
+        for old in stale:
+            if old.name != f"{PREFIX}{step:08d}":
+                shutil.rmtree(old)
 
     def load(self) -> int:
-        """Restore the state; 0 when there is none yet, else the batches already done.
+        """Restore the newest state; 0 when there is none yet, else the batches already done.
 
         Raises:
             WeightsError: the checkpoint is damaged or belongs to another network.
         """
-        if not self.path.exists():
+        saved = self._saved()
+        if not saved:
             return 0
+        newest = saved[-1]
         try:
-            with safe_open(self.path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                step = int(json.loads(file.metadata()["step"]))
-            self.model.load_state_dict(with_prefix(tensors, "model."))
-            self.averaged.load_state_dict(with_prefix(tensors, "averaged."))
-        except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
-            raise WeightsError(
-                f"{self.path} is not a checkpoint of this network; delete it to start afresh"
-            ) from error
-        for name, parameter in self.model.named_parameters():
-            self.optimizer.state[parameter] = {
-                key: tensors[f"optimizer.{key}.{name}"].to(
-                    parameter.device if key != "step" else "cpu"
-                )
-                for key in ("step", "exp_avg", "exp_avg_sq")
+            parts = {
+                part: load_part(newest / f"{part}.safetensors")
+                for part in ("model", "averaged", *MOMENTS)
             }
-        return step
+            self.model.load_state_dict(parts["model"][0])
+            self.averaged.load_state_dict(parts["averaged"][0])
+            metadata = parts["model"][1]
+            updates = torch.tensor(float(json.loads(metadata["updates"])))
+            for parameter, name in self.names.items():
+                moments = {m: parts[m][0][name].to(parameter.device) for m in MOMENTS}
+                self.optimizer.state[parameter] = {"step": updates.clone(), **moments}
+            return int(json.loads(metadata["step"]))
+        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
+            raise WeightsError(
+                f"{newest} is not a checkpoint of this network; delete it to start afresh"
+            ) from error
+
+    def _saved(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{PREFIX}*"))
 
 
-def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors whose name starts with `prefix`, without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
+def load_part(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of one file of a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118

@@ -1,10 +1,15 @@
 """Everything that decides the outcome of a training run, as frozen dataclasses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from squeezesam.data.sampling import AugmentConfig
 from squeezesam.errors import ConfigError
-from squeezesam.training.clicks import PromptConfig
+from squeezesam.training.augment import AugmentConfig
+from squeezesam.training.prompts import PromptConfig
+from squeezesam.training.samples import SampleConfig
+
+Precision = Literal["bf16", "fp32"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +19,7 @@ class Stage:
     Attributes:
         size: side of the input in pixels, a multiple of 32.
         steps: batches.
-        batch: samples a batch.
+        batch: samples a batch, over all processes together.
     """
 
     size: int
@@ -53,23 +58,35 @@ class TrainConfig:
 
     Attributes:
         stages: one after another, under one learning-rate schedule.
+        shares: chance of each data set by name; the others divide the rest
+            (`squeezesam.training.samples.mixture`).
         learning_rate: peak, after `warmup` steps, decaying by a cosine to 1 % of it.
         rounds: chance of 1, 2, 3... answers to a batch, each correcting the last and each an
             optimizer step.
         ema: decay of the averaged weights, which are the ones kept.
+        precision: of the network's arithmetic; weights and losses are always fp32.
+        compile: compile the network; pays on a GPU, not on the CPUs that were measured.
+        workers: data processes for each training process.
         checkpoint_every: steps between checkpoints.
+        samples: what is asked for.
+        augment: what is done to photos and masks.
+        prompts: how the simulated user asks.
     """
 
-    stages: tuple[Stage, ...] = (Stage(256, 6000, 16), Stage(512, 1000, 8))
+    stages: tuple[Stage, ...] = (Stage(256, 6000, 16), Stage(512, 1500, 8))
+    shares: Mapping[str, float] = field(default_factory=dict)
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     warmup: int = 300
     clip: float = 1.0
     rounds: tuple[float, ...] = (0.55, 0.25, 0.2)
     ema: float = 0.999
+    precision: Precision = "bf16"
+    compile: bool = False
     seed: int = 0
     workers: int = 1
     checkpoint_every: int = 200
+    samples: SampleConfig = field(default_factory=SampleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
 

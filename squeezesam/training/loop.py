@@ -1,26 +1,33 @@
-"""The training loop: one process, CPU or GPU, resumable at any batch."""
+"""The training loop: CPU or GPU, one process or many, resumable at any batch."""
 
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from squeezesam.data.sampling import ClickSamples
+from squeezesam.data.records import Dataset, Skipped
 from squeezesam.network.model import SqueezeSam
 from squeezesam.prompts import encode_prompts
 from squeezesam.spec import MASK_THRESHOLD
+from squeezesam.training.augment import augment
+from squeezesam.training.batch import Batch
+from squeezesam.training.chance import happens, per_sample
 from squeezesam.training.checkpoint import Checkpoint
-from squeezesam.training.clicks import append_click, error_click, opening_prompts
-from squeezesam.training.config import TrainConfig
+from squeezesam.training.clicks import error_click
+from squeezesam.training.config import Stage, TrainConfig
 from squeezesam.training.losses import click_loss, mask_ious
-
-Batch = tuple[Tensor, Tensor, Tensor]
+from squeezesam.training.processes import Processes
+from squeezesam.training.prompts import Slots, opening_prompts
+from squeezesam.training.samples import ClickSamples, RawSample, collate, mixture
+from squeezesam.training.schedule import learning_rate
+from squeezesam.training.telemetry import Telemetry
 
 
 class Trainer:
@@ -28,126 +35,169 @@ class Trainer:
 
     Args:
         model: the network, at its starting weights.
-        data: parent of the training folders.
+        datasets: where photos come from.
         config: recipe.
-        folder: where checkpoint and log live.
+        folder: where checkpoint, log and the list of skipped photos live.
+        processes: this process among those that train together.
     """
 
-    def __init__(self, model: SqueezeSam, data: Path, config: TrainConfig, folder: Path) -> None:
-        self.config, self.data, self.folder = config, data, folder
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(
+        self,
+        model: SqueezeSam,
+        datasets: Sequence[Dataset],
+        config: TrainConfig,
+        folder: Path,
+        processes: Processes,
+    ) -> None:
+        self.config, self.datasets, self.folder = config, datasets, folder
+        self.shares = mixture(datasets, config.shares)
+        self.processes, self.device = processes, processes.device
         self.model = model.to(self.device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
+        self.network = processes.distributed(self.model)
+        if config.compile:
+            self.network = cast(torch.nn.Module, torch.compile(self.network))
         self.checkpoint = Checkpoint(folder, self.model, self.averaged, self.optimizer)
-        self.log = folder / "log.csv"
+        self.skipped: dict[str, Skipped] = {}
 
-    def run(self) -> SqueezeSam:
+    def run(self, minutes: float | None = None) -> tuple[SqueezeSam, int]:
         """Train to the end of the last stage, from the checkpoint if there is one.
 
+        Args:
+            minutes: stop with a checkpoint after this time, to be resumed later.
+
         Returns:
-            The averaged network.
+            The averaged network and the batches done.
         """
-        done = self.checkpoint.load()
-        if done == 0:
-            self.log.write_text(
-                "step,size,learning_rate,loss,iou_first,iou_last,seconds_per_step\n"
-            )
+        deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        self.folder.mkdir(parents=True, exist_ok=True)
+        telemetry = Telemetry(self.folder / "log.csv", self.config.steps)
         self.model.train()
-        stage_start = 0
-        for stage in self.config.stages:
-            stage_end = stage_start + stage.steps
-            if done < stage_end:
-                self._set_size(stage.size)
-                batches = self._batches(stage.size, stage.batch, done - stage_start, stage.steps)
-                self._run_stage(batches, done, stage.size)
-                done = stage_end
-            stage_start = stage_end
-        return cast(SqueezeSam, self.averaged.module)
+        done = self.checkpoint.load()
+        for stage, end in zip(
+            self.config.stages, accumulate(s.steps for s in self.config.stages), strict=True
+        ):
+            if done < end:
+                self.model.set_size(stage.size)
+                cast(SqueezeSam, self.averaged.module).set_size(stage.size)
+                done = self._run_stage(stage, done, end, telemetry, deadline)
+            if done < end:
+                break
+        return cast(SqueezeSam, self.averaged.module), done
 
-    def _set_size(self, size: int) -> None:
-        self.model.set_size(size)
-        cast(SqueezeSam, self.averaged.module).set_size(size)
-
-    def _batches(self, size: int, batch: int, skip: int, steps: int) -> Iterator[Batch]:
-        samples = ClickSamples(self.data, size, self.config.seed + size, self.config.augment)
-        return iter(
-            DataLoader(
-                samples,
-                batch_size=batch,
-                sampler=range(skip * batch, steps * batch),
-                num_workers=self.config.workers,
-                prefetch_factor=4 if self.config.workers else None,
-            )
+    def _batches(self, stage: Stage, first: int) -> Iterator[RawSample]:
+        """The share of this process in each batch of a stage, from number `first` on."""
+        share, count = self.processes.share_of(stage.batch), self.processes.count
+        seed = self.config.seed + stage.size
+        samples = ClickSamples(self.datasets, self.shares, stage.size, seed, self.config.samples)
+        batches = range(first, stage.steps)
+        starts = ((batch * count + self.processes.rank) * share for batch in batches)
+        loader: DataLoader[RawSample] = DataLoader(
+            samples,
+            batch_sampler=[list(range(start, start + share)) for start in starts],
+            num_workers=self.config.workers,
+            prefetch_factor=4 if self.config.workers else None,
+            pin_memory=self.device.type == "cuda",
+            collate_fn=collate,
         )
+        return iter(loader)
 
-    def _run_stage(self, batches: Iterator[Batch], step: int, size: int) -> None:
-        totals, since, started = torch.zeros(3), 0, time.perf_counter()
-        for batch in batches:
-            totals += torch.tensor(self._train_on(batch, step))
-            step, since = step + 1, since + 1
-            last = step == self.config.steps
-            if step % 50 == 0 or last:
-                pace = (time.perf_counter() - started) / since
-                loss, first, final = (totals / since).tolist()
+    def _run_stage(
+        self, stage: Stage, step: int, end: int, telemetry: Telemetry, deadline: float | None
+    ) -> int:
+        """Train to step `end` of the whole run, or to the deadline; the batches then done."""
+        totals, seen = torch.zeros(3, device=self.device), 0
+        asked = time.perf_counter()
+        telemetry.restart()
+        for raw in self._batches(stage, stage.steps - (end - step)):
+            telemetry.waited(time.perf_counter() - asked)
+            self.skipped.update({skipped.name: skipped for skipped in raw.skipped})
+            totals += self._train_on(raw, step)
+            step, seen = step + 1, seen + 1
+            telemetry.count(stage.batch)
+            late = deadline is not None and self.processes.agree(time.monotonic() >= deadline)
+            if self.processes.is_first and (telemetry.is_due(step) or late):
+                loss, first, last = (totals / seen).tolist()
                 rate = self._rate(step)
-                with self.log.open("a") as log:
-                    log.write(
-                        f"{step},{size},{rate:.2e},{loss:.4f},{first:.4f},{final:.4f},{pace:.3f}\n"
-                    )
-                left = (self.config.steps - step) * pace / 60
-                print(
-                    f"step {step}/{self.config.steps} at {size} px: loss {loss:.3f}, "
-                    f"IoU {first:.3f} -> {final:.3f}, {pace:.2f} s/step, {left:.0f} min left",
-                    flush=True,
-                )
-                totals, since, started = torch.zeros(3), 0, time.perf_counter()
-            if step % self.config.checkpoint_every == 0 or last:
+                telemetry.report(step, stage.size, rate, (loss, first, last), len(self.skipped))
+                totals.zero_()
+                seen = 0
+            stopping = step == end or late
+            if self.processes.is_first and (stopping or step % self.config.checkpoint_every == 0):
                 self.checkpoint.save(step)
+                self._list_skipped()
+            if stopping:
+                break
+            asked = time.perf_counter()
+        return step
+
+    def _list_skipped(self) -> None:
+        if self.skipped:
+            lines = [f"{skipped.name}\t{skipped.reason}" for skipped in self.skipped.values()]
+            (self.folder / "skipped.tsv").write_text("\n".join(lines) + "\n")
 
     def _rate(self, step: int) -> float:
-        warm = min((step + 1) / self.config.warmup, 1.0)
-        progress = step / self.config.steps
-        return self.config.learning_rate * warm * (0.505 + 0.495 * math.cos(math.pi * progress))
-
-    def _train_on(self, batch: Batch, step: int) -> tuple[float, float, float]:
-        """All rounds of one batch: mean loss, IoU of the first and of the last answer."""
-        # Everything random about a step hangs on its number, so a resumed run repeats it.
-        generator = torch.Generator(self.device).manual_seed(self.config.seed * 1_000_003 + step)
-        image, target, is_whole = (part.to(self.device) for part in batch)
-        image = image.contiguous(memory_format=torch.channels_last)
-        inside = target > 0.5
-        rounds = 1 + int(
-            torch.multinomial(
-                torch.tensor(self.config.rounds, device=self.device), 1, generator=generator
-            )
+        config = self.config
+        return learning_rate(
+            step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps
         )
-        coords, labels = opening_prompts(inside, self.config.prompts, generator)
+
+    def _train_on(self, raw: RawSample, step: int) -> Tensor:
+        """All rounds of one batch: [3] mean loss, IoU of the first and of the last answer."""
+        # Everything random about a step hangs on its number, so a resumed run repeats it. The
+        # number of rounds is the same for all processes, since they must meet in every one.
+        seeds = np.random.SeedSequence([self.config.seed, step])
+        rounds = 1 + int(
+            np.random.default_rng(seeds).choice(len(self.config.rounds), p=self.config.rounds)
+        )
+        own_seed = int(seeds.spawn(self.processes.count)[self.processes.rank].generate_state(1)[0])
+        generator = torch.Generator(self.device).manual_seed(own_seed)
+        photo, masks, whole = (part.to(self.device, non_blocking=True) for part in raw[:3])
+        batch = augment(photo, masks, whole, self.config.augment, generator)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        inside = batch.target > 0.5
+        slots = opening_prompts(
+            inside, batch.asked > 0.5, batch.shown, self.config.prompts, generator
+        )
         previous: Tensor | None = None
         losses, ious = [], []
-        for turn in range(rounds):
+        for _ in range(rounds):
+            given = previous
             if previous is not None:
-                click = error_click(inside, previous > MASK_THRESHOLD, generator)
-                coords, labels = append_click(coords, labels, click)
-            maps, tokens = encode_prompts(coords, labels, previous, image.shape[-1])
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._rate(step)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                logits, iou = self.model(image, maps, tokens)
-            logits, iou = logits.float(), iou.float()
-            loss = click_loss(logits, iou, target, is_whole)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-            self.optimizer.step()
-            self.averaged.update_parameters(self.model)
+                slots = slots.add(*error_click(inside, previous > MASK_THRESHOLD, generator))
+                forgotten = happens(len(photo), self.config.prompts.forget_mask, generator)
+                given = previous.masked_fill(per_sample(forgotten), 0)
+            loss, logits = self._answer(batch, slots, given)
+            self._update(loss)
             previous = logits[:, :1].detach()
-            losses.append(loss.item())
-            if turn in (0, rounds - 1):
-                ious.append(mask_ious(previous, inside).mean().item())
-        return sum(losses) / rounds, ious[0], ious[-1]
+            losses.append(loss.detach())
+            ious.append(mask_ious(previous, inside).mean())
+        return torch.stack([torch.stack(losses).mean(), ious[0], ious[-1]])
+
+    def _answer(self, batch: Batch, slots: Slots, previous: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss and mask logits of one answer."""
+        image = batch.image.contiguous(memory_format=torch.channels_last)
+        maps, tokens = encode_prompts(*slots, previous, image.shape[-1])
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
+        ):
+            logits, iou = self.network(image, maps, tokens)
+        logits, iou = logits.float(), iou.float()
+        return click_loss(logits, iou, batch.target, batch.asked, batch.whole), logits
+
+    def _update(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.model)

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from squeezesam.spec import MASK_THRESHOLD
 
+ALTERNATIVE_WEIGHT = 0.4
 IOU_WEIGHT = 0.25
 
 
@@ -26,21 +27,31 @@ def mask_ious(logits: Tensor, target: Tensor) -> Tensor:
     return shared / (mask | target).sum(dim=(2, 3)).clamp(min=1)
 
 
-def click_loss(logits: Tensor, iou: Tensor, target: Tensor, is_whole: Tensor) -> Tensor:
+def click_loss(logits: Tensor, iou: Tensor, target: Tensor, asked: Tensor, whole: Tensor) -> Tensor:
     """Loss of one answer.
 
-    Mask 0 answers for whole objects alone; masks 1..3 share every target, the best of them being
-    paid for it (segment-anything, section 3), so they spread over the readings of a click.
+    Mask 0 answers for whole objects alone. Masks 1..3 are paid for the best of them, once for the
+    whole and once for the clicked piece (segment-anything, section 3), so they spread over the
+    readings of a click. Everything is a mean over samples: equal shards of a batch, averaged, give
+    the gradient of the batch.
 
     Args:
         logits: [B, 4, S, S].
         iou: [B, 4] predicted IoUs.
-        target: [B, 1, S, S] in 0..1.
-        is_whole: [B], 0 for parts.
+        target: [B, 1, S, S] share of each pixel inside the whole object.
+        asked: [B, 1, S, S] the same of the piece that was clicked; where there is no telling piece
+            and whole apart, the target again.
+        whole: [B] weight of mask 0.
     """
     losses = mask_losses(logits, target)
-    whole = (losses[:, 0] * is_whole).sum() / is_whole.sum().clamp(min=1)
-    alternative = losses[:, 1:].amin(dim=1).mean()
+    alternatives = (losses[:, 1:].amin(dim=1) + mask_losses(logits[:, 1:], asked).amin(dim=1)) / 2
     with torch.no_grad():
-        achieved = mask_ious(logits, target > 0.5)
-    return whole + 0.5 * alternative + IOU_WEIGHT * F.mse_loss(iou, achieved)
+        whole_iou, asked_iou = (mask_ious(logits, mask > 0.5) for mask in (target, asked))
+        # An alternative is as good as the better of the two readings; mask 0 knows only one.
+        achieved = torch.cat([whole_iou[:, :1], torch.maximum(whole_iou, asked_iou)[:, 1:]], dim=1)
+        known = torch.cat([whole[:, None], torch.ones_like(achieved[:, 1:])], dim=1)
+    return (
+        (whole * losses[:, 0]).mean()
+        + ALTERNATIVE_WEIGHT * alternatives.mean()
+        + IOU_WEIGHT * (known * (iou - achieved) ** 2).mean()
+    )

@@ -1,0 +1,77 @@
+"""Copy-paste composition: whole objects of other samples of the batch, put onto this photo.
+
+The pasted object is then either what is asked for, or an occluder to leave out.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from squeezesam.spec import MAP_STRIDE
+from squeezesam.training.batch import Batch
+from squeezesam.training.chance import happens, log_uniform, per_sample, uniform
+from squeezesam.training.geometry import warp
+
+
+@dataclass(frozen=True)
+class PasteConfig:
+    """How objects are pasted.
+
+    Attributes:
+        chance: share of the samples that receive one; 0 switches off.
+        is_target: chance that the pasted object is the one asked for.
+        zoom: smallest and largest scale of the pasted crop.
+        shift: largest shift over the input's side.
+        keep: share of the target that must stay visible behind the pasted object.
+        smallest: share of the input that the pasted object must cover.
+    """
+
+    chance: float = 0.45
+    is_target: float = 0.55
+    zoom: tuple[float, float] = (0.3, 1.0)
+    shift: float = 0.35
+    keep: float = 0.4
+    smallest: float = 0.004
+
+
+def paste(batch: Batch, config: PasteConfig, generator: torch.Generator) -> Batch:
+    """Paste the object of the sample before onto some samples, where both suit.
+
+    Args:
+        batch: already warped and recoloured, so that foreground and background differ in light.
+        config: chances and ranges.
+        generator: source of randomness.
+    """
+    eligible = batch.whole.roll(1) == 1
+    chosen = (happens(len(batch.whole), config.chance, generator) & eligible).nonzero()[:, 0]
+    if not len(chosen):
+        return batch
+    photo, target, asked, shown, whole = (part[chosen] for part in batch)
+    donor = (chosen - 1) % len(batch.whole)
+    maps = paste_maps(len(chosen), config, generator)
+    pasted = warp(batch.target[donor], maps) * shown  # [K, 1, S/2, S/2]
+    left_over = target * (1 - pasted)
+    visible = left_over.sum(dim=(1, 2, 3)) / target.sum(dim=(1, 2, 3)).clamp(min=1)
+    suits = pasted.mean(dim=(1, 2, 3)) >= config.smallest
+    pasted = pasted * per_sample(suits)
+    replaces = suits & (happens(len(chosen), config.is_target, generator) | (visible < config.keep))
+    alpha = F.interpolate(pasted, scale_factor=float(MAP_STRIDE), mode="bilinear")
+    photo = torch.lerp(photo, warp(batch.image[donor], maps), alpha)
+
+    def masked(mask: Tensor) -> Tensor:
+        return torch.where(per_sample(replaces), pasted, mask * (1 - pasted))
+
+    changed = Batch(photo, masked(target), masked(asked), shown, torch.where(replaces, 1.0, whole))
+    return Batch(*(old.index_copy(0, chosen, new) for old, new in zip(batch, changed, strict=True)))
+
+
+def paste_maps(count: int, config: PasteConfig, generator: torch.Generator) -> Tensor:
+    """Maps from output to donor positions, in units of half the side: [K, 2, 3]."""
+    zoom = log_uniform(count, config.zoom, generator)
+    x, y = (uniform(count, -2 * config.shift, 2 * config.shift, generator) for _ in range(2))
+    zero = torch.zeros_like(zoom)
+    # The donor lands at zoom * position + shift; sampling needs the way back.
+    rows = torch.stack([1 / zoom, zero, -x / zoom, zero, 1 / zoom, -y / zoom], dim=1)
+    return rows.view(count, 2, 3)

@@ -1,0 +1,118 @@
+"""One training process or several (torchrun): who am I, and how do gradients and statistics meet.
+
+`torchrun --nproc-per-node 8 -m squeezesam train ...` sets the environment read here; without it
+there is one process and nothing below communicates.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from squeezesam.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """One process among all that train together.
+
+    Attributes:
+        rank: number of this one.
+        count: how many there are.
+        device: where this one computes.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes logs and checkpoints."""
+        return self.rank == 0
+
+    def share_of(self, batch: int) -> int:
+        """Samples of a batch that fall to each process.
+
+        Raises:
+            ConfigError: they cannot be shared evenly.
+        """
+        if batch % self.count:
+            raise ConfigError(
+                f"a batch of {batch} does not divide among {self.count} processes; "
+                "choose a multiple"
+            )
+        return batch // self.count
+
+    def agree(self, decision: bool) -> bool:
+        """The first process's decision, known to all."""
+        if self.count == 1:
+            return decision
+        told = torch.tensor(float(decision), device=self.device)
+        dist.broadcast(told, src=0)
+        return bool(told)
+
+    def distributed(self, model: nn.Module) -> nn.Module:
+        """The network as every process steps it: itself when alone, else averaging gradients."""
+        if self.count == 1:
+            return model
+        share_statistics(model)
+        # Running statistics come out alike everywhere, so nothing needs to be broadcast.
+        return DistributedDataParallel(model, broadcast_buffers=False)
+
+
+@contextmanager
+def joined_processes() -> Iterator[Processes]:
+    """Join the group that torchrun describes, and leave it at the end."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if count == 1:
+        yield Processes(rank, count, device)
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, count, device)
+    finally:
+        dist.destroy_process_group()
+
+
+def share_statistics(model: nn.Module) -> None:
+    """Make every BatchNorm normalise over the samples of all processes, in place.
+
+    A batch spread over processes then gives the gradient that it gives in one. Torch's own
+    SyncBatchNorm does this on GPUs only.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.forward = partial(shared_norm, module)  # type: ignore[method-assign]
+
+
+def shared_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Normalise [B, C] or [B, C, H, W], whose batch is spread over processes in equal shares."""
+    if not norm.training:
+        return type(norm).forward(norm, x)
+    axes = [0, *range(2, x.dim())]
+    shape = [1, -1, *[1] * (x.dim() - 2)]
+    wide = x.float()
+    moments = torch.stack([wide.mean(axes), (wide**2).mean(axes)])
+    mean, square = all_reduce(moments / dist.get_world_size())
+    variance = (square - mean**2).clamp(min=0)
+    with torch.no_grad():
+        values = x.numel() // x.shape[1] * dist.get_world_size()
+        momentum = cast(float, norm.momentum)
+        cast(Tensor, norm.running_mean).lerp_(mean, momentum)
+        cast(Tensor, norm.running_var).lerp_(variance * values / (values - 1), momentum)
+        cast(Tensor, norm.num_batches_tracked).add_(1)
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    return ((wide - mean.view(shape)) * scale.view(shape) + norm.bias.view(shape)).to(x.dtype)

@@ -1,0 +1,238 @@
+"""Training samples, still as bytes: a cropped photo, the object asked for, where the click falls.
+
+Runs in the data workers and does what tensors do badly: decoding files and resizing photos of
+different sizes. Everything after that is augmentation on the training device (`augment.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from squeezesam.data.records import AnnotatedImage, Annotation, Coverage, Dataset, Skipped
+from squeezesam.errors import ConfigError, DataError
+from squeezesam.spec import MAP_STRIDE, PAD_BYTE
+from squeezesam.training.cropping import CropConfig, Window, object_window
+from squeezesam.training.merging import MergeConfig, whole_of_each
+
+SMALLEST_SHARE = 0.004
+"""Masks under this share of the photo are not asked for: at training size nothing remains."""
+
+SMALLEST_TARGET = 16
+"""Mask pixels that must be left of the object after cropping."""
+
+MERGE_STRIDE = 8
+"""Photo pixels per pixel at which masks are compared for merging."""
+
+MOST_REMEMBERED = 50_000
+"""Photos whose merging is kept in memory."""
+
+MOST_FAILURES = 1000
+"""Draws in a row without a usable photo after which the data set counts as unusable."""
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """What is asked for, and how much of the photo is shown.
+
+    Attributes:
+        part: chance that a `part` is clicked where the photo has some.
+        segment_weight: how much a `segment`, which may be an object or a piece of one, teaches the
+            whole-object mask.
+        mirror: chance of left and right changing places.
+        merge: growing of pieces into wholes.
+        crop: crops around the object.
+    """
+
+    part: float = 0.4
+    segment_weight: float = 0.35
+    mirror: float = 0.5
+    merge: MergeConfig = field(default_factory=MergeConfig)
+    crop: CropConfig = field(default_factory=CropConfig)
+
+
+class RawSample(NamedTuple):
+    """One sample, or a batch of them with a leading dimension B.
+
+    Attributes:
+        photo: [3, S, S] uint8, padded with PAD_BYTE.
+        masks: [2, S/2, S/2] uint8 coverage: the whole object, and the piece of it that is clicked.
+        whole: [] how much the sample teaches the whole-object mask, 0..1.
+        skipped: damaged photos that were met on the way.
+    """
+
+    photo: Tensor
+    masks: Tensor
+    whole: Tensor
+    skipped: tuple[Skipped, ...]
+
+
+def collate(samples: Sequence[RawSample]) -> RawSample:
+    """A batch."""
+    photos, masks, wholes, skipped = zip(*samples, strict=True)
+    return RawSample(
+        torch.stack(photos), torch.stack(masks), torch.stack(wholes), tuple(sum(skipped, ()))
+    )
+
+
+def mixture(datasets: Sequence[Dataset], shares: Mapping[str, float]) -> NDArray[np.float64]:
+    """How often a sample comes from each data set; adds up to 1.
+
+    Args:
+        datasets: the data sets.
+        shares: by name; what they leave over is divided among the other data sets in proportion to
+            the square root of their photos, so that small ones are heard without being worn out.
+
+    Raises:
+        ConfigError: a share names no data set, or they do not fit into 1.
+    """
+    names = [dataset.name for dataset in datasets]
+    unknown = shares.keys() - set(names)
+    if unknown:
+        raise ConfigError(f"no data set {sorted(unknown)[0]!r}; there are {', '.join(names)}")
+    fixed = np.array([shares.get(name, 0.0) for name in names])
+    free = np.array([0.0 if d.name in shares else len(d) ** 0.5 for d in datasets])
+    left = 1 - fixed.sum()
+    if min(fixed) < 0 or left < -1e-6 or (not free.any() and left > 1e-6):
+        raise ConfigError(f"shares {dict(shares)} do not fit into 1; adjust them")
+    return fixed + (left * free / free.sum() if free.any() else 0)
+
+
+class ClickSamples(TorchDataset[RawSample]):
+    """A sample for every index, which depends on the seed and the index alone.
+
+    A resumed run therefore sees what an unbroken one would have seen.
+
+    Args:
+        datasets: where photos come from.
+        shares: chance of each data set, adding up to 1.
+        size: side S of the network input in pixels.
+        seed: of all draws.
+        config: what is asked for.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        shares: NDArray[np.float64],
+        size: int,
+        seed: int,
+        config: SampleConfig,
+    ) -> None:
+        self.datasets, self.shares = datasets, shares
+        self.size, self.seed, self.config = size, seed, config
+        # Comparing all masks of a photo costs more than all else; the answer never changes.
+        self._wholes: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+
+    def __getitem__(self, index: int) -> RawSample:
+        """Sample number `index`.
+
+        Raises:
+            DataError: no usable photo in many draws.
+        """
+        rng = np.random.default_rng([self.seed, index])
+        skipped: list[Skipped] = []
+        for _ in range(MOST_FAILURES):
+            number = int(rng.choice(len(self.datasets), p=self.shares))
+            dataset = self.datasets[number]
+            place = int(rng.integers(len(dataset)))
+            try:
+                drawn = self._draw(number, place, dataset[place], rng)
+            except DataError as error:
+                skipped.append(Skipped(f"{dataset.name}[{place}]", str(error)))
+                continue
+            if drawn is not None:
+                return RawSample(*drawn, tuple(skipped))
+        reason = f"; the last failure: {skipped[-1].reason}" if skipped else ""
+        raise DataError(f"no usable mask in {MOST_FAILURES} draws{reason}")
+
+    def _draw(
+        self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Photo, masks and whole weight; None where nothing worth asking for remains."""
+        enough = SMALLEST_SHARE * image.width * image.height
+        usable = [i for i, a in enumerate(image.annotations) if a.area >= enough]
+        if not usable:
+            return None
+        chosen = pick(image.annotations, usable, self.config.part, rng)
+        annotation = image.annotations[chosen]
+        asked = annotation.code.coverage()
+        target, weight = (
+            asked,
+            {"whole": 1.0, "segment": self.config.segment_weight, "part": 0.0}[annotation.kind],
+        )
+        if annotation.kind != "whole" and rng.random() < self.config.merge.chance:
+            others = self._wholes_of(number, place, image)[chosen][1:]
+            if others:
+                codes = [image.annotations[other].code for other in others]
+                target = np.maximum.reduce([asked, *(code.coverage() for code in codes)])
+                weight = 1.0
+        pixels = image.pixels()
+        if rng.random() < self.config.mirror:
+            pixels, target, asked = (array[:, ::-1] for array in (pixels, target, asked))
+        window = object_window(target > 0, self.config.crop, rng)
+        masks = torch.stack([self._cut_mask(mask, window) for mask in (target, asked)])
+        if masks[0].count_nonzero() < SMALLEST_TARGET:
+            return None
+        return self._cut_photo(pixels, window), masks, torch.tensor(weight)
+
+    def _wholes_of(self, number: int, place: int, image: AnnotatedImage) -> list[tuple[int, ...]]:
+        known = self._wholes.get((number, place))
+        if known is None:
+            masks = [a.mask()[::MERGE_STRIDE, ::MERGE_STRIDE] for a in image.annotations]
+            known = whole_of_each(masks, self.config.merge)
+            if len(self._wholes) < MOST_REMEMBERED:
+                self._wholes[number, place] = known
+        return known
+
+    def _cut_photo(self, pixels: NDArray[np.uint8], window: Window) -> Tensor:
+        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
+        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(pixels)), window, self.size))
+        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
+    def _cut_mask(self, coverage: Coverage, window: Window) -> Tensor:
+        side = self.size // MAP_STRIDE
+        canvas = Image.new("L", (side, side))
+        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(coverage)), window, side))
+        return torch.from_numpy(np.array(canvas))
+
+
+def pick(
+    annotations: Sequence[Annotation], usable: Sequence[int], part: float, rng: np.random.Generator
+) -> int:
+    """Index of the annotation that is clicked.
+
+    Args:
+        annotations: of one photo.
+        usable: indices to choose from.
+        part: chance of a `part` where there are parts and others.
+        rng: source of randomness.
+    """
+    parts = [i for i in usable if annotations[i].kind == "part"]
+    others = [i for i in usable if annotations[i].kind != "part"]
+    if parts and (not others or rng.random() < part):
+        return parts[rng.integers(len(parts))]
+    # Regions of a segmentation: prefer those large enough to be things.
+    weights = np.array(
+        [annotations[i].area ** 0.5 if is_segment(annotations[i]) else 1.0 for i in others]
+    )
+    return others[rng.choice(len(others), p=weights / weights.sum())]
+
+
+def is_segment(annotation: Annotation) -> bool:
+    """Whether it is a region that may be an object or a piece of one."""
+    return annotation.kind == "segment"
+
+
+def cut(picture: Image.Image, window: Window, size: int) -> Image.Image:
+    """The part of a window that lies on the picture, scaled so that the window has `size`."""
+    box = window.clipped(picture.width, picture.height)
+    scale = size / window.side
+    width, height = (max(round((box[i + 2] - box[i]) * scale), 1) for i in range(2))
+    return picture.resize((width, height), Image.Resampling.BILINEAR, box=box)

@@ -1,0 +1,76 @@
+"""What a run says of itself: one CSV line and one line for people every so many steps."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HEADER = (
+    "step,size,learning_rate,loss,iou_first,iou_last,images_per_second,data_wait_share,skipped\n"
+)
+
+
+@dataclass
+class Telemetry:
+    """Writes `log.csv` and prints progress.
+
+    Attributes:
+        path: of the CSV; a new run starts it, a resumed one goes on with it.
+        steps: batches of the whole run.
+        every: steps between lines.
+    """
+
+    path: Path
+    steps: int
+    every: int = 50
+
+    def __post_init__(self) -> None:
+        if not self.path.exists():
+            self.path.write_text(HEADER)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new stretch of measurement."""
+        self._started, self._waited = time.perf_counter(), 0.0
+        self._steps = self._images = 0
+
+    def waited(self, seconds: float) -> None:
+        """Add time in which the network stood still for want of data."""
+        self._waited += seconds
+
+    def count(self, images: int) -> None:
+        """Add a finished step."""
+        self._steps += 1
+        self._images += images
+
+    def is_due(self, step: int) -> bool:
+        """Whether `report` is to be called after this step."""
+        return step % self.every == 0 or step == self.steps
+
+    def report(
+        self, step: int, size: int, rate: float, means: tuple[float, float, float], skipped: int
+    ) -> None:
+        """Write both lines.
+
+        Args:
+            step: batches done.
+            size: side of the input.
+            rate: learning rate.
+            means: loss, IoU of the first and of the last answer since the last report.
+            skipped: damaged photos met in the whole run.
+        """
+        elapsed = time.perf_counter() - self._started
+        pace, share = self._images / elapsed, self._waited / elapsed
+        loss, first, last = means
+        with self.path.open("a") as log:
+            log.write(
+                f"{step},{size},{rate:.2e},{loss:.4f},{first:.4f},{last:.4f},"
+                f"{pace:.2f},{share:.3f},{skipped}\n"
+            )
+        left = (self.steps - step) * elapsed / self._steps / 60
+        print(
+            f"step {step}/{self.steps} at {size} px: loss {loss:.3f}, IoU {first:.3f} -> "
+            f"{last:.3f}, {pace:.1f} images/s, {share:.0%} waiting for data, "
+            f"{left:.0f} min left at this pace" + (f", {skipped} skipped" if skipped else ""),
+            flush=True,
+        )
+        self.restart()
