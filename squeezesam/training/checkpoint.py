@@ -90,7 +90,8 @@ class Checkpoint:
             metadata = parts["model"][1]
             updates = torch.tensor(float(json.loads(metadata["updates"])))
             for parameter, name in self.names.items():
-                moments = {m: parts[m][0][name].to(parameter.device) for m in MOMENTS}
+                # In the parameter's own memory layout: the fused AdamW runs over raw memory.
+                moments = {m: torch.empty_like(parameter).copy_(parts[m][0][name]) for m in MOMENTS}
                 self.optimizer.state[parameter] = {"step": updates.clone(), **moments}
             return int(json.loads(metadata["step"]))
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:

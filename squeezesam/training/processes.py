@@ -104,7 +104,7 @@ def shared_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
         return type(norm).forward(norm, x)
     axes = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
-    wide = x.float()
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
     moments = torch.stack([wide.mean(axes), (wide**2).mean(axes)])
     mean, square = all_reduce(moments / dist.get_world_size())
     variance = (square - mean**2).clamp(min=0)
