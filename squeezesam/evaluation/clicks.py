@@ -1,18 +1,18 @@
-"""The simulated user of evaluation (SAM section 7.1, RITM section 4.1).
+"""The simulated user of the interactive-segmentation literature.
 
-Deterministic: the next click lies in the largest connected error region, missed or wrong, at the
-point farthest from the region's border.
+Each click goes to the point of the error, missed or wrong, that is farthest from the error's
+border, and never to a pixel that was clicked before. This is the rule behind the published NoC
+figures: the evaluation code that came with f-BRS (arXiv 2001.10331) and RITM (arXiv 2102.06583).
+SAM (arXiv 2304.02643, section 7.1) clicks in the same way. Deterministic.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
+from squeezesam.evaluation.regions import Mask, deepest_point
 from squeezesam.spec import PointLabel
-
-Mask = NDArray[np.bool_]
 
 
 class Click(NamedTuple):
@@ -23,28 +23,21 @@ class Click(NamedTuple):
     label: PointLabel
 
 
-def next_click(target: Mask, answer: Mask) -> Click | None:
-    """The click that corrects `answer` the most, or None when nothing is left to correct.
+def next_click(target: Mask, answer: Mask, earlier: Sequence[Click] = ()) -> Click | None:
+    """The click that corrects `answer`, or None when nothing is left to correct.
 
     Args:
         target: [H, W].
         answer: [H, W], all False for the first click.
+        earlier: clicks that were given already.
     """
-    missed, wrong = largest_region(target & ~answer), largest_region(answer & ~target)
-    region = missed if missed.sum() >= wrong.sum() else wrong
-    if not region.any():
-        return None
-    # The photo's edge is a border too: a user does not click on it.
-    depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    label = PointLabel.POSITIVE if region is missed else PointLabel.NEGATIVE
-    return Click(int(x), int(y), label)
-
-
-def largest_region(mask: Mask) -> Mask:
-    """The largest 8-connected region of a mask, [H, W]."""
-    regions, count = ndimage.label(mask, structure=np.ones((3, 3)))
-    if count == 0:
-        return mask
-    areas = np.bincount(regions.ravel())
-    return np.asarray(regions == areas[1:].argmax() + 1)
+    taken = np.zeros_like(target)
+    for click in earlier:
+        taken[click.y, click.x] = True
+    missed = deepest_point(target & ~answer, taken)
+    wrong = deepest_point(answer & ~target, taken)
+    if missed is not None and (wrong is None or missed.depth > wrong.depth):
+        return Click(missed.x, missed.y, PointLabel.POSITIVE)
+    if wrong is not None:
+        return Click(wrong.x, wrong.y, PointLabel.NEGATIVE)
+    return None

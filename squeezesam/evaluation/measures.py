@@ -1,0 +1,61 @@
+"""How good one answer is: pure functions of masks and of IoUs."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from squeezesam.evaluation.regions import Mask, bounding_window, eroded
+
+BOUNDARY_SHARE = 0.02
+"""Width of the boundary over the photo's diagonal, as Boundary IoU proposes."""
+
+SizeClass = Literal["small", "medium", "large"]
+SIZE_BOUNDS: dict[SizeClass, float] = {"small": 0.03, "medium": 0.10, "large": math.inf}
+"""Share of the photo below which an object has the size, smallest first.
+
+Shares rather than pixels, because what a click can reach depends on the photo's framing and not on
+its resolution. 3 % is where COCO's `large` begins in a 640x480 photo (96x96 pixels).
+"""
+
+
+def mask_iou(a: Mask, b: Mask) -> float:
+    """Intersection over union of two masks [H, W]; 1 when both are empty."""
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def boundary_iou(a: Mask, b: Mask) -> float:
+    """Boundary IoU of two masks [H, W] (Cheng et al. 2021, arXiv 2103.16562).
+
+    The IoU of their boundaries alone. As in the authors' code, a boundary is what d erosions with a
+    3x3 square take from the mask, d = 2 % of the photo's diagonal, rounded and at least 1; where
+    the photo cuts the object off, there is a boundary too. 1 when both masks are empty.
+    """
+    window = bounding_window(a | b)
+    if window is None:
+        return 1.0
+    width = max(1, round(BOUNDARY_SHARE * math.hypot(*a.shape)))
+    a, b = a[window], b[window]
+    return mask_iou(a & ~eroded(a, width), b & ~eroded(b, width))
+
+
+def clicks_to_reach(ious: Sequence[float], threshold: float) -> int:
+    """NoC: the number of clicks after which the IoU first reaches `threshold`.
+
+    Args:
+        ious: after 1, 2, ... clicks.
+        threshold: 0..1.
+
+    Returns:
+        As many as there were when it is never reached.
+    """
+    reached = (count for count, iou in enumerate(ious, start=1) if iou >= threshold)
+    return next(reached, len(ious))
+
+
+def size_class(area: int, photo_pixels: int) -> SizeClass:
+    """Size of an object of `area` pixels by its share of the photo."""
+    share = area / photo_pixels
+    return next(size for size, bound in SIZE_BOUNDS.items() if share < bound)
