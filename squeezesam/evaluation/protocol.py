@@ -1,88 +1,87 @@
-"""mIoU after k clicks: the measure of interactive segmentation, at the photo's own size."""
+"""What a protocol is: the prompts that an object is tried with, and what is made of the IoUs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.data.records import AnnotatedImage
-from squeezesam.evaluation.clicks import Click, Mask, next_click
-from squeezesam.predictor import SamPredictor
+from squeezesam.evaluation.clicks import Click
+from squeezesam.evaluation.records import ObjectResult
+from squeezesam.evaluation.regions import Mask
+from squeezesam.evaluation.targets import Target
+from squeezesam.predictor import Predictor
+from squeezesam.prompts import Prompts
+
+PERCENT = 100
 
 
 @dataclass(frozen=True)
-class ObjectResult:
-    """IoU after each click on one object.
+class Attempt:
+    """A prompt and the answer to it.
 
     Attributes:
-        photo: file name.
-        index: place of the object among the photo's annotations.
-        ious: IoU after 1, 2, ... clicks; repeats the last once nothing is left to correct.
+        prompts: in photo pixels.
+        mask: [H, W].
+        low_res_masks: the predictor's own form of the answer, for a next attempt.
     """
 
-    photo: str
-    index: int
-    ious: tuple[float, ...]
+    prompts: Prompts
+    mask: Mask
+    low_res_masks: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean with its 95 % bootstrap interval over objects."""
+class Measure:
+    """A figure of a table: the mean over objects of a value that each object has.
 
-    mean: float
-    low: float
-    high: float
-
-
-def mask_iou(a: Mask, b: Mask) -> float:
-    """Intersection over union; 1 for two empty masks."""
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 1.0
-
-
-def evaluate(
-    predictor: SamPredictor, images: Sequence[AnnotatedImage], clicks: int
-) -> Iterator[ObjectResult]:
-    """Click on every whole object and report as each is done.
-
-    Args:
-        predictor: the network under test.
-        images: photos; annotations of kind `part` are skipped.
-        clicks: clicks on each object; from the second on, the previous mask goes in as well.
+    Attributes:
+        title: of the column.
+        value: of one object.
+        digits: after the point.
     """
-    for image in images:
-        predictor.set_image(image.pixels())
-        for index, annotation in enumerate(image.annotations):
-            if annotation.kind != "part":
-                ious = click_ious(predictor, annotation.mask(), clicks)
-                yield ObjectResult(image.name, index, ious)
+
+    title: str
+    value: Callable[[ObjectResult], float]
+    digits: int = 1
 
 
-def click_ious(predictor: SamPredictor, target: Mask, clicks: int) -> tuple[float, ...]:
-    """IoU after 1..`clicks` clicks on one object of the photo that is set."""
-    answer, low_res = np.zeros_like(target), None
-    given: list[Click] = []
-    ious: list[float] = []
-    for _ in range(clicks):
-        click = next_click(target, answer)
-        if click is not None:
-            given.append(click)
-            masks, _, low_res = predictor.predict(
-                point_coords=np.array([(point.x, point.y) for point in given]),
-                point_labels=np.array([point.label for point in given]),
-                mask_input=low_res,
-                multimask_output=False,
-            )
-            answer = masks[0]
-        ious.append(mask_iou(answer, target))
-    return tuple(ious)
+class EvaluationProtocol(Protocol):
+    """A frozen dataclass whose fields are the protocol's options."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def definition(self) -> str:
+        """What is done, in a sentence or two, for the reader of a table."""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The columns of its table."""
+
+    def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
+        """Try one object of the photo that is set; at least one attempt."""
+
+    def pictured(self, ious: Sequence[float]) -> int:
+        """The attempt to draw on the contact sheet, and to rank objects by, given all IoUs."""
 
 
-def mean_iou(results: Sequence[ObjectResult], clicks: int, *, resamples: int = 2000) -> Interval:
-    """Mean IoU in percent after `clicks` clicks, over objects."""
-    ious: NDArray[np.float64] = np.array([result.ious[clicks - 1] for result in results]) * 100
-    rng = np.random.default_rng(0)
-    means = rng.choice(ious, (resamples, len(ious))).mean(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Interval(float(ious.mean()), float(low), float(high))
+def attempt(
+    predictor: Predictor, target: Target, prompts: Prompts, previous: Attempt | None = None
+) -> Attempt:
+    """Ask for the one whole object that the prompts mean, and keep what of the answer counts."""
+    masks, _, low_res_masks = predictor.predict(
+        point_coords=prompts.coords if len(prompts.coords) else None,
+        point_labels=prompts.labels if len(prompts.coords) else None,
+        box=prompts.box,
+        mask_input=None if previous is None else previous.low_res_masks,
+        multimask_output=False,
+    )
+    return Attempt(prompts, target.judged(masks[0]), low_res_masks)
+
+
+def click_prompts(clicks: Sequence[Click]) -> Prompts:
+    """Clicks as prompts, oldest first."""
+    coords = np.array([(click.x, click.y) for click in clicks], np.float32).reshape(-1, 2)
+    return Prompts(coords, np.array([click.label for click in clicks], np.int64), box=None)

@@ -1,0 +1,171 @@
+"""Results of an evaluation: raw values of every object, no statistic; JSON and back."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from squeezesam.data.records import Skipped
+from squeezesam.errors import DataError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ObjectResult:
+    """How the attempts at one object went.
+
+    Attributes:
+        photo: name of the photo.
+        place: of the photo in its data set.
+        index: place of the object among the photo's annotations.
+        area: of the object in pixels.
+        photo_pixels: width times height.
+        ious: of each attempt, 0..1.
+        boundary_ious: of each attempt, 0..1.
+    """
+
+    photo: str
+    place: int
+    index: int
+    area: int
+    photo_pixels: int
+    ious: tuple[float, ...]
+    boundary_ious: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From the fields that `json.loads` gives."""
+        arrays = {name: tuple(map(float, data[name])) for name in ("ious", "boundary_ious")}
+        return cls(**{**data, **arrays})
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """All objects of one data set under one protocol.
+
+    Attributes:
+        protocol: name in `squeezesam.evaluation.protocols.PROTOCOLS`.
+        options: its fields.
+        definition: what was done, for readers of the file.
+        objects: at least one.
+    """
+
+    protocol: str
+    options: dict[str, Any]
+    definition: str
+    objects: tuple[ObjectResult, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From the fields that `json.loads` gives."""
+        return cls(**{**data, "objects": tuple(map(ObjectResult.from_json, data["objects"]))})
+
+
+@dataclass(frozen=True)
+class DataResult:
+    """One data set.
+
+    Attributes:
+        name: of its folder.
+        photos: that were evaluated.
+        skipped: photos and annotations that could not be used.
+        protocols: one entry each.
+    """
+
+    name: str
+    photos: int
+    skipped: tuple[Skipped, ...]
+    protocols: tuple[ProtocolResult, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From the fields that `json.loads` gives."""
+        return cls(
+            **{
+                **data,
+                "skipped": tuple(Skipped(**entry) for entry in data["skipped"]),
+                "protocols": tuple(map(ProtocolResult.from_json, data["protocols"])),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was evaluated.
+
+    Attributes:
+        name: the model's file name, or the baseline as it was named.
+        files: SHA-256 of each file that it consists of, by name.
+        input_size: side of the network's square input, where it was chosen.
+    """
+
+    name: str
+    files: dict[str, str]
+    input_size: int | None = None
+
+    @property
+    def label(self) -> str:
+        """For a row of a table."""
+        return self.name if self.input_size is None else f"{self.name} at {self.input_size} px"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One run of `squeezesam eval`.
+
+    Attributes:
+        schema_version: SCHEMA_VERSION.
+        command: what was typed.
+        started_at: ISO 8601, UTC.
+        subject: what was evaluated.
+        tools: version of each package that can shape a result.
+        machine: what the machine says of itself.
+        data: one entry for each data set.
+    """
+
+    schema_version: int
+    command: str
+    started_at: str
+    subject: Subject
+    tools: dict[str, str]
+    machine: dict[str, str]
+    data: tuple[DataResult, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From the fields that `json.loads` gives."""
+        return cls(
+            **{
+                **data,
+                "subject": Subject(**data["subject"]),
+                "data": tuple(map(DataResult.from_json, data["data"])),
+            }
+        )
+
+
+def write_evaluation(evaluation: Evaluation, path: Path) -> None:
+    """Write a results file."""
+    path.write_text(json.dumps(dataclasses.asdict(evaluation), indent=1) + "\n", encoding="utf-8")
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read a results file.
+
+    Raises:
+        DataError: missing, or not a results file of this schema version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema version {data['schema_version']}")
+        return Evaluation.from_json(data)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; name a results.json") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} is no result of schema version {SCHEMA_VERSION} ({error!r}); "
+            "run `squeezesam eval --out` again"
+        ) from error

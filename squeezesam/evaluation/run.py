@@ -1,0 +1,75 @@
+"""Evaluates one predictor on one data set, all protocols in one pass over the photos.
+
+A photo is set once, since with most predictors of the SAM family that is the expensive part.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from squeezesam.data.records import Dataset, Skipped
+from squeezesam.errors import DataError
+from squeezesam.evaluation.measures import boundary_iou, mask_iou
+from squeezesam.evaluation.progress import with_progress
+from squeezesam.evaluation.protocol import EvaluationProtocol
+from squeezesam.evaluation.records import DataResult, ObjectResult, ProtocolResult
+from squeezesam.evaluation.targets import find_targets
+from squeezesam.predictor import Predictor
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: Dataset,
+    protocols: Mapping[str, EvaluationProtocol],
+    limit: int | None = None,
+) -> DataResult:
+    """Try every object of a data set; damaged photos and masks are skipped and listed.
+
+    Args:
+        predictor: what is under test.
+        dataset: photos with masks.
+        protocols: by name.
+        limit: only the first so many photos.
+
+    Raises:
+        DataError: not one object could be evaluated.
+    """
+    results: dict[str, list[ObjectResult]] = {name: [] for name in protocols}
+    skipped = list(dataset.skipped)
+    photos = 0
+    for place in with_progress(dataset.name, min(len(dataset), limit or len(dataset))):
+        try:
+            image = dataset[place]
+            pixels = image.pixels()
+            targets, unusable = find_targets(image)
+        except DataError as error:
+            skipped.append(Skipped(f"photo {place}", str(error)))
+            continue
+        photos += 1
+        predictor.set_image(pixels)
+        skipped += unusable
+        for target in targets:
+            for name, protocol in protocols.items():
+                masks = [attempt.mask for attempt in protocol.attempts(predictor, target)]
+                result = ObjectResult(
+                    photo=image.name,
+                    place=place,
+                    index=target.index,
+                    area=int(target.mask.sum()),
+                    photo_pixels=target.mask.size,
+                    ious=tuple(mask_iou(mask, target.mask) for mask in masks),
+                    boundary_ious=tuple(boundary_iou(mask, target.mask) for mask in masks),
+                )
+                results[name].append(result)
+    if not any(results.values()):
+        raise DataError(f"{dataset.name} holds no whole object to evaluate; give one with masks")
+    return DataResult(
+        dataset.name,
+        photos,
+        tuple(skipped),
+        tuple(
+            ProtocolResult(
+                name, dataclasses.asdict(protocol), protocol.definition, tuple(results[name])
+            )
+            for name, protocol in protocols.items()
+        ),
+    )
