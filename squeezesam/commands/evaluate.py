@@ -1,63 +1,184 @@
-"""`squeezesam eval`: mIoU after k clicks of any network or artifact on a folder of masks."""
+"""`squeezesam eval`: any network, artifact or baseline on photos with masks."""
 
 import argparse
-import dataclasses
-import json
-import time
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image
+
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.data.open import open_dataset
-from squeezesam.errors import ConfigError, MissingDependencyError
-from squeezesam.files import whole_file
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import load_network
+from squeezesam.data.open import open_datasets
+from squeezesam.data.records import Dataset
+from squeezesam.errors import ConfigError, OutputError
+from squeezesam.evaluation.click_protocol import ClickProtocol
+from squeezesam.evaluation.contact_sheet import contact_sheet
+from squeezesam.evaluation.protocol import EvaluationProtocol
+from squeezesam.evaluation.protocols import PROTOCOLS
+from squeezesam.evaluation.records import (
+    SCHEMA_VERSION,
+    Evaluation,
+    Subject,
+    read_evaluation,
+    write_evaluation,
+)
+from squeezesam.evaluation.report import markdown_report
+from squeezesam.evaluation.run import evaluate
+from squeezesam.evaluation.subjects import load_model, load_named_baseline
+from squeezesam.evaluation.surroundings import machine, package_versions
+from squeezesam.files import whole_directory
+from squeezesam.image_io import write_image
+from squeezesam.predictor import Predictor
 from squeezesam.weights import shipped_weights
 
-HELP = "measure mIoU after 1, 2, ... simulated clicks"
+HELP = "measure IoU, clicks to reach an IoU and boundary IoU on photos with masks"
+CLICKS = "clicks"
+RESULTS_NAME = "results.json"
+REPORT_NAME = "report.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("data", type=Path, nargs="+", help="folder in SA-1B layout")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", metavar="DIR", help="data sets, or folders of them"
+    )
+    parser.add_argument(
+        "--protocol",
+        nargs="+",
+        default=[CLICKS],
+        metavar="NAME",
+        help=f"any of {', '.join(PROTOCOLS)} (default {CLICKS})",
+    )
     parser.add_argument("--model", type=Path, help="weights or artifact; default: shipped weights")
-    parser.add_argument("--clicks", type=int, default=5, help="clicks on each object (default 5)")
+    parser.add_argument(
+        "--baseline", metavar="NAME[=ARGUMENT]", help="such as grabcut, instead of a model"
+    )
+    parser.add_argument(
+        "--clicks",
+        type=int,
+        default=ClickProtocol.clicks,
+        help=f"clicks on each object (default {ClickProtocol.clicks}; literature's NoC: 20)",
+    )
     parser.add_argument("--size", type=int, help="input size, for weights only (default 512)")
-    parser.add_argument("--limit", type=int, help="only the first N photos of each folder")
-    parser.add_argument("--out", type=Path, help="per-object results as JSON Lines")
+    parser.add_argument("--limit", type=int, help="only the first N photos of each data set")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder of {RESULTS_NAME}, {REPORT_NAME} and contact sheets"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="+",
+        metavar=RESULTS_NAME,
+        help="evaluate nothing; print these results side by side, compared with the first",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Evaluate and print one line per folder."""
-    try:
-        from squeezesam.evaluation.protocol import evaluate, mean_iou
-    except ImportError as error:
-        raise MissingDependencyError(
-            "evaluation needs scipy; pip install 'squeezesam[train]'"
-        ) from error
-    if args.clicks < 1:
-        raise ConfigError(f"--clicks {args.clicks} must be at least 1")
-    path = args.model or shipped_weights(DEFAULT_VARIANT)
-    options = {} if args.size is None else {"size": args.size}
-    predictor = SamPredictor(load_network(path, **options), **options)
-    lines = []
-    for folder in args.data:
-        dataset = open_dataset(folder)
-        images = [dataset[index] for index in range(len(dataset))][: args.limit]
-        started = time.perf_counter()
-        results = []
-        for result in evaluate(predictor, images, args.clicks):
-            results.append(result)
-            lines.append(json.dumps({"data": folder.name, **dataclasses.asdict(result)}))
-        summary = ", ".join(
-            f"@{k} {interval.mean:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
-            for k in range(1, args.clicks + 1)
-            for interval in [mean_iou(results, k)]
-        )
-        seconds = time.perf_counter() - started
-        print(
-            f"{folder.name}: {len(results)} objects, mIoU {summary} ({seconds:.0f} s)", flush=True
-        )
-    if args.out:
-        with whole_file(args.out) as partial:
-            partial.write_text("\n".join(lines) + "\n")
+    """Evaluate and print the tables; with --out, write everything there."""
+    if args.report:
+        if args.data or args.out:
+            raise ConfigError("--report only prints; leave --data and --out out")
+        print(markdown_report([read_evaluation(path) for path in args.report]))
+        return
+    protocols = chosen_protocols(args.protocol, args.clicks)
+    if args.limit is not None and args.limit < 1:
+        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    datasets = open_all(args.data)
+    subject, predictor = load_subject(args)
+    if args.out is not None:
+        check_place(args.out)
+    evaluation = Evaluation(
+        SCHEMA_VERSION,
+        command=shlex.join(["squeezesam", *sys.argv[1:]]),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        subject=subject,
+        tools=package_versions(),
+        machine=machine(),
+        data=tuple(evaluate(predictor, dataset, protocols, args.limit) for dataset in datasets),
+    )
+    report = markdown_report([evaluation])
+    if args.out is not None:
+        sheets = draw_sheets(evaluation, datasets, protocols, predictor)
+        with whole_directory(args.out) as folder:
+            write_evaluation(evaluation, folder / RESULTS_NAME)
+            (folder / REPORT_NAME).write_text(f"{report}\n", encoding="utf-8")
+            for name, sheet in sheets.items():
+                write_image(sheet, folder / name)
+    print(report)
+
+
+def chosen_protocols(names: Sequence[str], clicks: int) -> dict[str, EvaluationProtocol]:
+    """Protocols by name.
+
+    Raises:
+        ConfigError: an unknown name, or a number of clicks below 1.
+    """
+    for name in names:
+        if name not in PROTOCOLS:
+            raise ConfigError(f"unknown protocol {name!r}; choose any of {', '.join(PROTOCOLS)}")
+    options = {CLICKS: {"clicks": clicks}}
+    return {name: PROTOCOLS[name](**options.get(name, {})) for name in names}
+
+
+def open_all(paths: Sequence[Path] | None) -> list[Dataset]:
+    """The data sets, each with a name of its own.
+
+    Raises:
+        ConfigError: none given, or two of the same name.
+        DataError: one is of no known layout.
+    """
+    if not paths:
+        raise ConfigError("nothing to evaluate on; give --data DIR, or results with --report")
+    datasets = [dataset for path in paths for dataset in open_datasets(path)]
+    names = [dataset.name for dataset in datasets]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two data sets are named {name!r}; evaluate them one by one")
+    return datasets
+
+
+def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
+    """What --model or --baseline names.
+
+    Raises:
+        ConfigError: both are given, or --size for a baseline, or an unknown baseline.
+        ArtifactError, MissingDependencyError, WeightsError: it cannot be loaded.
+    """
+    if args.baseline is None:
+        return load_model(args.model or shipped_weights(DEFAULT_VARIANT), args.size)
+    if args.model or args.size is not None:
+        raise ConfigError("--baseline stands alone; leave --model and --size out")
+    return load_named_baseline(args.baseline)
+
+
+def check_place(out: Path) -> None:
+    """See before the work that its results can be kept; nothing is written yet.
+
+    Raises:
+        OutputError: the place cannot be written to, or holds something else than results.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / RESULTS_NAME).is_file():
+        raise OutputError(f"{out} holds other files; name a new directory")
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(f"cannot write {out}: {nearest} takes no files; choose a writable place")
+
+
+def draw_sheets(
+    evaluation: Evaluation,
+    datasets: Sequence[Dataset],
+    protocols: Mapping[str, EvaluationProtocol],
+    predictor: Predictor,
+) -> dict[str, Image.Image]:
+    """A contact sheet for each data set and protocol, by file name."""
+    sheets = {}
+    for dataset, data in zip(datasets, evaluation.data, strict=True):
+        for result in data.protocols:
+            title = f"{evaluation.subject.label} on {data.name}, protocol {result.protocol}"
+            protocol = protocols[result.protocol]
+            sheet = contact_sheet(predictor, dataset, protocol, result.objects, title)
+            sheets[f"contact_sheet_{data.name}_{result.protocol}.jpg"] = sheet
+    return sheets

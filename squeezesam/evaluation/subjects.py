@@ -1,0 +1,48 @@
+"""What is evaluated: a network, an artifact or a baseline, loaded and hashed for the record."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from squeezesam.evaluation.baselines import load_baseline
+from squeezesam.evaluation.records import Subject
+from squeezesam.predictor import Predictor, SamPredictor
+from squeezesam.runtimes import load_network
+
+
+def load_model(path: Path, size: int | None) -> tuple[Subject, Predictor]:
+    """Weights, an artifact or an export directory.
+
+    Args:
+        path: of any kind that `squeezesam.runtimes.load_network` knows.
+        size: side of the square input, for weights only; None for the usual one.
+
+    Raises:
+        ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
+    """
+    options = {} if size is None else {"size": size}
+    predictor = SamPredictor(load_network(path, **options), **options)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return Subject(path.resolve().name, hashes(files), size), predictor
+
+
+def load_named_baseline(text: str) -> tuple[Subject, Predictor]:
+    """A baseline as `NAME` or `NAME=ARGUMENT`, where files in the argument are separated by commas.
+
+    Raises:
+        ConfigError, MissingDependencyError: it is unknown or cannot be loaded.
+    """
+    predictor = load_baseline(text)
+    name, equals, argument = text.partition("=")
+    words = [Path(word) for word in argument.split(",")] if equals else []
+    label = name + equals + ",".join(word.name for word in words)
+    return Subject(label, hashes([word for word in words if word.is_file()])), predictor
+
+
+def hashes(files: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of each file, by name."""
+    digests = {}
+    for path in sorted(files):
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
