@@ -61,7 +61,7 @@ class Annotation:
 
     Attributes:
         code: the mask as stored.
-        area: pixels inside.
+        area: pixels inside, as the data set states it.
         kind: what it is a mask of.
         category: the data set's name for it, empty where it has none.
     """
@@ -86,6 +86,9 @@ class AnnotatedImage:
         width: of photo and masks.
         height: of photo and masks.
         annotations: the masks.
+        ignore: pixels that count neither as inside nor as outside of any mask, for example the
+            undecided border of GrabCut's masks; evaluation leaves them out of intersection and
+            union. None where every pixel counts.
     """
 
     name: str
@@ -93,6 +96,7 @@ class AnnotatedImage:
     width: int
     height: int
     annotations: tuple[Annotation, ...]
+    ignore: MaskCode | None = None
 
     def pixels(self) -> NDArray[np.uint8]:
         """The photo, [H, W, 3] RGB.
@@ -102,16 +106,19 @@ class AnnotatedImage:
         """
         try:
             with Image.open(io.BytesIO(self.source.read())) as image:
-                pixels = np.asarray(image.convert("RGB"))
+                if image.size != (self.width, self.height):
+                    raise DataError(
+                        f"photo {self.name} is {image.width}x{image.height}, its masks are "
+                        f"{self.width}x{self.height}; restore the photo that they were drawn on"
+                    )
+                return np.asarray(image.convert("RGB"))
+        except DataError:
+            raise
         except Exception as error:
             # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
-            raise DataError(f"photo {self.name} cannot be read ({error})") from error
-        if pixels.shape[:2] != (self.height, self.width):
             raise DataError(
-                f"photo {self.name} is {pixels.shape[1]}x{pixels.shape[0]}, "
-                f"its masks are {self.width}x{self.height}"
-            )
-        return pixels
+                f"photo {self.name} cannot be read ({error}); restore it or leave it out"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """COCO run-length encoding, read and written in numpy.
 
-The compressed form (COCO API, `rleFrString`) stores column-major run lengths as little-endian
-5-bit groups, each a character from code 48 on, with a continuation bit; from the third run on, the
-difference to the run two before is stored.
+The compressed form (COCO API, `rleToString`) stores column-major run lengths as little-endian
+5-bit groups, each a character from code 48 on, with a continuation bit; the last group's top bit is
+the sign. From the fourth run on, the difference to the run two before is stored.
 """
 
 from collections.abc import Mapping
@@ -12,26 +12,58 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.data.records import Coverage
+from squeezesam.data.records import Coverage, Mask
 from squeezesam.errors import DataError
 
 INSIDE = np.uint8(255)
 
+Runs = NDArray[np.int64]
 
-def decode_counts(counts: str) -> list[int]:
-    """Run lengths of a compressed string."""
-    runs: list[int] = []
-    value = shift = 0
-    for code in counts.encode("ascii"):
-        group = code - 48
-        value |= (group & 0x1F) << shift
-        shift += 5
-        if not group & 0x20:
-            if group & 0x10:
-                value -= 1 << shift
-            runs.append(value + runs[-2] if len(runs) > 2 else value)
-            value = shift = 0
+ZERO = np.uint8(ord("0"))
+GROUP_BITS, SIGN_BIT, CONTINUES = 5, 0x10, 0x20
+MOST_GROUPS = 7
+"""Groups of one number; 35 bits are more than any photo has pixels."""
+
+
+def decode_counts(counts: str) -> Runs:
+    """Run lengths of a compressed string.
+
+    Raises:
+        DataError: it is not in COCO's code.
+    """
+    if not counts:
+        return np.zeros(0, np.int64)
+    groups = np.frombuffer(counts.encode("ascii", "replace"), np.uint8) - ZERO
+    if not counts.isascii() or groups.max() >= 2 * CONTINUES or groups[-1] >= CONTINUES:
+        raise DataError("mask runs are not in COCO's code; export the mask again")
+    ends = np.flatnonzero(groups < CONTINUES)
+    lengths = ends - np.concatenate([[-1], ends[:-1]])
+    longest = int(lengths.max())
+    if longest > MOST_GROUPS:
+        raise DataError("a mask run is longer than any photo; export the mask again")
+    # From the last group, which has the sign, to the first.
+    runs = (groups[ends].astype(np.int64) ^ SIGN_BIT) - SIGN_BIT
+    for place in range(1, longest):
+        longer = np.flatnonzero(lengths > place)
+        runs[longer] = runs[longer] << GROUP_BITS | groups[ends[longer] - place] & (CONTINUES - 1)
+    runs[1::2] = runs[1::2].cumsum()
+    runs[2::2] = runs[2::2].cumsum()
     return runs
+
+
+def encode_counts(runs: Runs) -> str:
+    """The compressed string of run lengths; as short as the COCO API's."""
+    values = runs.copy()
+    values[3:] -= runs[1:-2]
+    limits = SIGN_BIT << (GROUP_BITS * np.arange(MOST_GROUPS - 1))
+    # A negative number needs as many bits as its complement.
+    lengths = 1 + np.searchsorted(limits, np.where(values < 0, ~values, values), side="right")
+    ends = lengths.cumsum()
+    places = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
+    groups = (np.repeat(values, lengths) >> (GROUP_BITS * places)) & (CONTINUES - 1)
+    groups |= CONTINUES
+    groups[ends - 1] ^= CONTINUES
+    return (groups + ZERO).astype(np.uint8).tobytes().decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -53,7 +85,8 @@ class RleMask:
         """From the `segmentation` of an annotation.
 
         Raises:
-            KeyError, TypeError, ValueError: it has no `size` and `counts` of the right kind.
+            KeyError, TypeError, ValueError, OverflowError: it has no `size` and `counts` of the
+                right kind.
         """
         height, width = map(int, segmentation["size"])
         counts = segmentation["counts"]
@@ -65,22 +98,35 @@ class RleMask:
         Raises:
             DataError: the runs do not add up to the stated size.
         """
-        try:
-            runs = decode_counts(self.counts) if isinstance(self.counts, str) else list(self.counts)
-        except UnicodeEncodeError as error:
-            raise DataError("mask runs are not in COCO's code") from error
+        runs = self._runs()
         pixels = self.height * self.width
-        if sum(runs) != pixels or min(runs, default=0) < 0:
+        if runs.min(initial=0) < 0 or runs.max(initial=0) > pixels or runs.sum() != pixels:
             raise DataError(
-                f"mask runs add up to {sum(runs)}, not to {self.height}x{self.width} pixels"
+                f"mask runs add up to {runs.sum()}, not to {self.height}x{self.width} pixels; "
+                "export the mask again"
             )
-        values = (np.arange(len(runs)) % 2).astype(np.uint8) * INSIDE
-        return np.repeat(values, runs).reshape(self.width, self.height).T
+        return fill_runs(runs, self.height, self.width)
+
+    def _runs(self) -> Runs:
+        if isinstance(self.counts, str):
+            return decode_counts(self.counts)
+        try:
+            return np.array(self.counts, np.int64)
+        except OverflowError as error:
+            raise DataError("a mask run is longer than any photo; export the mask again") from error
 
 
-def encode_rle(mask: NDArray[np.bool_]) -> RleMask:
-    """Uncompressed run lengths of a mask, [H, W]."""
-    flat = np.concatenate([[False], mask.T.ravel(), [not mask.T.ravel()[-1]]])
-    ends = np.flatnonzero(flat[1:] != flat[:-1])
+def fill_runs(runs: Runs, height: int, width: int) -> Coverage:
+    """The mask [H, W], 0 or 255, of column-major runs that start with background and add up."""
+    values = (np.arange(len(runs)) % 2).astype(np.uint8) * INSIDE
+    return np.repeat(values, runs).reshape(width, height).T
+
+
+def encode_rle(mask: Mask) -> RleMask:
+    """Compressed run lengths of a mask, [H, W] with H, W > 0."""
     height, width = mask.shape
-    return RleMask(height, width, tuple(int(count) for count in np.diff(ends, prepend=0)))
+    flat = mask.ravel(order="F")
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    # The first run is background, of length 0 where the mask begins inside.
+    edges = np.concatenate([[0] * (1 + flat[0]), turns, [flat.size]])
+    return RleMask(height, width, encode_counts(np.diff(edges)))

@@ -1,75 +1,59 @@
 """Reader of a folder in SA-1B layout: NAME.jpg beside NAME.json."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
-from squeezesam.data.records import AnnotatedImage, Annotation, FilePhoto, PhotoSource, Skipped
-from squeezesam.data.rle import RleMask
+from squeezesam.data.annotation_json import Vocabulary, parse_record
+from squeezesam.data.listing import list_files, pair_by_stem
+from squeezesam.data.records import AnnotatedImage, FilePhoto, Skipped
 from squeezesam.errors import DataError
 
-
-def parse_annotation(text: str | bytes, name: str) -> tuple[str, int, int, tuple[Annotation, ...]]:
-    """Photo name, width, height and masks of one SA-1B annotation file.
-
-    Args:
-        text: JSON.
-        name: of the file, for errors.
-
-    Raises:
-        DataError: not an SA-1B annotation.
-    """
-    try:
-        content = json.loads(text)
-        info = content["image"]
-        annotations = tuple(
-            # SA-1B itself has no `kind`; its masks are unlabelled segments.
-            Annotation(
-                RleMask.parse(entry["segmentation"]),
-                int(entry["area"]),
-                entry.get("kind", "segment"),
-            )
-            for entry in content["annotations"]
-        )
-        return str(info["file_name"]), int(info["width"]), int(info["height"]), annotations
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{name} is not an SA-1B annotation ({error!r})") from error
+SA1B_VOCABULARY = Vocabulary(kind="segment")
+"""SA-1B itself has no `kind`; its masks are unlabelled segments."""
 
 
 @dataclass(frozen=True)
 class Sa1bFolder:
-    """The annotated photos directly inside one folder, by name; each JSON is read when asked for.
+    """The annotated photos directly inside one folder; each JSON is read when asked for.
 
     Attributes:
         folder: holds NAME.jpg beside NAME.json.
-        annotations: the JSON files.
+        pairs: names of photo and JSON, by name of the JSON.
+        skipped: files without a partner.
     """
 
+    LAYOUT: ClassVar[str] = "SA-1B folder: NAME.jpg beside NAME.json"
+
     folder: Path
-    annotations: tuple[Path, ...]
+    pairs: tuple[tuple[str, str], ...]
     skipped: tuple[Skipped, ...] = ()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def matches(cls, path: Path) -> bool:
+        """Whether it is a folder with at least one such pair."""
+        return path.is_dir() and bool(pair_by_stem(list_files(path))[0])
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
         """List the folder.
 
         Raises:
-            DataError: it is missing or holds no annotation.
+            DataError: it is missing or holds no such pair.
         """
-        annotations = tuple(sorted(folder.glob("*.json")))
-        if not annotations:
-            raise DataError(f"{folder} holds no NAME.json beside NAME.jpg (SA-1B layout)")
-        return cls(folder, annotations)
+        pairs, skipped = pair_by_stem(list_files(path))
+        if not pairs:
+            raise DataError(f"{path} holds no NAME.jpg beside NAME.json (SA-1B layout)")
+        return cls(path, tuple(pairs), tuple(skipped))
 
     @property
     def name(self) -> str:
         """Of the folder."""
-        return self.folder.name
+        return self.folder.absolute().name
 
     def __len__(self) -> int:
         """Number of photos."""
-        return len(self.annotations)
+        return len(self.pairs)
 
     def __getitem__(self, index: int) -> AnnotatedImage:
         """One photo with its masks.
@@ -77,11 +61,10 @@ class Sa1bFolder:
         Raises:
             DataError: its annotation is damaged.
         """
-        path = self.annotations[index]
+        photo, annotation = self.pairs[index]
+        path = self.folder / annotation
         try:
             text = path.read_bytes()
         except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror})") from error
-        photo, width, height, annotations = parse_annotation(text, str(path))
-        source: PhotoSource = FilePhoto(self.folder / photo)
-        return AnnotatedImage(photo, source, width, height, annotations)
+            raise DataError(f"{path} cannot be read ({error.strerror}); restore it") from error
+        return parse_record(text, photo, FilePhoto(self.folder / photo), SA1B_VOCABULARY)
