@@ -1,26 +1,75 @@
 """From a path to its data set, whatever the layout."""
 
 from pathlib import Path
+from typing import Protocol
 
+from squeezesam.data.coco import CocoInstances
+from squeezesam.data.coco_lvis import CocoLvis
+from squeezesam.data.mask_folder import MaskFolder
 from squeezesam.data.records import Dataset
 from squeezesam.data.sa1b import Sa1bFolder
+from squeezesam.data.sa1b_tar import Sa1bTar
+from squeezesam.errors import DataError
+
+
+class Reader(Protocol):
+    """A class of data sets in one layout."""
+
+    LAYOUT: str
+    """One line for the user: what lies where."""
+
+    def matches(self, path: Path) -> bool:
+        """Whether a path looks like this layout; reads names only."""
+
+    def open(self, path: Path) -> Dataset:
+        """The data set.
+
+        Raises:
+            DataError: it cannot be used.
+        """
+
+
+READERS: tuple[Reader, ...] = (Sa1bFolder, Sa1bTar, CocoInstances, CocoLvis, MaskFolder)
+"""The first that matches opens the path."""
 
 
 def open_dataset(path: Path) -> Dataset:
     """The data set at `path`.
 
     Raises:
-        DataError: no known layout.
+        DataError: no known layout, or a damaged data set.
     """
-    return Sa1bFolder.open(path)
+    reader = find_reader(path)
+    if reader is None:
+        raise DataError(_unknown(path))
+    return reader.open(path)
 
 
 def open_datasets(root: Path) -> list[Dataset]:
-    """`root` itself where it is a data set, else every folder in it that is one.
+    """`root` itself where it is a data set, else every folder in it that is one, by name.
 
     Raises:
-        DataError: no data set.
+        DataError: there is none, two have one name, or one is damaged.
     """
-    if any(root.glob("*.json")):
+    if find_reader(root) or not root.is_dir():
         return [open_dataset(root)]
-    return [open_dataset(path) for path in sorted(root.glob("*")) if path.is_dir()]
+    children = sorted(path for path in root.iterdir() if path.is_dir())
+    datasets = [reader.open(path) for path in children if (reader := find_reader(path))]
+    if not datasets:
+        raise DataError(_unknown(root))
+    names = [dataset.name for dataset in datasets]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{root} holds two data sets named {name!r}; rename one")
+    return datasets
+
+
+def find_reader(path: Path) -> Reader | None:
+    """The reader for a path, None where no layout matches."""
+    return next((reader for reader in READERS if reader.matches(path)), None)
+
+
+def _unknown(path: Path) -> str:
+    problem = "is no data set" if path.exists() else "does not exist"
+    layouts = "".join(f"\n  {reader.LAYOUT}" for reader in READERS)
+    return f"{path} {problem}; known layouts, also in subfolders:{layouts}"
