@@ -36,16 +36,20 @@ def decode_counts(counts: str) -> Runs:
     groups = np.frombuffer(counts.encode("ascii", "replace"), np.uint8) - ZERO
     if not counts.isascii() or groups.max() >= 2 * CONTINUES or groups[-1] >= CONTINUES:
         raise DataError("mask runs are not in COCO's code; export the mask again")
-    ends = np.flatnonzero(groups < CONTINUES)
-    lengths = ends - np.concatenate([[-1], ends[:-1]])
-    longest = int(lengths.max())
-    if longest > MOST_GROUPS:
+    # From the last group of each number, which has the sign, to its first. Before the string's
+    # first group comes, as index -1, its last one, which continues nothing.
+    at = np.flatnonzero(groups < CONTINUES)
+    runs = (groups[at].astype(np.int64) ^ SIGN_BIT) - SIGN_BIT
+    longer = np.arange(at.size)
+    for _ in range(MOST_GROUPS):
+        at -= 1
+        more = np.flatnonzero(groups[at] >= CONTINUES)
+        if not more.size:
+            break
+        at, longer = at[more], longer[more]
+        runs[longer] = runs[longer] << GROUP_BITS | groups[at] & (CONTINUES - 1)
+    else:
         raise DataError("a mask run is longer than any photo; export the mask again")
-    # From the last group, which has the sign, to the first.
-    runs = (groups[ends].astype(np.int64) ^ SIGN_BIT) - SIGN_BIT
-    for place in range(1, longest):
-        longer = np.flatnonzero(lengths > place)
-        runs[longer] = runs[longer] << GROUP_BITS | groups[ends[longer] - place] & (CONTINUES - 1)
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
     return runs
