@@ -321,12 +321,21 @@ def test_what_is_damaged_is_skipped_and_listed():
     assert [result.index for result in data.protocols[0].objects] == [0, 2]
 
 
-def test_limit_and_nothing_to_evaluate():
+@pytest.mark.parametrize(
+    ("limit", "names"), [(None, "abcdefg"), (9, "abcdefg"), (3, "ace"), (1, "a")]
+)
+def test_a_limit_spreads_the_photos(limit, names):
     mask = rectangle(20, 2, 32, 38)
-    dataset = Memory([photo("a", ("part", mask)), photo("b", ("whole", mask))])
-    assert evaluate(Scripted(mask), dataset, {"box": BoxProtocol()}).photos == 2
+    dataset = Memory([photo(name, ("whole", mask)) for name in "abcdefg"])
+    data = evaluate(Scripted(mask), dataset, {"box": BoxProtocol()}, limit)
+    assert "".join(result.photo for result in data.protocols[0].objects) == names
+
+
+def test_nothing_to_evaluate():
+    mask = rectangle(20, 2, 32, 38)
+    dataset = Memory([photo("a", ("part", mask)), None])
     with pytest.raises(DataError, match="memory holds no whole object"):
-        evaluate(Scripted(mask), dataset, {"box": BoxProtocol()}, limit=1)
+        evaluate(Scripted(mask), dataset, {"box": BoxProtocol()})
 
 
 def test_largest_region_is_connected_over_corners():

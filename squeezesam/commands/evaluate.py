@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"clicks on each object (default {ClickProtocol.clicks}; literature's NoC: 20)",
     )
     parser.add_argument("--size", type=int, help="input size, for weights only (default 512)")
-    parser.add_argument("--limit", type=int, help="only the first N photos of each data set")
+    parser.add_argument("--limit", type=int, help="only N photos of each data set, evenly spread")
     parser.add_argument(
         "--out", type=Path, help=f"folder of {RESULTS_NAME}, {REPORT_NAME} and contact sheets"
     )

@@ -28,7 +28,7 @@ def evaluate(
         predictor: what is under test.
         dataset: photos with masks.
         protocols: by name.
-        limit: only the first so many photos.
+        limit: only so many photos, spread evenly: neighbours are often frames of one video.
 
     Raises:
         DataError: not one object could be evaluated.
@@ -36,7 +36,9 @@ def evaluate(
     results: dict[str, list[ObjectResult]] = {name: [] for name in protocols}
     skipped = list(dataset.skipped)
     photos = 0
-    for place in with_progress(dataset.name, min(len(dataset), limit or len(dataset))):
+    count = min(len(dataset), limit or len(dataset))
+    for number in with_progress(dataset.name, count):
+        place = number * len(dataset) // count
         try:
             image = dataset[place]
             pixels = image.pixels()
