@@ -70,6 +70,7 @@ def find_reader(path: Path) -> Reader | None:
 
 
 def _unknown(path: Path) -> str:
-    problem = "is no data set" if path.exists() else "does not exist"
-    layouts = "".join(f"\n  {reader.LAYOUT}" for reader in READERS)
-    return f"{path} {problem}; known layouts, also in subfolders:{layouts}"
+    if not path.exists():
+        return f"{path} does not exist; check the name"
+    layouts = "; ".join(f"({n}) {reader.LAYOUT}" for n, reader in enumerate(READERS, 1))
+    return f"{path} is no data set and no parent of one; known are {layouts}"
