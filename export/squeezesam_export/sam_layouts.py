@@ -48,15 +48,17 @@ EFFICIENT_SLOTS = 6
 
 @dataclass(frozen=True)
 class Frame:
-    """The pixels that a decoder counts in.
+    """The square that a decoder counts in, with the photo in its top left.
 
     Attributes:
-        scale: decoder pixels per photo pixel along x and y.
-        inside: columns and rows of the low-resolution mask that the photo fills.
+        side: of the square; masks are upsampled to it before the photo's part is cut out.
+        inside: width and height that the photo takes up in it.
+        scale: pixels of the square per photo pixel along x and y.
     """
 
+    side: int
+    inside: tuple[int, int]
     scale: tuple[float, float]
-    inside: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,14 @@ def unit_planes(photo: Photo) -> FloatArray:
 
 
 def sam_frame(width: int, height: int) -> Frame:
-    """The fitted photo in the top left of the square."""
+    """The fitted photo, padded."""
     fitted = fitted_size(width, height)
-    columns, rows = (side * MASK_SIDE / SIDE for side in fitted)
-    return Frame((fitted[0] / width, fitted[1] / height), (columns, rows))
+    return Frame(SIDE, fitted, (fitted[0] / width, fitted[1] / height))
 
 
 def efficient_frame(width: int, height: int) -> Frame:
-    """The photo stretched over the whole mask, its aspect ratio lost."""
-    return Frame((MASK_SIDE / width, MASK_SIDE / height), (MASK_SIDE, MASK_SIDE))
+    """The photo stretched over the whole square, its aspect ratio lost."""
+    return Frame(MASK_SIDE, (MASK_SIDE, MASK_SIDE), (MASK_SIDE / width, MASK_SIDE / height))
 
 
 def sam_feed(prompts: Prompts, frame: Frame, mask_input: FloatArray | None) -> Feed:
@@ -153,7 +154,7 @@ def sam_feed(prompts: Prompts, frame: Frame, mask_input: FloatArray | None) -> F
         "mask_input": mask[None],
         "has_mask_input": np.array([mask_input is not None], np.float32),
         # It serves the photo-sized masks alone, which are not read; see SamOnnx.
-        "orig_im_size": np.array([SIDE, SIDE], np.float32),
+        "orig_im_size": np.array([frame.side, frame.side], np.float32),
     }
 
 
@@ -171,7 +172,7 @@ def efficient_feed(prompts: Prompts, frame: Frame, mask_input: FloatArray | None
         "batched_point_coords": coords[None, None],
         "batched_point_labels": np.array([[labels]], np.float32),
         # Coordinates are relative to this size, and the masks come in it.
-        "orig_im_size": np.array([MASK_SIDE, MASK_SIDE], np.int64),
+        "orig_im_size": np.array([frame.side, frame.side], np.int64),
     }
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
 from squeezesam.prompts import FloatArray, as_floats, check_prompts
@@ -128,14 +129,12 @@ class SamOnnx:
 
 
 def photo_masks(logits: FloatArray, frame: Frame, width: int, height: int) -> NDArray[np.bool_]:
-    """Upsample the photo's part of mask logits [C, h, w], then threshold them: [C, H, W]."""
-    masks = np.empty((len(logits), height, width), np.bool_)
-    for mask, low_res in zip(masks, logits, strict=True):
-        image = Image.fromarray(np.ascontiguousarray(low_res))
-        box = (0, 0, *frame.inside)
-        upsampled = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-        np.greater(np.asarray(upsampled), MASK_THRESHOLD, out=mask)
-    return masks
+    """Upsample mask logits [C, h, w] as the families do, then threshold them: [C, H, W]."""
+    square = F.interpolate(torch.from_numpy(logits)[None], (frame.side,) * 2, mode="bilinear")
+    columns, rows = frame.inside
+    inside = square[..., :rows, :columns]
+    upsampled = F.interpolate(inside, (height, width), mode="bilinear")[0]
+    return (upsampled > MASK_THRESHOLD).numpy()
 
 
 def _chosen(ious: FloatArray, slots: int, multimask_output: bool) -> NDArray[np.intp]:
