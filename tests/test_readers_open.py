@@ -61,6 +61,11 @@ def test_every_layout_in_a_folder_is_opened(tmp_path):
         assert len({image.name for image in photos}) == 1
 
 
+def test_data_sets_lie_at_any_depth(tmp_path):
+    expected = write_every_layout(tmp_path / "train" / "all")
+    assert {dataset.name for dataset in open_datasets(tmp_path)} == set(expected)
+
+
 def test_data_set_itself_is_opened_alone(tmp_path):
     write_every_layout(tmp_path)
     assert [dataset.name for dataset in open_datasets(tmp_path / "sa1b")] == ["sa1b"]

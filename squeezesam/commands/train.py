@@ -2,12 +2,16 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from squeezesam.config import DEFAULT_VARIANT, SqueezeSamConfig, variant_config
 from squeezesam.data.open import open_datasets
+from squeezesam.data.records import Dataset
+from squeezesam.distillation.labels import label_with_teacher
+from squeezesam.distillation.teacher import load_teacher
 from squeezesam.errors import ConfigError, MissingDependencyError, OutputError
 from squeezesam.network.model import SqueezeSam
 from squeezesam.weights import load_weights, save_weights
@@ -22,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
     parser.add_argument("--variant", default=DEFAULT_VARIANT)
+    parser.add_argument(
+        "--teacher",
+        metavar="ENCODER.onnx,DECODER.onnx",
+        help="also train on this network's masks of the same photos, made once, kept in --out",
+    )
     parser.add_argument("--init", type=Path, help="start from these weights")
     parser.add_argument("--recipe", default="general", help="general (default) or people")
     parser.add_argument(
@@ -96,6 +105,9 @@ def run(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is a file; name a directory")
     with joined_processes() as processes:
+        if args.teacher and not args.dry_run:
+            with processes.first_before_others():
+                datasets += taught(datasets, args.teacher, args.out / "teacher")
         trainer = Trainer(model, datasets, config, args.out, processes)
         if processes.is_first:
             print(summary(trainer, args.variant), flush=True)
@@ -107,6 +119,20 @@ def run(args: argparse.Namespace) -> None:
             save_weights(trained, path, args.variant, torch.float16)
             state = "" if done == config.steps else f" after {done} of {config.steps} steps"
             print(f"wrote {path}{state}")
+
+
+def taught(datasets: Sequence[Dataset], teacher: str, folder: Path) -> list[Dataset]:
+    """Data sets of the same photos with a teacher's masks, NAME-taught for each NAME.
+
+    Raises:
+        ArtifactError, ConfigError, MissingDependencyError: the teacher cannot be loaded.
+        DataError, OutputError: no photo is usable, or the folder cannot be written to.
+    """
+    loaded = load_teacher(teacher)
+    return [
+        label_with_teacher(loaded, dataset, folder / f"{dataset.name}-taught")
+        for dataset in datasets
+    ]
 
 
 def parse_share(text: str) -> tuple[str, float]:

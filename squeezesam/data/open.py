@@ -1,5 +1,6 @@
 """From a path to its data set, whatever the layout."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -46,15 +47,12 @@ def open_dataset(path: Path) -> Dataset:
 
 
 def open_datasets(root: Path) -> list[Dataset]:
-    """`root` itself where it is a data set, else every folder in it that is one, by name.
+    """`root` itself where it is a data set, else every folder below it that is one, by path.
 
     Raises:
         DataError: there is none, two have one name, or one is damaged.
     """
-    if find_reader(root) or not root.is_dir():
-        return [open_dataset(root)]
-    children = sorted(path for path in root.iterdir() if path.is_dir())
-    datasets = [reader.open(path) for path in children if (reader := find_reader(path))]
+    datasets = [reader.open(path) for path, reader in _readers_below(root)]
     if not datasets:
         raise DataError(_unknown(root))
     names = [dataset.name for dataset in datasets]
@@ -62,6 +60,16 @@ def open_datasets(root: Path) -> list[Dataset]:
         if names.count(name) > 1:
             raise DataError(f"{root} holds two data sets named {name!r}; rename one")
     return datasets
+
+
+def _readers_below(root: Path) -> Iterator[tuple[Path, Reader]]:
+    reader = find_reader(root)
+    if reader is not None:
+        yield root, reader
+    elif root.is_dir():
+        for child in sorted(root.iterdir()):
+            if child.is_dir():
+                yield from _readers_below(child)
 
 
 def find_reader(path: Path) -> Reader | None:

@@ -52,6 +52,15 @@ class Processes:
             )
         return batch // self.count
 
+    @contextmanager
+    def first_before_others(self) -> Iterator[None]:
+        """Run the block in the first process, then in the others, which find what it left."""
+        if self.count > 1 and not self.is_first:
+            dist.barrier()
+        yield
+        if self.count > 1 and self.is_first:
+            dist.barrier()
+
     def agree(self, decision: bool) -> bool:
         """The first process's decision, known to all."""
         if self.count == 1:
