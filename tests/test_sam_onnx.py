@@ -145,9 +145,12 @@ def test_efficientsam_keeps_the_latest_of_many_clicks(folder: Path) -> None:
     photo, first, _ = scene(*WIDE)
     predictor = pair(folder, "EfficientSAM")
     predictor.set_image(photo)
-    ground = [[x, 80] for x in range(100, 107)]
-    (mask,) = predictor.predict([*ground, [114, 22]], [0] * 7 + [1], multimask_output=False)[0]
+    clicks = [[x, 22] for x in range(110, 117)]
+    # All on one object; what the first, a negative one, would take away stays.
+    (mask,) = predictor.predict(clicks, [0] + [1] * 6, multimask_output=False)[0]
     assert mask[first].mean() > 0.9
+    (mask,) = predictor.predict(clicks[:6], [0] + [1] * 5, multimask_output=False)[0]
+    assert not mask.any()
 
 
 def test_the_normalised_square_is_padded_after_normalising() -> None:
