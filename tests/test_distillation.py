@@ -175,6 +175,10 @@ def test_labels_are_made_once_and_again_where_something_changed(
     labels = open_dataset(tmp_path / "out")
     assert any(iou(each.mask(), moved) > 0.9 for each in labels[0].annotations)
     assert asked() == 0
+    # Edited in place, the hard-linked photo beside the label changes too.
+    (folder / "left.jpg").write_bytes((folder / "right.jpg").read_bytes())
+    assert asked() == 1
+    assert asked() == 0
     assert asked(options=LabelOptions(points_per_side=5)) == 2
     assert asked(identity="other weights", options=LabelOptions(points_per_side=5)) == 2
     (tmp_path / "out" / "right.jpg").unlink()
