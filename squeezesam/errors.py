@@ -28,7 +28,7 @@ class WeightsError(SqueezeSamError, ValueError):
 
 
 class DataError(SqueezeSamError, ValueError):
-    """A data set folder that is missing, empty or not in SA-1B layout."""
+    """A data set, or one photo of it, that is missing, damaged or of no known layout."""
 
 
 class ArtifactError(SqueezeSamError, ValueError):
