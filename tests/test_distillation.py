@@ -333,6 +333,16 @@ def test_doubtful_and_repeated_answers_fall() -> None:
     assert [answer.area for answer in found] == [80, 40]
 
 
+def test_an_answer_that_vanishes_at_the_photos_size_falls() -> None:
+    def segment(*_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        speck = torch.full((1, 16, 20), -9.0)
+        speck[0, 4, 4] = 9.0
+        return speck, torch.tensor([0.99])
+
+    photo = np.zeros((8, 10, 3), np.uint8)
+    assert not answers(TorchPredictor(segment), photo, grid_points(10, 8, 1), LabelOptions())
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
