@@ -12,8 +12,13 @@ from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.distillation.labels import label_with_teacher
 from squeezesam.distillation.teacher import load_teacher
-from squeezesam.errors import ConfigError, MissingDependencyError, OutputError
+from squeezesam.errors import ConfigError, OutputError
 from squeezesam.network.model import SqueezeSam
+from squeezesam.training.config import Stage
+from squeezesam.training.loop import Trainer
+from squeezesam.training.processes import joined_processes
+from squeezesam.training.recipes import DEFAULT_RECIPE, RECIPES, SWITCHES, recipe, without
+from squeezesam.training.summary import summary
 from squeezesam.weights import load_weights, save_weights
 
 HELP = "train on photos with masks; resumes from the checkpoint in --out"
@@ -32,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also train on this network's masks of the same photos, made once, kept in --out",
     )
     parser.add_argument("--init", type=Path, help="start from these weights")
-    parser.add_argument("--recipe", default="general", help="general (default) or people")
+    parser.add_argument(
+        "--recipe", default=DEFAULT_RECIPE, help=f"{' or '.join(RECIPES)} (default %(default)s)"
+    )
     parser.add_argument(
         "--stage",
         action="append",
@@ -51,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="IDEA",
-        help="switch off merging, crop, outliers, paste or warp; repeat for several",
+        help=f"switch off {', '.join(SWITCHES)}; repeat for several",
     )
     parser.add_argument("--learning-rate", type=float, help="peak (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
@@ -73,17 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and write OUT/VARIANT.safetensors with the averaged weights."""
-    try:
-        from squeezesam.training.loop import Trainer
-        from squeezesam.training.processes import joined_processes
-        from squeezesam.training.recipes import recipe, without
-        from squeezesam.training.summary import summary
-    except ImportError as error:
-        raise MissingDependencyError(
-            "training needs scipy; pip install 'squeezesam[train]'"
-        ) from error
-    from squeezesam.training.config import Stage
-
     config = recipe(args.recipe)
     if args.stage:
         config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from squeezesam.data.records import Mask
 
@@ -61,13 +60,20 @@ def _parents(masks: NDArray[np.bool_], config: MergeConfig) -> list[int | None]:
     is_object = areas <= config.largest * flat.shape[1]
     larger = (areas[None] >= config.growth * areas[:, None]) & is_object[None]
     containers = larger & (inside >= config.contained)
-    rings = np.stack([ndimage.binary_dilation(mask) & ~mask for mask in masks])
-    rings = rings.reshape(flat.shape).astype(np.float32)
+    rings = _rings(masks).reshape(flat.shape).astype(np.float32)
     touching = (rings @ flat.T) / rings.sum(axis=1).clip(min=1)[:, None]
     neighbours = larger & (touching >= config.enclosed) & ~_is_background(masks)[None]
     neighbours &= ~containers.any(axis=1)[:, None]
     candidates = np.where(containers | neighbours, areas[None], 0)
     return [int(row.argmax()) if row.any() else None for row in candidates]
+
+
+def _rings(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels that share a side with each mask and lie outside it: [M, H, W]."""
+    wide = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    above, below = wide[:, :-2, 1:-1], wide[:, 2:, 1:-1]
+    left, right = wide[:, 1:-1, :-2], wide[:, 1:-1, 2:]
+    return (above | below | left | right) & ~masks
 
 
 def _is_background(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
