@@ -22,7 +22,7 @@ HIGHER = {
 VENDOR_FILES = {
     "onnx": {"onnx_target.py"},
     "onnxscript": {"onnx_target.py"},
-    "onnxruntime": {"onnx_target.py", "ort_session.py", "sam_onnx.py"},
+    "onnxruntime": {"onnx_target.py", "ort_file.py", "ort_session.py", "sam_onnx.py"},
     "coremltools": {"coreml_target.py", "executorch_target.py"},
     "executorch": {"executorch_target.py", "executorch_session.py"},
     "torchao": {"executorch_target.py"},

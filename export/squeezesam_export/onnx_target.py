@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import input_specs, output_specs
+from squeezesam_export.ort_file import open_session
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import (
     Lowered,
@@ -19,8 +20,6 @@ from squeezesam_export.target import (
 )
 
 OPSET = 18
-PROVIDER = "CPUExecutionProvider"
-ERRORS_ONLY = 3
 
 
 def export(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
@@ -65,17 +64,7 @@ def load(path: Path) -> NetworkCallable:
         ArtifactError: missing or damaged, or without our inputs.
         MissingDependencyError: onnxruntime is not installed.
     """
-    with optional("onnx"):
-        import onnxruntime
-    if not path.is_file():
-        raise ArtifactError(f"no ONNX file {path}; export it again")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY  # else fp16 warns that constants stay unfolded
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
-    except Exception as error:  # ONNX Runtime's exceptions share no public base
-        reason = " ".join(str(error).split())
-        raise ArtifactError(f"ONNX Runtime refuses {path} ({reason}); export it again") from error
+    session = open_session(path)
     names = [node.name for node in session.get_inputs()]
     shapes = [tuple(node.shape) for node in session.get_inputs()]
     if names != [spec.name for spec in input_specs()]:

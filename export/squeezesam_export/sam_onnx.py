@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
 from squeezesam.prompts import FloatArray, as_floats, check_prompts
 from squeezesam.spec import MASK_THRESHOLD
+from squeezesam_export.ort_file import one_line, open_session
 from squeezesam_export.sam_layouts import (
     DECODERS,
     ENCODERS,
@@ -160,16 +161,7 @@ class _Graph:
     def __init__(self, path: Path) -> None:
         with optional("onnx"):
             import onnxruntime
-        if not path.is_file():
-            raise ArtifactError(f"no ONNX file {path}; check the name")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only: exporters leave much to warn of
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise ArtifactError(f"ONNX Runtime refuses {path} ({_reason(error)})") from error
+        self._session = open_session(path)
         # Upsampling inside the decoder costs more than all else, and its result is not read.
         self._run_options = onnxruntime.RunOptions()
         self._run_options.only_execute_path_to_fetches = True
@@ -187,7 +179,7 @@ class _Graph:
         try:
             return list(self._session.run(outputs, feed, self._run_options))
         except Exception as error:
-            raise ArtifactError(f"{self.path} does not run ({_reason(error)})") from error
+            raise ArtifactError(f"{self.path} does not run ({one_line(error)})") from error
 
 
 def _encoder_layout(graph: _Graph) -> EncoderLayout:
@@ -219,7 +211,3 @@ def _fits(shape: tuple[Any, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         side == want or not isinstance(side, int) for side, want in zip(shape, wanted, strict=True)
     )
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
