@@ -43,13 +43,22 @@ def predictor():
 def test_a_bright_ellipse_is_found_the_same_each_time(predictor, prompts):
     photo, target = bright_ellipse()
     predictor.set_image(photo)
-    masks, ious, low_res = predictor.predict(**prompts)
+    masks, ious, _ = predictor.predict(**prompts)
     assert mask_iou(masks[0], target) > 0.95
     assert np.isnan(ious).all()
     again, _, _ = predictor.predict(**prompts)
     assert np.array_equal(masks, again)
-    refined, _, _ = predictor.predict([[50, 35]], [1], mask_input=low_res)
-    assert mask_iou(refined[0], target) > 0.95
+
+
+def test_a_second_object_of_the_same_colour_is_left_alone(predictor):
+    photo, target = bright_ellipse()
+    two = photo.copy()
+    two[60:70, 2:12] = photo[30:40, 45:55]
+    predictor.set_image(two)
+    assert mask_iou(predictor.predict([[50, 35]], [1])[0][0], target) > 0.95
+    both = predictor.predict([[50, 35], [6, 65]], [1, 1])[0][0]
+    assert both[62:68, 4:10].all()
+    assert both[35, 50]
 
 
 @pytest.mark.parametrize(
@@ -72,28 +81,21 @@ def test_photos_without_contrast_do_not_crash(predictor, shape):
     assert masks[0, 0, 0]
 
 
-def labels_of(coords=None, labels=None, box=None, earlier=None):
-    return initial_labels(check_prompts(coords, labels, box, width=96, height=72), 72, 96, earlier)
+def labels_of(coords=None, labels=None, box=None):
+    return initial_labels(check_prompts(coords, labels, box, width=96, height=72), 72, 96)
 
 
 def test_what_grabcut_starts_from():
-    clicked = labels_of([[30, 30], [50, 30]], [1, 0])
+    clicked = labels_of([[30, 30], [40, 30]], [1, 0])
     assert clicked[30, 30] == FOREGROUND
-    assert clicked[30, 50] == BACKGROUND
-    assert clicked[30, 38] == PROBABLE_FOREGROUND  # nearer to the positive click
-    assert clicked[30, 42] == PROBABLE_BACKGROUND  # nearer to the negative one
+    assert clicked[30, 40] == BACKGROUND
+    assert clicked[30, 34] == PROBABLE_FOREGROUND  # nearer to the positive click
+    assert clicked[30, 36] == PROBABLE_BACKGROUND  # nearer to the negative one
     assert clicked[70, 90] == PROBABLE_BACKGROUND  # out of reach
 
     boxed = labels_of(box=[10, 20, 30, 40])
     assert (boxed == PROBABLE_FOREGROUND).sum() == 20 * 20
     assert (boxed == BACKGROUND).sum() == 72 * 96 - 20 * 20
-
-    earlier = np.zeros((72, 96), bool)
-    earlier[:, :50] = True
-    refined = labels_of([[60, 30]], [1], earlier=earlier)
-    assert refined[0, 0] == PROBABLE_FOREGROUND
-    assert refined[0, 95] == PROBABLE_BACKGROUND
-    assert refined[30, 60] == FOREGROUND
 
 
 def test_the_later_click_wins():

@@ -4,11 +4,12 @@ How prompts become its four labels:
 
 - Clicks are discs of surely the object or surely not; where two overlap the later one wins.
 - A box: outside it surely not the object, inside it probably.
-- Clicks without a box: probably the object within a quarter of the photo's long side from a
-  positive click, as far as no negative click is nearer; probably not elsewhere.
-- An earlier mask of this baseline replaces the two guesses of what is probable.
+- Clicks without a box: probably the object within REACH of a positive click, as far as no negative
+  click is nearer; probably not elsewhere.
 
-As in OpenCV's own example program, a correction costs one iteration more.
+Of the answer to positive clicks only the regions under them are kept. Each prediction starts anew
+from all clicks: going on from the earlier mask, GrabCut learns its colours from it and hardly gets
+away from a bad start.
 """
 
 from types import ModuleType
@@ -17,17 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ConfigError, ImageError, MissingDependencyError, PromptError
-from squeezesam.evaluation.regions import Mask
+from squeezesam.evaluation.regions import Mask, regions_at
 from squeezesam.predictor import Predictor
-from squeezesam.prompts import Prompts, as_floats, check_prompts
+from squeezesam.prompts import Prompts, check_prompts
 from squeezesam.spec import PointLabel
 
 CLICK_RADIUS = 0.01
-REACH = 0.25
+REACH = 0.12
 """Radii of a click's disc and of what is probably the object, over the photo's long side."""
 
-FIRST_ITERATIONS = 5
-FURTHER_ITERATIONS = 1
+ITERATIONS = 5
 SEED = 0
 
 Labels = NDArray[np.uint8]
@@ -64,10 +64,12 @@ class GrabCutPredictor:
         point_coords: ArrayLike | None = None,
         point_labels: ArrayLike | None = None,
         box: ArrayLike | None = None,
-        mask_input: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,  # noqa: ARG002
         multimask_output: bool = True,  # noqa: ARG002
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]:
         """The one mask [1, H, W], NaN as its unknown IoU [1], and the mask as -1 and 1 [1, H, W].
+
+        An earlier mask makes no difference.
 
         Raises:
             ImageError: no photo is set.
@@ -79,23 +81,21 @@ class GrabCutPredictor:
         prompts = check_prompts(point_coords, point_labels, box, width=width, height=height)
         if not len(prompts.coords) and prompts.box is None:
             raise PromptError("GrabCut starts from clicks or a box; give at least one")
-        earlier = None
-        if mask_input is not None:
-            earlier = as_floats("mask_input", mask_input, (1, height, width))[0] > 0
-        labels = initial_labels(prompts, height, width, earlier)
-        iterations = FIRST_ITERATIONS if earlier is None else FURTHER_ITERATIONS
-        mask = self._cut(self._photo, labels, iterations)
+        mask = self._cut(self._photo, initial_labels(prompts, height, width))
+        clicked = prompts.coords[prompts.labels == PointLabel.POSITIVE].astype(int)
+        if len(clicked):
+            mask = regions_at(mask, clicked)
         signed = np.where(mask, np.float32(1), np.float32(-1))
         return mask[None], np.full(1, np.nan, np.float32), signed[None]
 
-    def _cut(self, photo: NDArray[np.uint8], labels: Labels, iterations: int) -> Mask:
+    def _cut(self, photo: NDArray[np.uint8], labels: Labels) -> Mask:
         inside = is_foreground(labels)
         if inside.all() or not inside.any():
             return inside  # GrabCut needs pixels of both kinds to learn their colours from.
         self._cv2.setRNGSeed(SEED)
         models = np.zeros((1, 65)), np.zeros((1, 65))
         mode = self._cv2.GC_INIT_WITH_MASK
-        self._cv2.grabCut(photo, labels, None, *models, iterations, mode)
+        self._cv2.grabCut(photo, labels, None, *models, ITERATIONS, mode)
         return is_foreground(labels)
 
 
@@ -104,31 +104,25 @@ def is_foreground(labels: Labels) -> Mask:
     return (labels == FOREGROUND) | (labels == PROBABLE_FOREGROUND)
 
 
-def initial_labels(prompts: Prompts, height: int, width: int, earlier: Mask | None) -> Labels:
+def initial_labels(prompts: Prompts, height: int, width: int) -> Labels:
     """What GrabCut starts from, [H, W]; see the module's rules.
 
     Args:
         prompts: at least one click or a box, in photo pixels.
         height: of the photo.
         width: of the photo.
-        earlier: mask [H, W] of an earlier answer.
     """
-    to_positive, to_negative = (
-        distance_to_nearest(prompts.coords[prompts.labels == label], height, width)
-        for label in (PointLabel.POSITIVE, PointLabel.NEGATIVE)
-    )
-    if earlier is not None:
-        probable = earlier
-    elif prompts.box is not None:
-        probable = np.ones((height, width), np.bool_)
-    else:
-        probable = (to_positive <= REACH * max(height, width)) & (to_positive <= to_negative)
-    labels = np.where(probable, PROBABLE_FOREGROUND, PROBABLE_BACKGROUND)
     if prompts.box is not None:
+        labels = np.full((height, width), BACKGROUND)
         left, top, right, bottom = np.rint(prompts.box).astype(int)
-        outside = np.ones((height, width), np.bool_)
-        outside[top:bottom, left:right] = False
-        labels[outside] = BACKGROUND
+        labels[top:bottom, left:right] = PROBABLE_FOREGROUND
+    else:
+        to_positive, to_negative = (
+            distance_to_nearest(prompts.coords[prompts.labels == label], height, width)
+            for label in (PointLabel.POSITIVE, PointLabel.NEGATIVE)
+        )
+        probable = (to_positive <= REACH * max(height, width)) & (to_positive <= to_negative)
+        labels = np.where(probable, PROBABLE_FOREGROUND, PROBABLE_BACKGROUND)
     for place, label in zip(prompts.coords, prompts.labels, strict=True):
         disc = distance_to_nearest(place[None], height, width) <= click_radius(height, width)
         labels[disc] = FOREGROUND if label == PointLabel.POSITIVE else BACKGROUND

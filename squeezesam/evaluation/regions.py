@@ -64,6 +64,13 @@ def largest_region(mask: Mask) -> Mask:
     return np.asarray(regions == areas[1:].argmax() + 1)
 
 
+def regions_at(mask: Mask, points: NDArray[np.int64]) -> Mask:
+    """The 8-connected regions of a mask [H, W] that hold one of the points (x, y), [N, 2]."""
+    regions, _ = _ndimage().label(mask, structure=np.ones((3, 3)))
+    columns, rows = points.T
+    return mask & np.isin(regions, regions[rows, columns])
+
+
 def eroded(mask: Mask, distance: int) -> Mask:
     """The pixels of a mask [H, W] with nothing outside it up to `distance` rows and columns away.
 
