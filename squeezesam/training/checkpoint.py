@@ -92,7 +92,9 @@ class Checkpoint:
             for parameter, name in self.names.items():
                 # In the parameter's own memory layout: the fused AdamW runs over raw memory.
                 moments = {m: torch.empty_like(parameter).copy_(parts[m][0][name]) for m in MOMENTS}
-                self.optimizer.state[parameter] = {"step": updates.clone(), **moments}
+                # The fused AdamW counts on the device of the parameter.
+                step = updates.to(parameter.device, copy=True)
+                self.optimizer.state[parameter] = {"step": step, **moments}
             return int(json.loads(metadata["step"]))
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(
