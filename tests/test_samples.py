@@ -85,6 +85,14 @@ def test_a_click_on_a_part_asks_for_the_whole(tmp_path):
     assert (target >= asked).all()
 
 
+def test_a_merged_target_counts_as_what_it_grew_into(tmp_path):
+    write_person(tmp_path)
+    record = tmp_path / "p.json"
+    record.write_text(record.read_text().replace('"kind": "whole"', '"kind": "segment"'))
+    always = dataclasses.replace(PLAIN, part=1.0, merge=MergeConfig(chance=1.0))
+    assert samples(tmp_path, always)[0].whole == pytest.approx(always.segment_weight)
+
+
 def test_without_merging_a_part_teaches_the_alternatives_only(tmp_path):
     write_person(tmp_path)
     never = dataclasses.replace(PLAIN, part=1.0, merge=MergeConfig(chance=0.0))

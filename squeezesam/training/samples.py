@@ -163,16 +163,13 @@ class ClickSamples(TorchDataset[RawSample]):
         chosen = pick(image.annotations, usable, self.config.part, rng)
         annotation = image.annotations[chosen]
         asked = annotation.code.coverage()
-        target, weight = (
-            asked,
-            {"whole": 1.0, "segment": self.config.segment_weight, "part": 0.0}[annotation.kind],
-        )
+        target, kind = asked, annotation.kind
         if annotation.kind != "whole" and rng.random() < self.config.merge.chance:
             others = self._wholes_of(number, place, image)[chosen][1:]
             if others:
                 codes = [image.annotations[other].code for other in others]
                 target = np.maximum.reduce([asked, *(code.coverage() for code in codes)])
-                weight = 1.0
+                kind = image.annotations[others[-1]].kind
         pixels = image.pixels()
         if rng.random() < self.config.mirror:
             pixels, target, asked = (array[:, ::-1] for array in (pixels, target, asked))
@@ -180,7 +177,8 @@ class ClickSamples(TorchDataset[RawSample]):
         masks = torch.stack([self._cut_mask(mask, window) for mask in (target, asked)])
         if masks[0].count_nonzero() < SMALLEST_TARGET:
             return None
-        return self._cut_photo(pixels, window), masks, torch.tensor(weight)
+        weights = {"whole": 1.0, "segment": self.config.segment_weight, "part": 0.0}
+        return self._cut_photo(pixels, window), masks, torch.tensor(weights[kind])
 
     def _wholes_of(self, number: int, place: int, image: AnnotatedImage) -> list[tuple[int, ...]]:
         known = self._wholes.get((number, place))
