@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Tables for the terminal and for documents."""
 
 from collections.abc import Collection, Sequence
 
@@ -20,4 +20,14 @@ def aligned_table(
             for name, cell, width in zip(header, cells, widths, strict=True)
         ).rstrip()
         for cells in (header, *rows)
+    )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table whose columns line up in plain text as well."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
+        for line in lines
     )

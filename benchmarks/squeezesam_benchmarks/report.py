@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
 from squeezesam_benchmarks.rows import Row, baseline_of, group_by_run, rows_of_run, speed_up
 from squeezesam_benchmarks.schema import Result
@@ -87,14 +88,3 @@ def operators(counts: dict[str, int] | None) -> str:
 def with_interval(estimate: Estimate, digits: int = 1) -> str:
     """Such as `12.3 [11.9, 12.8]`."""
     return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table whose columns line up in plain text as well."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        return f"| {' | '.join(padded)} |"
-
-    return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, rows)])

@@ -11,6 +11,7 @@ from squeezesam.evaluation.protocol import EvaluationProtocol, Measure
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import DataResult, Evaluation, ObjectResult, ProtocolResult
 from squeezesam.evaluation.statistics import Interval, mean_interval
+from squeezesam.tables import markdown_table
 
 ALL_SIZES = "all"
 
@@ -153,13 +154,3 @@ def with_interval(interval: Interval, measure: Measure, sign: str) -> str:
     """Such as `62.1 [60.1, 64.2]`; `sign` "+" shows the sign of positive numbers too."""
     form = f"{sign}.{measure.digits}f"
     return f"{interval.mean:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table whose columns line up in plain text as well."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
-        for line in lines
-    )

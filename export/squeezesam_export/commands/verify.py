@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from squeezesam.errors import VerificationError
+from squeezesam.tables import aligned_table
 from squeezesam_export.verification import Verdict, verify
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     for verdict in verify(args.directory):
         print(f"{verdict.artifact.file}: {verdict.text}", file=sys.stderr, flush=True)
         verdicts.append(verdict)
-    print(table([HEADER, *(row(verdict) for verdict in verdicts)]))
+    print(aligned_table(HEADER, [row(verdict) for verdict in verdicts], TEXT_COLUMNS))
     print("ms: median on this machine, default threads; masks and predicted IoUs against PyTorch")
     broken = [verdict for verdict in verdicts if verdict.broken]
     if broken:
@@ -68,16 +69,3 @@ def row(verdict: Verdict) -> tuple[str, ...]:
         milliseconds,
         verdict.text,
     )
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Align columns: text to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if name in TEXT_COLUMNS else cell.rjust(width)
-            for name, cell, width in zip(HEADER, cells, widths, strict=True)
-        ).rstrip()
-        for cells in rows
-    ]
-    return "\n".join(lines)
