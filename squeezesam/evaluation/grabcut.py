@@ -150,6 +150,6 @@ def _opencv() -> ModuleType:
         import cv2
     except ImportError as error:
         raise MissingDependencyError(
-            "the baseline grabcut needs OpenCV; pip install 'squeezesam[train]'"
+            "the baseline grabcut needs OpenCV; pip install 'squeezesam[eval]'"
         ) from error
     return cv2

@@ -90,6 +90,6 @@ def _ndimage() -> ModuleType:
         from scipy import ndimage
     except ImportError as error:
         raise MissingDependencyError(
-            "evaluation needs scipy; pip install 'squeezesam[train]'"
+            "evaluation needs scipy; pip install 'squeezesam[eval]'"
         ) from error
     return ndimage
