@@ -85,7 +85,7 @@ def test_unknown_layout_lists_the_known_ones(tmp_path, opener):
 def test_data_sets_of_one_name_are_refused(tmp_path):
     write_every_layout(tmp_path)
     shutil.copytree(tmp_path / "coco", tmp_path / "more_coco")
-    with pytest.raises(DataError, match="two data sets named 'instances_val'"):
+    with pytest.raises(DataError, match="two data sets are named 'instances_val'"):
         open_datasets(tmp_path)
 
 

@@ -21,7 +21,7 @@ PLAIN = SampleConfig(mirror=0, crop=CropConfig(chance=0))
 
 
 def samples(folder, config=PLAIN, size=64, seed=0):
-    return ClickSamples([Sa1bFolder.open(folder)], np.ones(1), size, seed, config)
+    return ClickSamples([Sa1bFolder.open(folder)], np.ones(1), size, [seed], config)
 
 
 def test_samples_depend_on_seed_and_index_alone(scenes):
@@ -170,3 +170,12 @@ def test_one_file_of_pixels_per_photo_is_decoded_lazily(tmp_path):
     Image.new("RGB", (10, 10)).save(tmp_path / "a.jpg")
     with pytest.raises(DataError, match="is 10x10, its masks are 96x72"):
         image.pixels()
+
+
+def test_an_empty_mask_is_damage(tmp_path):
+    write_scene(tmp_path, "a", 0)
+    record = json.loads((tmp_path / "a.json").read_text())
+    record["annotations"][0]["segmentation"]["counts"] = [72 * 96]
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"mask 0 of a\.jpg is empty"):
+        samples(tmp_path)[0]

@@ -38,6 +38,7 @@ HELP = "measure IoU, clicks to reach an IoU and boundary IoU on photos with mask
 CLICKS = "clicks"
 RESULTS_NAME = "results.json"
 REPORT_NAME = "report.md"
+SHEET_PREFIX = "contact_sheet_"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,17 +128,12 @@ def open_all(paths: Sequence[Path] | None) -> list[Dataset]:
     """The data sets, each with a name of its own.
 
     Raises:
-        ConfigError: none given, or two of the same name.
-        DataError: one is of no known layout.
+        ConfigError: none given.
+        DataError: one is of no known layout, or two have one name.
     """
     if not paths:
         raise ConfigError("nothing to evaluate on; give --data DIR, or results with --report")
-    datasets = [dataset for path in paths for dataset in open_datasets(path)]
-    names = [dataset.name for dataset in datasets]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"two data sets are named {name!r}; evaluate them one by one")
-    return datasets
+    return open_datasets(*paths)
 
 
 def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
@@ -160,7 +156,13 @@ def check_place(out: Path) -> None:
     Raises:
         OutputError: the place cannot be written to, or holds something else than results.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / RESULTS_NAME).is_file():
+    known = {RESULTS_NAME, REPORT_NAME}
+    others = (
+        path
+        for path in (out.iterdir() if out.is_dir() else ())
+        if path.name not in known and not path.match(f"{SHEET_PREFIX}*.jpg")
+    )
+    if any(others):
         raise OutputError(f"{out} holds other files; name a new directory")
     nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
@@ -180,5 +182,5 @@ def draw_sheets(
             title = f"{evaluation.subject.label} on {data.name}, protocol {result.protocol}"
             protocol = protocols[result.protocol]
             sheet = contact_sheet(predictor, dataset, protocol, result.objects, title)
-            sheets[f"contact_sheet_{data.name}_{result.protocol}.jpg"] = sheet
+            sheets[f"{SHEET_PREFIX}{data.name}_{result.protocol}.jpg"] = sheet
     return sheets

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=float, help="stop with a checkpoint after this time; run again to go on"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be used, and train nothing"
+        "--dry-run",
+        action="store_true",
+        help="print what would be used, without a teacher's masks, and train nothing",
     )
 
 
@@ -97,7 +100,9 @@ def run(args: argparse.Namespace) -> None:
     )
     torch.manual_seed(config.seed)
     model = starting_network(args.variant, args.init)
-    datasets = [dataset for path in args.data for dataset in open_datasets(path)]
+    datasets = open_datasets(*args.data)
+    if args.minutes is not None and not 0 <= args.minutes < math.inf:
+        raise ConfigError(f"--minutes {args.minutes} must be a number of minutes from 0 on")
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is a file; name a directory")
     with joined_processes() as processes:

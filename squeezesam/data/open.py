@@ -46,19 +46,22 @@ def open_dataset(path: Path) -> Dataset:
     return reader.open(path)
 
 
-def open_datasets(root: Path) -> list[Dataset]:
-    """`root` itself where it is a data set, else every folder below it that is one, by path.
+def open_datasets(*roots: Path) -> list[Dataset]:
+    """Each root itself where it is a data set, else every folder below it that is one, by path.
 
     Raises:
-        DataError: there is none, two have one name, or one is damaged.
+        DataError: there is none below a root, two have one name, or one is damaged.
     """
-    datasets = [reader.open(path) for path, reader in _readers_below(root)]
-    if not datasets:
-        raise DataError(_unknown(root))
+    datasets: list[Dataset] = []
+    for root in roots:
+        found = [reader.open(path) for path, reader in _readers_below(root)]
+        if not found:
+            raise DataError(_unknown(root))
+        datasets += found
     names = [dataset.name for dataset in datasets]
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"{root} holds two data sets named {name!r}; rename one")
+            raise DataError(f"two data sets are named {name!r}; rename one or leave it out")
     return datasets
 
 
@@ -68,7 +71,7 @@ def _readers_below(root: Path) -> Iterator[tuple[Path, Reader]]:
         yield root, reader
     elif root.is_dir():
         for child in sorted(root.iterdir()):
-            if child.is_dir():
+            if child.is_dir() and not child.name.startswith("."):
                 yield from _readers_below(child)
 
 

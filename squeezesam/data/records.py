@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from squeezesam.errors import DataError
 
@@ -114,6 +114,8 @@ class AnnotatedImage:
                 return np.asarray(image.convert("RGB"))
         except DataError:
             raise
+        except UnidentifiedImageError as error:
+            raise DataError(f"photo {self.name} is no image; restore it or leave it out") from error
         except Exception as error:
             # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
             raise DataError(

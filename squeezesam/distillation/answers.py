@@ -10,6 +10,7 @@ from squeezesam.data.packing import bounding_box
 from squeezesam.data.rle import RleMask, encode_rle
 from squeezesam.distillation.options import LabelOptions
 from squeezesam.distillation.points import Points
+from squeezesam.errors import ConfigError
 from squeezesam.predictor import Predictor
 from squeezesam.spec import MASK_THRESHOLD, PointLabel
 
@@ -50,6 +51,9 @@ def answers(
         pixels: the photo, [H, W, 3] RGB.
         points: clicks, [N, 2] (x, y).
         options: which answers are kept.
+
+    Raises:
+        ConfigError: the teacher predicts no IoU.
     """
     predictor.set_image(pixels)
     sure = [answer for point in points for answer in _sure(predictor, point, options)]
@@ -69,6 +73,8 @@ def _sure(
     for mask, iou, logits in zip(
         *predictor.predict(point[None], np.array([PointLabel.POSITIVE])), strict=True
     ):
+        if np.isnan(iou):
+            raise ConfigError("this teacher predicts no IoU to choose by; take one of SAM's family")
         score = stability(logits, options.stability_offset)
         if iou > options.predicted_iou and score >= options.stability_score and mask.any():
             yield Answer(

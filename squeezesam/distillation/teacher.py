@@ -5,6 +5,7 @@ protocol `squeezesam.predictor.Predictor` will do, segment-anything's own predic
 will a torch function of (image, point_coords, point_labels):
 
     from pathlib import Path
+    import torch
     from squeezesam.data.open import open_dataset
     from squeezesam.distillation.labels import label_with_teacher
     from squeezesam.distillation.teacher import Teacher

@@ -7,6 +7,7 @@ appears under its name only when complete, and the one before is removed only af
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,10 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from squeezesam.errors import WeightsError
+from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.files import whole_directory
 
 PREFIX = "checkpoint-"
+DIGITS = 8
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -30,6 +32,7 @@ class Checkpoint:
         model: the network that is trained.
         averaged: the network that is kept.
         optimizer: its state is restored into this one.
+        recipe: what a resumed run must share with the one that it goes on with, by name.
     """
 
     def __init__(
@@ -38,8 +41,9 @@ class Checkpoint:
         model: nn.Module,
         averaged: AveragedModel,
         optimizer: torch.optim.AdamW,
+        recipe: Mapping[str, str],
     ) -> None:
-        self.folder = folder
+        self.folder, self.recipe = folder, recipe
         self.model, self.averaged, self.optimizer = model, averaged, optimizer
         self.names = {parameter: name for name, parameter in model.named_parameters()}
 
@@ -60,20 +64,22 @@ class Checkpoint:
             },
         }
         metadata = {"step": json.dumps(step), "updates": json.dumps(updates)}
+        metadata["recipe"] = json.dumps(dict(self.recipe))
         stale = self._saved()
-        with whole_directory(self.folder / f"{PREFIX}{step:08d}") as partial:
+        with whole_directory(self.folder / f"{PREFIX}{step:0{DIGITS}d}") as partial:
             for part, tensors in parts.items():
                 # Tensors of a fresh model may share storage, which safetensors refuses.
                 copies = {name: value.clone().contiguous() for name, value in tensors.items()}
                 save_file(copies, partial / f"{part}.safetensors", metadata=metadata)
         for old in stale:
-            if old.name != f"{PREFIX}{step:08d}":
+            if old.name != f"{PREFIX}{step:0{DIGITS}d}":
                 shutil.rmtree(old)
 
     def load(self) -> int:
         """Restore the newest state; 0 when there is none yet, else the batches already done.
 
         Raises:
+            ConfigError: it was made with another recipe.
             WeightsError: the checkpoint is damaged or belongs to another network.
         """
         saved = self._saved()
@@ -88,21 +94,29 @@ class Checkpoint:
             self.model.load_state_dict(parts["model"][0])
             self.averaged.load_state_dict(parts["averaged"][0])
             metadata = parts["model"][1]
+            earlier = json.loads(metadata["recipe"])
             updates = torch.tensor(float(json.loads(metadata["updates"])))
             for parameter, name in self.names.items():
                 # In the parameter's own memory layout: the fused AdamW runs over raw memory.
                 moments = {m: torch.empty_like(parameter).copy_(parts[m][0][name]) for m in MOMENTS}
                 # The fused AdamW counts on the device of the parameter.
-                step = updates.to(parameter.device, copy=True)
-                self.optimizer.state[parameter] = {"step": step, **moments}
-            return int(json.loads(metadata["step"]))
+                own = updates.to(parameter.device, copy=True)
+                self.optimizer.state[parameter] = {"step": own, **moments}
+            step = int(json.loads(metadata["step"]))
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(
                 f"{newest} is not a checkpoint of this network; delete it to start afresh"
             ) from error
+        for name, value in self.recipe.items():
+            if earlier.get(name) != value:
+                raise ConfigError(
+                    f"{newest} was made with {name} {earlier.get(name)}, not {value}; "
+                    "give the same options again, or another --out"
+                )
+        return step
 
     def _saved(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{PREFIX}*"))
+        return sorted(self.folder.glob(PREFIX + "[0-9]" * DIGITS))
 
 
 def load_part(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

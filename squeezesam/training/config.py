@@ -1,10 +1,14 @@
 """Everything that decides the outcome of a training run, as frozen dataclasses."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
+from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.training.augment import AugmentConfig
 from squeezesam.training.prompts import PromptConfig
 from squeezesam.training.samples import SampleConfig
@@ -32,6 +36,8 @@ class Stage:
                 f"stage {self} needs a size that is a multiple of 32 and at least one step "
                 "and one sample"
             )
+        if self.size == BOTTOM_STRIDE and self.batch == 1:
+            raise ConfigError(f"stage {self} gives BatchNorm one value; take a larger batch")
 
     def __str__(self) -> str:
         return f"{self.size}:{self.steps}:{self.batch}"
@@ -90,7 +96,24 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < math.inf:
+            raise ConfigError(f"learning rate {self.learning_rate} must be positive and finite")
+        if self.seed < 0 or self.workers < 0:
+            raise ConfigError(f"seed {self.seed} and workers {self.workers} must not be negative")
+
     @property
     def steps(self) -> int:
         """Batches of all stages together."""
         return sum(stage.steps for stage in self.stages)
+
+
+MAY_CHANGE = ("stages", "workers", "compile", "checkpoint_every")
+"""Fields that a resumed run may change: the schedule may be cut short, the rest changes nothing."""
+
+
+def fingerprint(config: TrainConfig, datasets: Sequence[Dataset]) -> dict[str, str]:
+    """What must be the same when a run is resumed, as text by name."""
+    fields = {name: value for name, value in asdict(config).items() if name not in MAY_CHANGE}
+    fields["data"] = [f"{dataset.name} ({len(dataset)} photos)" for dataset in datasets]
+    return {name: json.dumps(value, sort_keys=True) for name, value in fields.items()}

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from squeezesam.data.records import Dataset, Skipped
+from squeezesam.data.records import Dataset
+from squeezesam.errors import ConfigError, DataError, OutputError
 from squeezesam.network.model import SqueezeSam
 from squeezesam.prompts import encode_prompts
 from squeezesam.spec import MASK_THRESHOLD
@@ -21,12 +22,13 @@ from squeezesam.training.batch import Batch
 from squeezesam.training.chance import happens, per_sample
 from squeezesam.training.checkpoint import Checkpoint
 from squeezesam.training.clicks import error_click
-from squeezesam.training.config import Stage, TrainConfig
+from squeezesam.training.config import Stage, TrainConfig, fingerprint
 from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.processes import Processes
 from squeezesam.training.prompts import Slots, opening_prompts
 from squeezesam.training.samples import ClickSamples, RawSample, collate, mixture
 from squeezesam.training.schedule import learning_rate
+from squeezesam.training.skipped import SkippedPhotos
 from squeezesam.training.telemetry import Telemetry
 
 
@@ -66,8 +68,12 @@ class Trainer:
         self.network = processes.distributed(self.model)
         if config.compile:
             self.network = cast(torch.nn.Module, torch.compile(self.network))
-        self.checkpoint = Checkpoint(folder, self.model, self.averaged, self.optimizer)
-        self.skipped: dict[str, Skipped] = {}
+        self.checkpoint = Checkpoint(
+            folder, self.model, self.averaged, self.optimizer, fingerprint(config, datasets)
+        )
+        for stage in config.stages:
+            processes.share_of(stage.batch)
+        self.skipped = SkippedPhotos(folder, processes.rank)
 
     def run(self, minutes: float | None = None) -> tuple[SqueezeSam, int]:
         """Train to the end of the last stage, from the checkpoint if there is one.
@@ -77,27 +83,47 @@ class Trainer:
 
         Returns:
             The averaged network and the batches done.
+
+        Raises:
+            ConfigError: the checkpoint is of another recipe, or training has diverged.
+            DataError: no usable photo.
+            OutputError: the folder cannot be written to.
+            WeightsError: the checkpoint is damaged, of another network, or not the same everywhere.
         """
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.folder}: {error.strerror}; choose a writable place"
+            ) from error
+        self.skipped.start(self.datasets)
         telemetry = Telemetry(self.folder / "log.csv", self.config.steps)
         self.model.train()
         done = self.checkpoint.load()
-        for stage, end in zip(
-            self.config.stages, accumulate(s.steps for s in self.config.stages), strict=True
-        ):
+        self.processes.check_same(done)
+        if done and self.processes.is_first:
+            print(f"resuming after {done} of {self.config.steps} steps", flush=True)
+        ends = accumulate(stage.steps for stage in self.config.stages)
+        for number, (stage, end) in enumerate(zip(self.config.stages, ends, strict=True)):
             if done < end:
                 self.model.set_size(stage.size)
                 cast(SqueezeSam, self.averaged.module).set_size(stage.size)
-                done = self._run_stage(stage, done, end, telemetry, deadline)
+                batches = self._batches(number, stage.steps - (end - done))
+                done = self._run_stage(stage, batches, done, end, telemetry, deadline)
             if done < end:
                 break
         return cast(SqueezeSam, self.averaged.module), done
 
-    def _batches(self, stage: Stage, first: int) -> Iterator[RawSample]:
-        """The share of this process in each batch of a stage, from number `first` on."""
+    def _batches(self, number: int, first: int) -> Iterator[RawSample]:
+        """The share of this process in each batch of stage `number`, from batch `first` on.
+
+        Raises:
+            DataError: no usable photo.
+        """
+        stage = self.config.stages[number]
         share, count = self.processes.share_of(stage.batch), self.processes.count
-        seed = self.config.seed + stage.size
+        seed = (self.config.seed, number)
         samples = ClickSamples(self.datasets, self.shares, stage.size, seed, self.config.samples)
         batches = range(first, stage.steps)
         starts = ((batch * count + self.processes.rank) * share for batch in batches)
@@ -109,18 +135,29 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
             collate_fn=collate,
         )
-        return iter(loader)
+        try:
+            yield from loader
+        except DataError as error:
+            # A worker's error arrives with its traceback as text; the message is the last line.
+            message = str(error).splitlines()[-1]
+            raise DataError(message.rpartition("squeezesam.errors.DataError: ")[2]) from error
 
     def _run_stage(
-        self, stage: Stage, step: int, end: int, telemetry: Telemetry, deadline: float | None
+        self,
+        stage: Stage,
+        batches: Iterator[RawSample],
+        step: int,
+        end: int,
+        telemetry: Telemetry,
+        deadline: float | None,
     ) -> int:
         """Train to step `end` of the whole run, or to the deadline; the batches then done."""
         totals, seen = torch.zeros(3, device=self.device), 0
         asked = time.perf_counter()
         telemetry.restart()
-        for raw in self._batches(stage, stage.steps - (end - step)):
+        for raw in batches:
             telemetry.waited(time.perf_counter() - asked)
-            self.skipped.update({skipped.name: skipped for skipped in raw.skipped})
+            self.skipped.add(raw.skipped)
             totals += self._train_on(raw, step)
             step, seen = step + 1, seen + 1
             telemetry.count(stage.batch)
@@ -132,18 +169,26 @@ class Trainer:
                 totals.zero_()
                 seen = 0
             stopping = step == end or late
+            if stopping or step % self.config.checkpoint_every == 0:
+                self._check_finite(step)
             if self.processes.is_first and (stopping or step % self.config.checkpoint_every == 0):
                 self.checkpoint.save(step)
-                self._list_skipped()
             if stopping:
                 break
             asked = time.perf_counter()
         return step
 
-    def _list_skipped(self) -> None:
-        if self.skipped:
-            lines = [f"{skipped.name}\t{skipped.reason}" for skipped in self.skipped.values()]
-            (self.folder / "skipped.tsv").write_text("\n".join(lines) + "\n")
+    def _check_finite(self, step: int) -> None:
+        """See that the weights are worth keeping before the checkpoint before is given up.
+
+        Raises:
+            ConfigError: training has diverged.
+        """
+        if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
+            raise ConfigError(
+                f"the weights are no longer finite after step {step}; lower --learning-rate and "
+                "run again, which goes on from the checkpoint before"
+            )
 
     def _rate(self, step: int) -> float:
         config = self.config
@@ -174,7 +219,8 @@ class Trainer:
         for _ in range(rounds):
             given = previous
             if previous is not None:
-                slots = slots.add(*error_click(inside, previous > MASK_THRESHOLD, generator))
+                answer = (previous > MASK_THRESHOLD) & batch.shown  # nobody clicks on padding
+                slots = slots.add(*error_click(inside, answer, generator))
                 forgotten = happens(len(photo), self.config.prompts.forget_mask, generator)
                 given = previous.masked_fill(per_sample(forgotten), 0)
             loss, logits = self._answer(batch, slots, given)

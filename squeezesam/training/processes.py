@@ -8,16 +8,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from squeezesam.errors import ConfigError
+from squeezesam.errors import ConfigError, WeightsError
+
+PATIENCE = timedelta(days=2)
+"""How long processes wait for one another; the first may label all photos with a teacher."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,22 @@ class Processes:
         dist.broadcast(told, src=0)
         return bool(told)
 
+    def check_same(self, steps: int) -> None:
+        """See that every process resumes from the same step.
+
+        Raises:
+            WeightsError: this one does not; the folder of the run is not shared.
+        """
+        if self.count == 1:
+            return
+        told = torch.tensor(steps, device=self.device)
+        dist.broadcast(told, src=0)
+        if int(told) != steps:
+            raise WeightsError(
+                f"process {self.rank} would resume after {steps} steps, the first after "
+                f"{int(told)}; put --out where all processes see it"
+            )
+
     def distributed(self, model: nn.Module) -> nn.Module:
         """The network as every process steps it: itself when alone, else averaging gradients."""
         if self.count == 1:
@@ -89,7 +108,7 @@ def joined_processes() -> Iterator[Processes]:
     if count == 1:
         yield Processes(rank, count, device)
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(rank, count, device)
     finally:
@@ -107,6 +126,23 @@ def share_statistics(model: nn.Module) -> None:
             module.forward = partial(shared_norm, module)  # type: ignore[method-assign]
 
 
+class SumOverProcesses(torch.autograd.Function):
+    """Sum of a tensor over all processes, as a function that can be differentiated."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:  # noqa: D102
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:  # noqa: D102
+        # Every process's output depends on every process's input.
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
 def shared_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
     """Normalise [B, C] or [B, C, H, W], whose batch is spread over processes in equal shares."""
     if not norm.training:
@@ -115,7 +151,8 @@ def shared_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
     shape = [1, -1, *[1] * (x.dim() - 2)]
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     moments = torch.stack([wide.mean(axes), (wide**2).mean(axes)])
-    mean, square = all_reduce(moments / dist.get_world_size())
+    total = cast(Tensor, SumOverProcesses.apply(moments))  # type: ignore[no-untyped-call]
+    mean, square = total / dist.get_world_size()
     variance = (square - mean**2).clamp(min=0)
     with torch.no_grad():
         values = x.numel() // x.shape[1] * dist.get_world_size()

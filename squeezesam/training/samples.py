@@ -15,7 +15,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from squeezesam.data.records import AnnotatedImage, Annotation, Coverage, Dataset, Skipped
+from squeezesam.data.records import (
+    HALF,
+    AnnotatedImage,
+    Annotation,
+    Coverage,
+    Dataset,
+    Skipped,
+)
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.spec import MAP_STRIDE, PAD_BYTE
 from squeezesam.training.cropping import CropConfig, Window, object_window
@@ -26,6 +33,9 @@ SMALLEST_SHARE = 0.004
 
 SMALLEST_TARGET = 16
 """Mask pixels that must be left of the object after cropping."""
+
+ROUNDING = 1e-6
+"""By how much shares that are meant to add up to 1 may miss it."""
 
 MERGE_STRIDE = 8
 """Photo pixels per pixel at which masks are compared for merging."""
@@ -99,9 +109,11 @@ def mixture(datasets: Sequence[Dataset], shares: Mapping[str, float]) -> NDArray
     fixed = np.array([shares.get(name, 0.0) for name in names])
     free = np.array([0.0 if d.name in shares else len(d) ** 0.5 for d in datasets])
     left = 1 - fixed.sum()
-    if min(fixed) < 0 or left < -1e-6 or (not free.any() and left > 1e-6):
+    fits = min(fixed) >= 0 and left >= -ROUNDING and (free.any() or left <= ROUNDING)
+    if not fits or not np.isfinite(left):
         raise ConfigError(f"shares {dict(shares)} do not fit into 1; adjust them")
-    return fixed + (left * free / free.sum() if free.any() else 0)
+    mixed = fixed + (max(left, 0) * free / free.sum() if free.any() else 0)
+    return np.asarray(mixed / mixed.sum())
 
 
 class ClickSamples(TorchDataset[RawSample]):
@@ -113,7 +125,7 @@ class ClickSamples(TorchDataset[RawSample]):
         datasets: where photos come from.
         shares: chance of each data set, adding up to 1.
         size: side S of the network input in pixels.
-        seed: of all draws.
+        seed: numbers that all draws depend on.
         config: what is asked for.
     """
 
@@ -122,7 +134,7 @@ class ClickSamples(TorchDataset[RawSample]):
         datasets: Sequence[Dataset],
         shares: NDArray[np.float64],
         size: int,
-        seed: int,
+        seed: Sequence[int],
         config: SampleConfig,
     ) -> None:
         self.datasets, self.shares = datasets, shares
@@ -136,7 +148,7 @@ class ClickSamples(TorchDataset[RawSample]):
         Raises:
             DataError: no usable photo in many draws.
         """
-        rng = np.random.default_rng([self.seed, index])
+        rng = np.random.default_rng([*self.seed, index])
         skipped: list[Skipped] = []
         for _ in range(MOST_FAILURES):
             number = int(rng.choice(len(self.datasets), p=self.shares))
@@ -173,7 +185,9 @@ class ClickSamples(TorchDataset[RawSample]):
         pixels = image.pixels()
         if rng.random() < self.config.mirror:
             pixels, target, asked = (array[:, ::-1] for array in (pixels, target, asked))
-        window = object_window(target > 0, self.config.crop, rng)
+        if not (target > HALF).any():
+            raise DataError(f"mask {chosen} of {image.name} is empty; restore it or leave it out")
+        window = object_window(target > HALF, self.config.crop, rng)
         masks = torch.stack([self._cut_mask(mask, window) for mask in (target, asked)])
         if masks[0].count_nonzero() < SMALLEST_TARGET:
             return None
