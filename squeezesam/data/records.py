@@ -115,7 +115,9 @@ class AnnotatedImage:
         except DataError:
             raise
         except UnidentifiedImageError as error:
-            raise DataError(f"photo {self.name} is no image; restore it or leave it out") from error
+            raise DataError(
+                f"photo {self.name} cannot be read (it is no image); restore it or leave it out"
+            ) from error
         except Exception as error:
             # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
             raise DataError(
