@@ -8,7 +8,6 @@ from PIL import Image
 
 from squeezesam.data.rle import encode_rle
 
-
 # The tensors of tests are tiny: a second thread costs more than it gives, and on a busy machine
 # every operator would wait for it.
 torch.set_num_threads(1)
