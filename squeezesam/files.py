@@ -1,5 +1,6 @@
-"""Outputs appear whole or not at all."""
+"""Outputs appear whole or not at all; files are known by the hash of their content."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -41,6 +42,12 @@ def whole_directory(path: Path) -> Iterator[Path]:
         if path.exists():
             path.replace(scratch / "old")
         partial.replace(path)
+
+
+def content_hash(path: Path) -> "hashlib._Hash":
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256")
 
 
 @contextmanager

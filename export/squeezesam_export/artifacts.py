@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
+from squeezesam.files import content_hash
 from squeezesam.runtimes import NetworkCallable
 from squeezesam_export.manifest import Manifest, read_manifest
 from squeezesam_export.targets import TARGETS
@@ -29,11 +30,11 @@ def sha256_of(path: Path) -> str:
     byte, and the raw SHA-256 of the content.
     """
     if path.is_file():
-        return _sha256_of_file(path).hexdigest()
+        return content_hash(path).hexdigest()
     digest = hashlib.sha256()
     for file in files_of(path):
         digest.update(file.relative_to(path).as_posix().encode() + b"\0")
-        digest.update(_sha256_of_file(file).digest())
+        digest.update(content_hash(file).digest())
     return digest.hexdigest()
 
 
@@ -86,8 +87,3 @@ def load_first_runnable(directory: Path) -> NetworkCallable:
     if missing:
         raise missing
     raise ArtifactError(f"nothing in {directory} runs on this platform; export an onnx target")
-
-
-def _sha256_of_file(path: Path) -> "hashlib._Hash":
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256")

@@ -26,6 +26,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from squeezesam.evaluation.baselines import GROUP, load_baseline
+from squeezesam.files import content_hash
 from squeezesam.predictor import Predictor
 
 DEFAULT_BASELINE = "sam-onnx"
@@ -67,8 +68,7 @@ def load_teacher(text: str) -> Teacher:
             digest.update(part.encode())
             continue
         for file in _with_outside_weights(Path(part)):
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(content_hash(file).digest())
     return Teacher(predictor, digest.hexdigest())
 
 

@@ -1,11 +1,11 @@
 """What is evaluated: a network, an artifact or a baseline, loaded and hashed for the record."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
+from squeezesam.files import content_hash
 from squeezesam.predictor import Predictor, SamPredictor
 from squeezesam.runtimes import load_network
 
@@ -41,8 +41,4 @@ def load_named_baseline(text: str) -> tuple[Subject, Predictor]:
 
 def hashes(files: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of each file, by name."""
-    digests = {}
-    for path in sorted(files):
-        with path.open("rb") as file:
-            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    return {path.name: content_hash(path).hexdigest() for path in sorted(files)}

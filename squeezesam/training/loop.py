@@ -171,8 +171,8 @@ class Trainer:
             stopping = step == end or late
             if stopping or step % self.config.checkpoint_every == 0:
                 self._check_finite(step)
-            if self.processes.is_first and (stopping or step % self.config.checkpoint_every == 0):
-                self.checkpoint.save(step)
+                if self.processes.is_first:
+                    self.checkpoint.save(step)
             if stopping:
                 break
             asked = time.perf_counter()
@@ -186,8 +186,8 @@ class Trainer:
         """
         if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
             raise ConfigError(
-                f"the weights are no longer finite after step {step}; lower --learning-rate and "
-                "run again, which goes on from the checkpoint before"
+                f"the weights are no longer finite after step {step}; start again in another "
+                "--out with a lower --learning-rate"
             )
 
     def _rate(self, step: int) -> float:

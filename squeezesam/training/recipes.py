@@ -1,7 +1,7 @@
 """Named recipes, and the switches that take one idea out of them."""
 
 import dataclasses
-from collections.abc import Callable
+from typing import Any
 
 from squeezesam.errors import ConfigError
 from squeezesam.training.config import Stage, TrainConfig
@@ -33,40 +33,14 @@ def recipe(name: str) -> TrainConfig:
     return RECIPES[name]
 
 
-def _without_merging(config: TrainConfig) -> TrainConfig:
-    merge = dataclasses.replace(config.samples.merge, chance=0.0)
-    return dataclasses.replace(config, samples=dataclasses.replace(config.samples, merge=merge))
-
-
-def _without_crop(config: TrainConfig) -> TrainConfig:
-    crop = dataclasses.replace(config.samples.crop, chance=0.0)
-    return dataclasses.replace(config, samples=dataclasses.replace(config.samples, crop=crop))
-
-
-def _without_outliers(config: TrainConfig) -> TrainConfig:
-    outliers = dataclasses.replace(config.prompts.outliers, chance=0.0)
-    prompts = dataclasses.replace(config.prompts, outliers=outliers)
-    return dataclasses.replace(config, prompts=prompts)
-
-
-def _without_paste(config: TrainConfig) -> TrainConfig:
-    paste = dataclasses.replace(config.augment.paste, chance=0.0)
-    return dataclasses.replace(config, augment=dataclasses.replace(config.augment, paste=paste))
-
-
-def _without_warp(config: TrainConfig) -> TrainConfig:
-    warp = dataclasses.replace(config.augment.warp, chance=0.0)
-    return dataclasses.replace(config, augment=dataclasses.replace(config.augment, warp=warp))
-
-
-SWITCHES: dict[str, Callable[[TrainConfig], TrainConfig]] = {
-    "merging": _without_merging,
-    "crop": _without_crop,
-    "outliers": _without_outliers,
-    "paste": _without_paste,
-    "warp": _without_warp,
+SWITCHES = {
+    "merging": ("samples", "merge"),
+    "crop": ("samples", "crop"),
+    "outliers": ("prompts", "outliers"),
+    "paste": ("augment", "paste"),
+    "warp": ("augment", "warp"),
 }
-"""What `--without` knows."""
+"""What `--without` knows: where in `TrainConfig` an idea has its options; all have a `chance`."""
 
 
 def without(config: TrainConfig, idea: str) -> TrainConfig:
@@ -77,4 +51,8 @@ def without(config: TrainConfig, idea: str) -> TrainConfig:
     """
     if idea not in SWITCHES:
         raise ConfigError(f"cannot train without {idea!r}; choose one of {', '.join(SWITCHES)}")
-    return SWITCHES[idea](config)
+    group, name = SWITCHES[idea]
+    options = getattr(config, group)
+    off = dataclasses.replace(getattr(options, name), chance=0.0)
+    changes: dict[str, Any] = {group: dataclasses.replace(options, **{name: off})}
+    return dataclasses.replace(config, **changes)
