@@ -66,6 +66,12 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
             "use the weights that came with this version"
         )
     model = SqueezeSam(config, size)
+    for name, _ in model.named_parameters():
+        if name in tensors and not tensors[name].is_floating_point():
+            raise WeightsError(
+                f"{path} is quantized already ({name} is {tensors[name].dtype}); give the float "
+                f"weights that it was made from"
+            )
     try:
         model.load_state_dict(
             {

@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_networks import SIZE, random_network
 from torch import Tensor
 
 from squeezesam import cli
-from squeezesam.config import VARIANTS, SqueezeSamConfig
 from squeezesam.errors import ArtifactError, MissingDependencyError, VerificationError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.network.folding import folded
-from squeezesam.network.model import SqueezeSam
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import load_network
 from squeezesam.spec import NUM_MASKS, input_specs, output_specs
@@ -29,27 +28,11 @@ from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.golden import cases_of, read_golden
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
+from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
+from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
 from squeezesam_export.verification import mask_ious, measure
-
-SIZE = 64
-
-
-def random_network(seed: int) -> SqueezeSam:
-    """Random weights whose masks are neither empty nor full, so that comparing them means much."""
-    torch.manual_seed(seed)
-    config = VARIANTS["nano"]
-    assert isinstance(config, SqueezeSamConfig)
-    model = SqueezeSam(config, SIZE).eval()
-    for name, parameter in model.named_parameters():
-        if name.endswith("bn.weight"):
-            torch.nn.init.uniform_(parameter, 0.5, 1.0)
-    torch.nn.init.normal_(model.mask_head.weight)
-    with torch.no_grad():
-        photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
-        model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
-    return model
 
 
 def run(*words: object) -> int:
@@ -65,7 +48,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export of three targets in both precisions; tests that alter it use a copy."""
+    """An export of three targets in the default precisions; tests that alter it use a copy."""
     out = tmp_path_factory.mktemp("export") / "artifacts"
     assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
     return out
@@ -99,7 +82,7 @@ def test_verify_passes_and_says_what_did_not_run(
     assert run("verify", exported) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = {tuple(line.split()[:2]): line for line in lines}
-    for precision in ("fp32", "fp16"):
+    for precision in ("fp32", "fp16", "int8"):
         assert rows["onnx", precision].endswith(" ok")
         assert rows["executorch", precision].endswith(" ok")
         assert rows["coreml", precision].endswith("converted, not executed on this platform")
@@ -120,7 +103,7 @@ def test_the_manifest_tells_what_was_measured(exported: Path, weights: Path) -> 
 
 def test_nothing_is_outside_the_xnnpack_delegate(exported: Path) -> None:
     manifest = read_manifest(exported)
-    for precision in ("fp32", "fp16"):
+    for precision in ("fp32", "fp16", "int8"):
         artifact = find(manifest, "executorch", precision)
         assert artifact.ops_outside_delegate == ()
         assert (artifact.delegated_ops or 0) > 50
@@ -227,14 +210,14 @@ def test_an_artifact_of_another_network_fails(
     manifest = read_manifest(export_copy)
     artifact = find(manifest, "onnx")
     path = export_copy / artifact.file
-    onnx_target.export(folded(random_network(1)), SIZE, "fp32", path)
+    onnx_target.export(Job(folded(random_network(1)), SIZE, SCHEMES["fp32"]), path)
     forged = dataclasses.replace(artifact, sha256=sha256_of(path))
     artifacts = tuple(forged if item is artifact else item for item in manifest.artifacts)
     write_manifest(dataclasses.replace(manifest, artifacts=artifacts), export_copy)
     assert run("verify", export_copy) == 1
     output = capsys.readouterr()
-    assert "1 of 6 artifacts" in output.err
-    assert output.out.count(" ok\n") == 3, "the other rows are printed"
+    assert "1 of 9 artifacts" in output.err
+    assert output.out.count(" ok\n") == 5, "the other rows are printed"
 
 
 @pytest.mark.parametrize(
@@ -247,6 +230,9 @@ def test_an_artifact_of_another_network_fails(
         (["--size", "-32"], "multiple of 32"),
         (["--variant", "base"], "'nano' weights"),
         (["--variant", "huge"], "huge"),
+        (["--precision", "palette4"], "onnx has no palette4"),
+        (["--precision", "int8", "--keep-float", "stem,tail"], "unknown block 'tail'"),
+        (["--precision", "int8", "--calibration", "missing"], "missing"),
         (["--weights", "missing.safetensors"], "missing.safetensors"),
     ],
 )
@@ -271,7 +257,7 @@ def test_a_precision_that_a_target_lacks(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], precisions=("fp32",)))
+    monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], schemes=("fp32",)))
     words = ("--target", "onnx", "--weights", weights, "--out", tmp_path / "out")
     assert run("export", *words) == 2
     assert "onnx has no fp16" in capsys.readouterr().err
@@ -355,4 +341,4 @@ def test_the_demo(tmp_path: Path) -> None:
     assert run("demo", "--out", out) == 0
     names = {path.name for path in out.iterdir()}
     assert names == {"mask.png", "overlay.png", "cutout.png", "artifacts"}
-    assert len(read_manifest(out / "artifacts").artifacts) == 6
+    assert len(read_manifest(out / "artifacts").artifacts) == 9

@@ -20,12 +20,18 @@ HIGHER = {
 }
 # The Core ML delegate of ExecuTorch is configured through coremltools.
 VENDOR_FILES = {
-    "onnx": {"onnx_target.py"},
+    "onnx": {"onnx_target.py", "onnx_quantization.py"},
     "onnxscript": {"onnx_target.py"},
-    "onnxruntime": {"onnx_target.py", "ort_file.py", "ort_session.py", "sam_onnx.py"},
-    "coremltools": {"coreml_target.py", "executorch_target.py"},
-    "executorch": {"executorch_target.py", "executorch_session.py"},
-    "torchao": {"executorch_target.py"},
+    "onnxruntime": {
+        "onnx_target.py",
+        "onnx_quantization.py",
+        "ort_file.py",
+        "ort_session.py",
+        "sam_onnx.py",
+    },
+    "coremltools": {"coreml_target.py", "coreml_weights.py", "executorch_target.py", "pt2e.py"},
+    "executorch": {"executorch_target.py", "executorch_session.py", "pt2e.py"},
+    "torchao": {"pt2e.py"},
 }
 BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}
 

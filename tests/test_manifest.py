@@ -39,13 +39,14 @@ MANIFEST = Manifest(
             file="nano_onnx_fp32.onnx",
             target="onnx",
             precision="fp32",
+            keep_float=(),
             requirement="ONNX opset 18",
             sha256="1" * 64,
             size_bytes=12,
             io_dtypes={"image": "float32"},
             delegated_ops=None,
             ops_outside_delegate=("aten.add",),
-            parity=Parity(1e-6, None, 1.0, 0.5),
+            parity=Parity(1e-6, None, 1.0, 1.0, 0.5),
         ),
     ),
     golden=(
@@ -61,6 +62,7 @@ MANIFEST = Manifest(
     tool_versions={"torch": "2.13.0", "coremltools": None},
     git_commit=None,
     created="2026-01-31",
+    calibration_photos=("a.jpg",),
     command="squeezesam export",
 )
 
@@ -73,14 +75,14 @@ def test_a_manifest_is_read_back_as_written(tmp_path: Path) -> None:
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
-    "future schema": (lambda m: m.update(schema_version=2), "schema version 2"),
+    "future schema": (lambda m: m.update(schema_version=SCHEMA_VERSION + 1), "has schema version"),
     "schema as text": (lambda m: m.update(schema_version="1"), "schema_version"),
     "no schema": (lambda m: m.pop("schema_version"), "lacks schema_version"),
     "unknown field": (lambda m: m.update(colour="red"), "unknown colour"),
     "missing field": (lambda m: m["artifacts"][0].pop("sha256"), r"artifacts\[0\] lacks sha256"),
     "wrong type": (lambda m: m["artifacts"][0].update(size_bytes="12"), "size_bytes"),
     "bool as int": (lambda m: m["artifacts"][0].update(size_bytes=True), "size_bytes"),
-    "unknown precision": (lambda m: m["artifacts"][0].update(precision="int8"), "precision"),
+    "unknown precision": (lambda m: m["artifacts"][0].update(precision="int3"), "precision"),
     "unknown target": (lambda m: m["artifacts"][0].update(target="abacus"), "abacus"),
     "infinite figure": (
         lambda m: m["artifacts"][0]["parity"].update(max_mask_error=float("inf")),

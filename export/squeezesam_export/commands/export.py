@@ -12,7 +12,7 @@ from squeezesam_export.targets import ALL, TARGETS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 DEFAULT_TARGETS = "onnx,coreml,executorch"
-DEFAULT_PRECISIONS = "fp32,fp16"
+DEFAULT_PRECISIONS = "fp32,fp16,int8"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="to start from; default: shipped weights")
     (stage,) = RECIPE.stages
     parser.add_argument(
-        "--stage", type=Stage.parse, default=stage, metavar="SIZE:STEPS:BATCH", help=f"({stage})"
+        "--stage",
+        default=str(stage),
+        metavar="SIZE:STEPS:BATCH",
+        help="input size, batches and samples a batch (default %(default)s)",
     )
     parser.add_argument("--share", action="append", default=[], metavar="NAME=SHARE")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
@@ -42,9 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fine-tune and write OUT/VARIANT.safetensors with the averaged weights."""
+    stage = Stage.parse(args.stage)
     config = dataclasses.replace(
         RECIPE,
-        stages=(args.stage,),
+        stages=(stage,),
         shares=dict(map(parse_share, args.share)),
         learning_rate=args.learning_rate,
         seed=args.seed,
@@ -58,10 +62,12 @@ def run(args: argparse.Namespace) -> None:
         if processes.count > 1:
             raise ConfigError("qat runs in one process; leave torchrun out")
         with quiet(), optional("executorch"):
-            rounding = RoundingNetwork(model, args.stage)
+            rounding = RoundingNetwork(model, stage)
         trainer = Trainer(rounding, datasets, config, args.out, processes)
         print(summary(trainer, variant), flush=True)
         trained, done = trainer.run(args.minutes)
     path = args.out / f"{variant}.safetensors"
     save_weights(trained.weights(), path, variant, torch.float16)
-    print(f"wrote {path}" + ("" if done == config.steps else f" after {done} of {config.steps}"))
+    print(
+        f"wrote {path}" + ("" if done == config.steps else f" after {done} of {config.steps} steps")
+    )

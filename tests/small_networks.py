@@ -1,0 +1,25 @@
+"""Small networks with random weights, whose exports take seconds."""
+
+import torch
+
+from squeezesam.config import VARIANTS, SqueezeSamConfig
+from squeezesam.network.model import SqueezeSam
+from squeezesam.spec import input_specs
+
+SIZE = 64
+
+
+def random_network(seed: int) -> SqueezeSam:
+    """Random weights whose masks are neither empty nor full, so that comparing them means much."""
+    torch.manual_seed(seed)
+    config = VARIANTS["nano"]
+    assert isinstance(config, SqueezeSamConfig)
+    model = SqueezeSam(config, SIZE).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith("bn.weight"):
+            torch.nn.init.uniform_(parameter, 0.5, 1.0)
+    torch.nn.init.normal_(model.mask_head.weight)
+    with torch.no_grad():
+        photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
+        model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
+    return model
