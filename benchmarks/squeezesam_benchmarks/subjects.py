@@ -16,7 +16,8 @@ from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.sessions import SESSION_MODULES
 from squeezesam_export.artifacts import checked_path, sha256_of, size_of
 from squeezesam_export.manifest import read_manifest
-from squeezesam_export.target import Precision
+from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.target import Job
 from squeezesam_export.targets import find_target
 
 
@@ -66,18 +67,18 @@ def random_subjects(
         progress: told of each artifact.
         size: side of the square input.
     """
-    precision: Precision = "fp32"
+    scheme = SCHEMES["fp32"]
     subjects = []
     for variant in variants:
         torch.manual_seed(0)
         network = folded(build_network(variant_config(variant), size))
         for target in map(find_target, targets):
-            path = folder / f"{variant}_{target.name}_{precision}{target.suffix}"
-            lowered = target.export(network, size, precision, path)
+            path = folder / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
+            lowered = target.export(Job(network, size, scheme), path)
             outside = None if lowered.outside is None else dict(Counter(lowered.outside))
             progress(f"exported {path.name} with random weights")
             described = Artifact(
-                path.name, sha256_of(path), size_of(path), variant, precision, outside
+                path.name, sha256_of(path), size_of(path), variant, scheme.name, outside
             )
             subjects.append(Subject(path, described))
     return subjects

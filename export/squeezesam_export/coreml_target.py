@@ -6,57 +6,59 @@ precisions, so that one app code serves both; Core ML casts at the border.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, input_specs, output_specs
+from squeezesam_export.quantization import pt2e
+from squeezesam_export.quantization.blocks import block_names, block_of
+from squeezesam_export.quantization.coreml_weights import compress_weights
+from squeezesam_export.quantization.schemes import (
+    Floating,
+    Palettized,
+    Quantized,
+    StaticInt8,
+    WeightInt8,
+)
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Lowered, Precision, Target, float32_io, optional
+from squeezesam_export.target import Job, Lowered, Target, float32_io, optional
 
-DEPLOYMENT_TARGET = "iOS16"
+DEPLOYMENT_TARGETS = {
+    "fp32": "iOS16",
+    "fp16": "iOS16",
+    "int8": "iOS17",
+    "int8-weights": "iOS16",
+    "palette6": "iOS16",
+    "palette4": "iOS18",
+}
+"""The schemes of this target, and the first system that runs each: quantized activations came with
+iOS 17, tables for groups of channels with iOS 18."""
+
 DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
 
-def export(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
+def export(job: Job, path: Path) -> Lowered:
     """Write one .mlpackage.
 
     Raises:
-        MissingDependencyError: coremltools is not installed.
+        MissingDependencyError: coremltools is not installed, or executorch for int8.
     """
-    inputs, outputs = input_specs(size), output_specs(size)
-    image, *arrays = inputs
+    inputs, outputs = input_specs(job.size), output_specs(job.size)
+    deployment_target = DEPLOYMENT_TARGETS[job.scheme.name]
     with quiet(), optional("coreml"):
-        import coremltools as ct
-
-        example = tuple(torch.zeros(spec.shape) for spec in inputs)
-        program = torch.export.export(model, example, strict=False).run_decompositions({})
-        package = ct.convert(
-            program,
-            inputs=[
-                ct.ImageType(
-                    name=image.name,
-                    shape=image.shape,
-                    scale=PIXEL_SCALE,
-                    bias=[-PIXEL_MEAN * PIXEL_SCALE] * 3,
-                    color_layout=ct.colorlayout.RGB,
-                ),
-                *(ct.TensorType(spec.name, spec.shape, dtype=np.float32) for spec in arrays),
-            ],
-            outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in outputs],
-            convert_to="mlprogram",
-            minimum_deployment_target=ct.target[DEPLOYMENT_TARGET],
-            compute_precision={"fp32": ct.precision.FLOAT32, "fp16": ct.precision.FLOAT16}[
-                precision
-            ],
-        )
+        package = converted(job, deployment_target)
         package.author = "SqueezeSAM authors"
         package.license = "Apache-2.0"
-        package.short_description = f"Promptable segmentation at {size}x{size}, {precision}"
+        package.short_description = (
+            f"Promptable segmentation at {job.size}x{job.size}, {job.scheme.name}"
+        )
+        image, *arrays = inputs
         package.input_description[image.name] = (
             "RGB picture, long side resized to the input size, padded bottom and right with grey "
             "128; scaled inside the model"
@@ -67,7 +69,57 @@ def export(model: nn.Module, size: int, precision: Precision, path: Path) -> Low
             package.output_description[spec.name] = spec.meaning
         package.save(path)
     (path / DEBUG_MAPPING).unlink(missing_ok=True)  # for ExecuTorch's inspector, no use in an app
-    return Lowered({**float32_io(inputs + outputs), IMAGE: "rgb8"})
+    return Lowered(
+        {**float32_io(inputs + outputs), IMAGE: "rgb8"}, f"Core ML, {deployment_target} or later"
+    )
+
+
+def converted(job: Job, deployment_target: str) -> Any:
+    """The network as a coremltools.models.MLModel in the job's scheme."""
+    import coremltools as ct
+
+    model, precision = job.model, ct.precision.FLOAT16
+    match job.scheme:
+        case Floating(dtype=torch.float32):
+            precision = ct.precision.FLOAT32
+        case StaticInt8(keep_float=kept):
+            with optional("executorch"):
+                model = pt2e.quantized(model, pt2e.coreml_quantizer(), job.calibration, kept)
+    inputs, outputs = input_specs(job.size), output_specs(job.size)
+    image, *arrays = inputs
+    example = tuple(torch.zeros(spec.shape) for spec in inputs)
+    program = torch.export.export(model, example, strict=False).run_decompositions({})
+    package = ct.convert(
+        program,
+        inputs=[
+            ct.ImageType(
+                name=image.name,
+                shape=image.shape,
+                scale=PIXEL_SCALE,
+                bias=[-PIXEL_MEAN * PIXEL_SCALE] * 3,
+                color_layout=ct.colorlayout.RGB,
+            ),
+            *(ct.TensorType(spec.name, spec.shape, dtype=np.float32) for spec in arrays),
+        ],
+        outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in outputs],
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target[deployment_target],
+        compute_precision=precision,
+    )
+    if isinstance(job.scheme, WeightInt8 | Palettized):
+        return compress_weights(package, job.scheme, names_in_blocks(job, program))
+    return package
+
+
+def names_in_blocks(job: Job, program: Any) -> list[str]:
+    """Operators that the job keeps in float, as Core ML names them."""
+    kept = job.scheme.keep_float if isinstance(job.scheme, Quantized) else ()
+    known = block_names(job.model)
+    return [
+        f"{node.name}_cast_fp16"
+        for node in program.graph.nodes
+        if block_of(pt2e.module_path(node), known) in kept
+    ]
 
 
 def load(path: Path) -> NetworkCallable:
@@ -110,8 +162,7 @@ def picture(image: Tensor) -> Image.Image:
 TARGET = Target(
     "coreml",
     ".mlpackage",
-    ("fp32", "fp16"),
-    f"Core ML, {DEPLOYMENT_TARGET} or later",
+    tuple(DEPLOYMENT_TARGETS),
     export,
     load if sys.platform == "darwin" else None,
 )

@@ -17,11 +17,13 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import input_specs, output_specs
 from squeezesam.versions import check_pair
+from squeezesam_export.quantization import pt2e
+from squeezesam_export.quantization.schemes import Floating, StaticInt8
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import (
     IoDtype,
+    Job,
     Lowered,
-    Precision,
     Target,
     check_shapes,
     float32_io,
@@ -30,10 +32,11 @@ from squeezesam_export.target import (
 
 DELEGATE_CALL = "executorch_call_delegate"
 TUPLE_ACCESS = "getitem"
-COREML_DEPLOYMENT_TARGET = "iOS16"
+COREML_DEPLOYMENT_TARGET = "iOS17"
+"""The first that takes quantized activations."""
 
 
-def export_xnnpack(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
+def export_xnnpack(job: Job, path: Path) -> Lowered:
     """Write one .pte for the CPU.
 
     Raises:
@@ -43,12 +46,17 @@ def export_xnnpack(model: nn.Module, size: int, precision: Precision, path: Path
     with quiet(), optional("executorch"):
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
-        dtype = torch.float16 if precision == "fp16" else torch.float32
-        return lower(copy.deepcopy(model).to(dtype), size, dtype, XnnpackPartitioner(), path)
+        model, dtype = job.model, torch.float32
+        match job.scheme:
+            case Floating(dtype=torch.float16):
+                model, dtype = copy.deepcopy(model).half(), torch.float16
+            case StaticInt8(keep_float=kept):
+                model = pt2e.quantized(model, pt2e.xnnpack_quantizer(), job.calibration, kept)
+        return lower(model, job.size, dtype, XnnpackPartitioner(), "XNNPACK delegate", path)
 
 
-def export_coreml(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
-    """Write one .pte for Apple's devices; inputs and outputs are float32 in both precisions.
+def export_coreml(job: Job, path: Path) -> Lowered:
+    """Write one .pte for Apple's devices; inputs and outputs are float32 in every scheme.
 
     Raises:
         MissingDependencyError: executorch or coremltools is not installed, or executorch not with
@@ -60,18 +68,30 @@ def export_coreml(model: nn.Module, size: int, precision: Precision, path: Path)
         from executorch.backends.apple.coreml.compiler import CoreMLBackend
         from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 
+        model, precision = job.model, ct.precision.FLOAT16
+        match job.scheme:
+            case Floating(dtype=torch.float32):
+                precision = ct.precision.FLOAT32
+            case StaticInt8(keep_float=kept):
+                model = pt2e.quantized(model, pt2e.coreml_quantizer(), job.calibration, kept)
         compile_specs = CoreMLBackend.generate_compile_specs(
             compute_unit=ct.ComputeUnit.ALL,
             minimum_deployment_target=ct.target[COREML_DEPLOYMENT_TARGET],
-            compute_precision={"fp32": ct.precision.FLOAT32, "fp16": ct.precision.FLOAT16}[
-                precision
-            ],
+            compute_precision=precision,
         )
         partitioner = CoreMLPartitioner(compile_specs=compile_specs)
-        return lower(model, size, torch.float32, partitioner, path)
+        requirement = f"Core ML delegate, {COREML_DEPLOYMENT_TARGET} or later"
+        return lower(model, job.size, torch.float32, partitioner, requirement, path)
 
 
-def lower(model: nn.Module, size: int, dtype: torch.dtype, partitioner: Any, path: Path) -> Lowered:
+def lower(
+    model: nn.Module,
+    size: int,
+    dtype: torch.dtype,
+    partitioner: Any,
+    requirement: str,
+    path: Path,
+) -> Lowered:
     """Export, partition and write a program, and count what the delegate left."""
     from executorch.devtools.backend_debug import get_delegation_info
     from executorch.exir import to_edge_transform_and_lower
@@ -91,6 +111,7 @@ def lower(model: nn.Module, size: int, dtype: torch.dtype, partitioner: Any, pat
     io_dtype: IoDtype = "float16" if dtype == torch.float16 else "float32"
     return Lowered(
         io_dtypes=dict.fromkeys(float32_io(inputs + outputs), io_dtype),
+        requirement=requirement,
         delegated=get_delegation_info(graph_module).num_delegated_nodes,
         outside=tuple(name for name in outside if name not in (DELEGATE_CALL, TUPLE_ACCESS)),
     )
@@ -133,14 +154,11 @@ def load(path: Path) -> NetworkCallable:
     return network
 
 
-XNNPACK_TARGET = Target(
-    "executorch", ".pte", ("fp32", "fp16"), "XNNPACK delegate", export_xnnpack, load
-)
+XNNPACK_TARGET = Target("executorch", ".pte", ("fp32", "fp16", "int8"), export_xnnpack, load)
 COREML_TARGET = Target(
     "executorch-coreml",
     ".pte",
-    ("fp32", "fp16"),
-    f"Core ML delegate, {COREML_DEPLOYMENT_TARGET} or later",
+    ("fp32", "fp16", "int8"),
     export_coreml,
     load if sys.platform == "darwin" else None,
 )

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.errors import ConfigError, OutputError, WeightsError
 from squeezesam.files import whole_directory
@@ -23,7 +21,10 @@ from squeezesam_export.contract import contract
 from squeezesam_export.golden import Answered, read_golden, write_golden
 from squeezesam_export.manifest import SCHEMA_VERSION, Artifact, Manifest, write_manifest
 from squeezesam_export.provenance import git_commit, utc_date
-from squeezesam_export.target import Precision, Target
+from squeezesam_export.quantization.blocks import check_blocks
+from squeezesam_export.quantization.calibration import NO_CALIBRATION, SHIPPED_PHOTOS, calibrate
+from squeezesam_export.quantization.schemes import Quantized, StaticInt8
+from squeezesam_export.target import Job, Target
 from squeezesam_export.targets import plan
 from squeezesam_export.verification import measure
 
@@ -36,7 +37,10 @@ class ExportOptions:
 
     Attributes:
         targets: names of export targets.
-        precisions: names of precisions; each target is exported in each.
+        precisions: names of schemes; each target is exported in each.
+        calibration: folder of photos to see the ranges of int8 activations on; None for those that
+            are shipped.
+        keep_float: blocks that stay in float32 where a scheme quantizes; empty for the scheme's.
         variant: of the network; None for that of the weights, or the default.
         weights: None for those that are shipped.
         size: side of the square input in pixels, a multiple of 32.
@@ -44,6 +48,8 @@ class ExportOptions:
 
     targets: tuple[str, ...]
     precisions: tuple[str, ...]
+    calibration: Path | None = None
+    keep_float: tuple[str, ...] = ()
     variant: str | None = None
     weights: Path | None = None
     size: int = INPUT_SIZE
@@ -59,6 +65,8 @@ class ExportOptions:
         """The command line that exports the same."""
         words = ["squeezesam", "export"]
         words += ["--target", ",".join(self.targets), "--precision", ",".join(self.precisions)]
+        words += ["--calibration", str(self.calibration)] if self.calibration else []
+        words += ["--keep-float", ",".join(self.keep_float)] if self.keep_float else []
         words += ["--variant", self.variant] if self.variant else []
         words += ["--weights", str(self.weights)] if self.weights else []
         return shlex.join([*words, "--size", str(self.size)])
@@ -73,13 +81,14 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         progress: takes a line for each step that is done.
 
     Raises:
-        ConfigError: unknown target, precision or variant, or a pair of them that does not exist.
+        ConfigError: unknown target, precision, block or variant, or a pair that does not exist.
+        DataError, ImageError: the calibration photos are too few, or one of them is of no use.
         WeightsError: the weights are missing, damaged or of another variant.
         MissingDependencyError: the packages of a target are not installed.
         OutputError: the place cannot be written to, or holds something else than an export.
         VerificationError: an artifact answers NaN or infinity.
     """
-    combinations = plan(options.targets, options.precisions)
+    combinations = plan(options.targets, options.precisions, options.keep_float)
     check_replaceable(out)
     with whole_directory(out) as directory:
         weights = options.weights or shipped_weights(options.variant or DEFAULT_VARIANT)
@@ -90,6 +99,10 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
                 "leave --variant out or give other weights"
             )
         model = folded(network)
+        check_blocks(options.keep_float, model)
+        calibration = NO_CALIBRATION
+        if any(isinstance(scheme, StaticInt8) for _, scheme in combinations):
+            calibration = calibrate(model, options.calibration or SHIPPED_PHOTOS, options.size)
         golden = write_golden(model, options.size, directory)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
@@ -98,6 +111,7 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
             contract=contract(options.size),
             artifacts=(),
             golden=golden,
+            calibration_photos=calibration.photos,
             tool_versions=tool_versions(),
             git_commit=git_commit(),
             created=utc_date(),
@@ -105,10 +119,11 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         )
         answers = read_golden(directory, manifest)
         artifacts = []
-        for target, precision in combinations:
+        for target, scheme in combinations:
             started = time.perf_counter()
-            path = directory / f"{variant}_{target.name}_{precision}{target.suffix}"
-            artifact = export_artifact(model, target, precision, options.size, path, answers)
+            path = directory / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
+            job = Job(model, options.size, scheme, calibration.inputs)
+            artifact = export_artifact(target, job, path, answers)
             artifacts.append(artifact)
             seconds = time.perf_counter() - started
             done = f"[{len(artifacts)}/{len(combinations)}]"
@@ -126,21 +141,16 @@ def check_replaceable(out: Path) -> None:
         raise OutputError(f"{out} holds something else than an export; name another directory")
 
 
-def export_artifact(
-    model: nn.Module,
-    target: Target,
-    precision: Precision,
-    size: int,
-    path: Path,
-    answers: list[Answered],
-) -> Artifact:
+def export_artifact(target: Target, job: Job, path: Path, answers: list[Answered]) -> Artifact:
     """Write one artifact and run the golden cases on it where it can be run."""
-    lowered = target.export(model, size, precision, path)
+    lowered = target.export(job, path)
+    scheme = job.scheme
     return Artifact(
         file=path.name,
         target=target.name,
-        precision=precision,
-        requirement=target.requirement,
+        precision=scheme.name,
+        keep_float=scheme.keep_float if isinstance(scheme, Quantized) else (),
+        requirement=lowered.requirement,
         sha256=sha256_of(path),
         size_bytes=size_of(path),
         io_dtypes=lowered.io_dtypes,
@@ -158,5 +168,8 @@ def describe(artifact: Artifact) -> str:
     if artifact.parity is None:
         words.append("not executed on this platform")
     else:
-        words.append(f"mask IoU {artifact.parity.min_mask_iou:.4f} to PyTorch")
+        parity = artifact.parity
+        words.append(
+            f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch, {parity.min_mask_iou:.4f} at worst"
+        )
     return ", ".join(words)

@@ -9,11 +9,12 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam_export import strict_json
 from squeezesam_export.contract import Contract, contract
+from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.strict_json import JsonError
-from squeezesam_export.target import IoDtype, Precision
+from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Parity:
         max_mask_error: largest absolute difference of a mask logit.
         mask_sqnr_db: signal to error power of all mask logits; None when there is no error.
         min_mask_iou: smallest over all cases and masks, at the mask threshold.
+        mean_mask_iou: mean over all cases and masks.
         max_iou_error: largest absolute difference of a predicted IoU.
     """
 
     max_mask_error: float
     mask_sqnr_db: float | None
     min_mask_iou: float
+    mean_mask_iou: float
     max_iou_error: float
 
 
@@ -39,6 +42,8 @@ class Artifact:
 
     Attributes:
         file: relative to the manifest.
+        precision: name of its scheme.
+        keep_float: blocks of the network that stayed in float32 though the scheme quantizes.
         sha256: of the file; of a directory as `artifacts.sha256_of` defines it.
         delegated_ops: inside the delegate; None where the format has none.
         ops_outside_delegate: their names; None likewise.
@@ -47,7 +52,8 @@ class Artifact:
 
     file: str
     target: str
-    precision: Precision
+    precision: str
+    keep_float: tuple[str, ...]
     requirement: str
     sha256: str
     size_bytes: int
@@ -101,7 +107,12 @@ class GoldenFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of manifest.json."""
+    """All of manifest.json.
+
+    Attributes:
+        calibration_photos: on which the ranges of int8 activations were seen; empty where no
+            artifact has any.
+    """
 
     schema_version: int
     variant: str
@@ -109,6 +120,7 @@ class Manifest:
     contract: Contract
     artifacts: tuple[Artifact, ...]
     golden: tuple[GoldenFile, ...]
+    calibration_photos: tuple[str, ...]
     tool_versions: dict[str, str | None]
     git_commit: str | None
     created: str
@@ -150,10 +162,14 @@ def read_manifest(directory: Path) -> Manifest:
             f"{path} has other inputs, outputs or encodings than this version; export again"
         )
     for artifact in manifest.artifacts:
-        if artifact.target not in TARGETS:
-            raise ArtifactError(
-                f"{path} names the unknown target {artifact.target!r}; export again or update"
-            )
+        for kind, name, known in (
+            ("target", artifact.target, TARGETS),
+            ("precision", artifact.precision, SCHEMES),
+        ):
+            if name not in known:
+                raise ArtifactError(
+                    f"{path} names the unknown {kind} {name!r}; export again or update"
+                )
     if not manifest.artifacts or not any(golden.cases for golden in manifest.golden):
         raise ArtifactError(f"{path} lists no artifact or no golden case; export again")
     return manifest

@@ -1,60 +1,83 @@
 """ONNX, run by ONNX Runtime on the CPU here and on every phone."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import input_specs, output_specs
 from squeezesam_export.ort_file import open_session
+from squeezesam_export.quantization import onnx_quantization
+from squeezesam_export.quantization.schemes import Floating, Scheme, StaticInt8, WeightInt8
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import (
-    Lowered,
-    Precision,
-    Target,
-    check_shapes,
-    float32_io,
-    optional,
-)
+from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32_io, optional
 
 OPSET = 18
 
 
-def export(model: nn.Module, size: int, precision: Precision, path: Path) -> Lowered:
-    """Write one self-contained .onnx file; fp16 keeps float32 inputs and outputs.
+def export(job: Job, path: Path) -> Lowered:
+    """Write one self-contained .onnx file; its inputs and outputs are float32 in every scheme.
 
     Raises:
         MissingDependencyError: onnx, onnxscript or onnxruntime is not installed.
     """
-    inputs, outputs = input_specs(size), output_specs(size)
     with quiet(), optional("onnx"):
         import onnx
-        import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
-        from onnxruntime.transformers import float16
-        from onnxruntime.transformers.onnx_model import OnnxModel
 
-        program = torch.onnx.export(
-            model,
-            tuple(torch.zeros(spec.shape) for spec in inputs),
-            dynamo=True,
-            opset_version=OPSET,
-            external_data=False,
-            input_names=[spec.name for spec in inputs],
-            output_names=[spec.name for spec in outputs],
-        )
-        assert program is not None  # None only without dynamo
-        proto = program.model_proto
-        if precision == "fp16":
-            proto = float16.convert_float_to_float16(proto, keep_io_types=True)
-            # Two faults of the converter: casts of inputs come last, recorded types are stale.
-            OnnxModel(proto).topological_sort()
-            del proto.graph.value_info[:]
-            proto = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
+        proto = apply_scheme(float32_proto(job), job)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, path)
-    return Lowered(float32_io(inputs + outputs))
+    io_dtypes = float32_io(input_specs(job.size) + output_specs(job.size))
+    return Lowered(io_dtypes, f"ONNX opset {OPSET}")
+
+
+def float32_proto(job: Job) -> Any:
+    """The network as an onnx.ModelProto in float32."""
+    import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
+
+    inputs, outputs = input_specs(job.size), output_specs(job.size)
+    program = torch.onnx.export(
+        job.model,
+        tuple(torch.zeros(spec.shape) for spec in inputs),
+        dynamo=True,
+        opset_version=OPSET,
+        external_data=False,
+        input_names=[spec.name for spec in inputs],
+        output_names=[spec.name for spec in outputs],
+    )
+    assert program is not None  # None only without dynamo
+    return program.model_proto
+
+
+def apply_scheme(proto: Any, job: Job) -> Any:
+    """The same network in the job's scheme."""
+    scheme: Scheme = job.scheme
+    match scheme:
+        case Floating(dtype=torch.float32):
+            return proto
+        case Floating(dtype=torch.float16):
+            return half_precision(proto)
+        case WeightInt8():
+            return onnx_quantization.int8_weights(proto, job.model, scheme)
+        case StaticInt8():
+            return onnx_quantization.static_int8(proto, job.model, scheme, job.calibration)
+    raise AssertionError(scheme)
+
+
+def half_precision(proto: Any) -> Any:
+    """The same network in float16, but for its inputs and outputs."""
+    import onnx
+    from onnxruntime.transformers import float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    proto = float16.convert_float_to_float16(proto, keep_io_types=True)
+    # Two faults of the converter: casts of inputs come last, recorded types are stale.
+    OnnxModel(proto).topological_sort()
+    del proto.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(proto, strict_mode=True)
 
 
 def load(path: Path) -> NetworkCallable:
@@ -79,4 +102,10 @@ def load(path: Path) -> NetworkCallable:
     return network
 
 
-TARGET = Target("onnx", ".onnx", ("fp32", "fp16"), f"ONNX opset {OPSET}", export, load)
+TARGET = Target(
+    "onnx",
+    ".onnx",
+    ("fp32", "fp16", "int8", "w8a16", "int8-weights"),
+    export,
+    load,
+)

@@ -11,12 +11,29 @@ from torch import Tensor, nn
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import TensorSpec
-
-Precision = Literal["fp32", "fp16"]
+from squeezesam_export.quantization.calibration import Inputs
+from squeezesam_export.quantization.schemes import Scheme
 
 IoDtype = Literal["float32", "float16", "rgb8"]
 """How an artifact takes or gives a tensor; rgb8 is a picture of the letterboxed bytes, which the
 artifact scales itself."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a target exports.
+
+    Attributes:
+        model: folded, in float32.
+        size: side of its square input in pixels.
+        scheme: one that the target has.
+        calibration: inputs to see the ranges of activations on; empty where the scheme needs none.
+    """
+
+    model: nn.Module
+    size: int
+    scheme: Scheme
+    calibration: Sequence[Inputs] = ()
 
 
 @dataclass(frozen=True)
@@ -25,11 +42,13 @@ class Lowered:
 
     Attributes:
         io_dtypes: element type of every input and output, by name.
+        requirement: what the artifact needs to run: opset, backend or operating system.
         delegated: operators inside the delegate; None where the format has no delegate.
         outside: names of those outside, once for each occurrence; None likewise.
     """
 
     io_dtypes: dict[str, IoDtype]
+    requirement: str
     delegated: int | None = None
     outside: tuple[str, ...] | None = None
 
@@ -41,17 +60,15 @@ class Target:
     Attributes:
         name: on the command line and in the manifest.
         suffix: of its artifacts, with the dot.
-        precisions: that it can be exported in.
-        requirement: what it needs to run: opset, backend or operating system.
-        export: writes a folded network of a square input size at a path.
+        schemes: names of those that it can be exported in.
+        export: writes an artifact at a path.
         load: an artifact as a callable in float32; None where this platform cannot run it.
     """
 
     name: str
     suffix: str
-    precisions: tuple[Precision, ...]
-    requirement: str
-    export: Callable[[nn.Module, int, Precision, Path], Lowered]
+    schemes: tuple[str, ...]
+    export: Callable[[Job, Path], Lowered]
     load: Callable[[Path], NetworkCallable] | None
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from squeezesam.errors import ConfigError
 from squeezesam_export import coreml_target, executorch_target, onnx_target
-from squeezesam_export.target import Precision, Target
+from squeezesam_export.quantization.schemes import Scheme, find_scheme
+from squeezesam_export.target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
@@ -15,8 +16,6 @@ TARGETS: dict[str, Target] = {
         executorch_target.COREML_TARGET,
     )
 }
-
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
 def find_target(name: str) -> Target:
@@ -30,33 +29,28 @@ def find_target(name: str) -> Target:
     return TARGETS[name]
 
 
-def find_precision(name: str) -> Precision:
-    """The precision of a name.
+def plan(
+    targets: Sequence[str], precisions: Sequence[str], keep_float: Sequence[str]
+) -> list[tuple[Target, Scheme]]:
+    """Every combination of the named targets and schemes, each once.
+
+    Args:
+        targets: names.
+        precisions: names of schemes.
+        keep_float: blocks that stay in float32 where a scheme quantizes.
 
     Raises:
-        ConfigError: there is none.
-    """
-    for precision in PRECISIONS:
-        if precision == name:
-            return precision
-    raise ConfigError(f"unknown precision {name!r}; choose from {', '.join(PRECISIONS)}")
-
-
-def plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, Precision]]:
-    """Every combination of the named targets and precisions, each once.
-
-    Raises:
-        ConfigError: an unknown name, or a precision that a target lacks.
+        ConfigError: an unknown name, a scheme that a target lacks, or nothing to keep in float.
     """
     combinations = [
-        (find_target(target), find_precision(precision))
+        (find_target(target), find_scheme(precision, keep_float))
         for target in dict.fromkeys(targets)
         for precision in dict.fromkeys(precisions)
     ]
-    for target, precision in combinations:
-        if precision not in target.precisions:
+    for target, scheme in combinations:
+        if scheme.name not in target.schemes:
             raise ConfigError(
-                f"target {target.name} has no {precision}; choose from "
-                f"{', '.join(target.precisions)}"
+                f"target {target.name} has no {scheme.name}; choose from "
+                f"{', '.join(target.schemes)}"
             )
     return combinations

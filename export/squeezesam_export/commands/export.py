@@ -6,7 +6,9 @@ from pathlib import Path
 
 from squeezesam.spec import INPUT_SIZE
 from squeezesam_export.exporting import ExportOptions, export
-from squeezesam_export.targets import PRECISIONS, TARGETS
+from squeezesam_export.quantization.calibration import MIN_PHOTOS
+from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.targets import TARGETS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 DEFAULT_TARGETS = "onnx,coreml,executorch"
@@ -23,10 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default=DEFAULT_PRECISIONS,
-        help=f"comma-separated, of {', '.join(PRECISIONS)} (default {DEFAULT_PRECISIONS})",
+        help=f"comma-separated, of {', '.join(SCHEMES)} (default {DEFAULT_PRECISIONS})",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="directory; an earlier export in it is replaced"
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help=f"{MIN_PHOTOS} or more photos like your app's, for int8 (default: shipped photos)",
+    )
+    parser.add_argument(
+        "--keep-float",
+        default="",
+        metavar="BLOCKS",
+        help="comma-separated blocks of the network that quantization leaves in float32",
     )
     parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
     parser.add_argument("--variant", help="of the network; default: that of the weights, or base")
@@ -38,6 +52,8 @@ def run(args: argparse.Namespace) -> None:
     options = ExportOptions(
         targets=tuple(args.target.split(",")),
         precisions=tuple(args.precision.split(",")),
+        calibration=args.calibration,
+        keep_float=tuple(filter(None, args.keep_float.split(","))),
         variant=args.variant,
         weights=args.weights,
         size=args.size,

@@ -1,0 +1,99 @@
+"""Quantization of the exported PyTorch graph by torchao's PT2E flow, with a vendor's quantizer."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from squeezesam_export.quantization.blocks import block_names, block_of
+from squeezesam_export.quantization.calibration import Inputs
+
+ANNOTATION = "quantization_annotation"
+"""Where quantizers note on a node what becomes of its inputs and output."""
+
+
+def xnnpack_quantizer(*, for_training: bool = False) -> Any:
+    """Int8 for XNNPACK: activations per tensor, weights symmetric per output channel."""
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+
+    config = get_symmetric_quantization_config(is_per_channel=True, is_qat=for_training)
+    return XNNPACKQuantizer().set_global(config)
+
+
+def coreml_quantizer() -> Any:
+    """Int8 for Core ML: activations and weights symmetric, weights per output channel."""
+    import coremltools as ct
+    from executorch.backends.apple.coreml.quantizer import CoreMLQuantizer
+
+    config = ct.optimize.torch.quantization.LinearQuantizerConfig.from_dict(
+        {
+            "global_config": {
+                "quantization_scheme": "symmetric",
+                "activation_dtype": torch.quint8,
+                "weight_dtype": torch.qint8,
+                "weight_per_channel": True,
+            }
+        }
+    )
+    return CoreMLQuantizer(config)
+
+
+def quantized(
+    model: nn.Module, quantizer: Any, calibration: Sequence[Inputs], keep_float: Collection[str]
+) -> nn.Module:
+    """The model as a graph of quantize, dequantize and float operators that a delegate fuses.
+
+    Args:
+        model: folded, in float32.
+        quantizer: of the delegate.
+        calibration: inputs to see the ranges of activations on, at least one.
+        keep_float: blocks that stay in float32.
+    """
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    prepared = prepare(model, quantizer, calibration[0], keep_float, prepare_pt2e)
+    with torch.no_grad():
+        for inputs in calibration:
+            prepared(*inputs)
+    return cast(nn.Module, convert_pt2e(prepared))
+
+
+def prepare(
+    model: nn.Module,
+    quantizer: Any,
+    example: Inputs,
+    keep_float: Collection[str],
+    insert: Callable[[Any, Any], nn.Module],
+) -> nn.Module:
+    """The model's graph with observers or fake quantization where the quantizer wants them.
+
+    Args:
+        model: folded, in float32.
+        quantizer: of the delegate.
+        example: inputs to trace the graph with.
+        keep_float: blocks where nothing is inserted.
+        insert: torchao's `prepare_pt2e` or `prepare_qat_pt2e`.
+    """
+    names = block_names(model)
+    annotate = quantizer.annotate
+
+    def annotate_some(graph_module: Any) -> Any:
+        annotate(graph_module)
+        for node in graph_module.graph.nodes:
+            if node.op == "call_function" and block_of(module_path(node), names) in keep_float:
+                node.meta.pop(ANNOTATION, None)
+        return graph_module
+
+    quantizer.annotate = annotate_some
+    program = torch.export.export(model, example, strict=False)
+    return insert(program.module(), quantizer)
+
+
+def module_path(node: torch.fx.Node) -> str:
+    """Path of the innermost module that a node of an exported graph comes from."""
+    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+    return str(paths[-1]) if paths else ""

@@ -1,0 +1,103 @@
+"""How an artifact keeps its numbers: one frozen dataclass for each kind of scheme, one table."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from squeezesam.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """What all schemes have.
+
+    Attributes:
+        name: on the command line, in file names and in the manifest.
+        min_mask_iou: what `squeezesam verify` asks of every mask of every golden case.
+        mean_mask_iou: what it asks of their mean, which a wrong scale anywhere pulls down.
+    """
+
+    name: str
+    min_mask_iou: float
+    mean_mask_iou: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floating(Scheme):
+    """Weights and activations as floating-point numbers of one type."""
+
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantized(Scheme):
+    """Weights as small integers.
+
+    Attributes:
+        keep_float: blocks that stay in float32 (`squeezesam_export.quantization.blocks`).
+    """
+
+    keep_float: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticInt8(Quantized):
+    """Int8 weights by output channel; activations of ranges that calibration has seen.
+
+    Attributes:
+        activation_bits: 8, or 16 for accelerators that multiply 16-bit activations by int8.
+    """
+
+    activation_bits: Literal[8, 16] = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightInt8(Quantized):
+    """Int8 weights by output channel, decompressed before use; a smaller download, no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palettized(Quantized):
+    """Weights as indices into tables of 2^bits values, found by k-means.
+
+    Attributes:
+        bits: of an index.
+    """
+
+    bits: Literal[4, 6]
+
+
+SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Floating(name="fp32", dtype=torch.float32, min_mask_iou=0.995, mean_mask_iou=0.999),
+        Floating(name="fp16", dtype=torch.float16, min_mask_iou=0.99, mean_mask_iou=0.995),
+        StaticInt8(name="int8", min_mask_iou=0.8, mean_mask_iou=0.95),
+        StaticInt8(name="w8a16", activation_bits=16, min_mask_iou=0.9, mean_mask_iou=0.98),
+        WeightInt8(name="int8-weights", min_mask_iou=0.9, mean_mask_iou=0.98),
+        Palettized(name="palette6", bits=6, min_mask_iou=0.8, mean_mask_iou=0.95),
+        Palettized(name="palette4", bits=4, min_mask_iou=0.5, mean_mask_iou=0.8),
+    )
+}
+"""By name; a new scheme is one line here and support in the targets that have it."""
+
+
+def find_scheme(name: str, keep_float: Sequence[str] = ()) -> Scheme:
+    """The scheme of a name.
+
+    Args:
+        name: in SCHEMES.
+        keep_float: blocks that stay in float32, instead of the scheme's own; none for its own.
+
+    Raises:
+        ConfigError: there is no such scheme.
+    """
+    if name not in SCHEMES:
+        raise ConfigError(f"unknown precision {name!r}; choose from {', '.join(SCHEMES)}")
+    scheme = SCHEMES[name]
+    if keep_float and isinstance(scheme, Quantized):
+        return dataclasses.replace(scheme, keep_float=tuple(keep_float))
+    return scheme
