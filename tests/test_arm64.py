@@ -28,7 +28,6 @@ from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Artifact, Device
 from squeezesam_export.contract import contract
 from squeezesam_export.golden import Answered
-from squeezesam_export.targets import PRECISIONS
 
 SIZE = 64
 CONTRACT = contract(SIZE)
@@ -238,23 +237,22 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
     network = SqueezeSam(config, SIZE).eval()
     torch.nn.init.normal_(network.mask_head.weight)
     save_weights(network, tmp_path / "nano.safetensors", "nano", torch.float32)
-    precisions = [precision for precision in PRECISIONS if precision != "fp16"]
     out, report_file = tmp_path / "artifacts", tmp_path / "report.json"
-    words = ["export", "--target", "onnx,executorch", "--precision", ",".join(precisions)]
+    words = ["export", "--target", "onnx,executorch", "--precision", "fp32,int8"]
     words += ["--weights", str(tmp_path / "nano.safetensors"), "--size", str(SIZE)]
     assert cli.main([*words, "--out", str(out)]) == 0
     words = ["bench", "arm64", "--artifacts", str(out), "--out", str(report_file)]
     assert cli.main(words) == 0
     report = record_from_json(Report, json.loads(report_file.read_text()))
-    assert len(report.findings) == 2 * len(precisions)
+    assert len(report.findings) == 4
     for one in report.findings:
         assert one.broken is None
         assert one.count is not None
         assert one.count.per_inference > 1e6
-        if one.artifact.precision == "fp32":
-            assert one.agreement is not None
-            assert one.agreement.max_difference < 1e-3
-        else:
+        assert one.agreement is not None
+        assert one.agreement.max_difference < 1e-3
+        if one.artifact.precision == "int8":
+            assert one.agreement.identical or one.runtime == "executorch"
             ratio = fewer_than_fp32(one, report.findings)
             assert ratio is not None
-            assert ratio > 1
+            assert ratio > 1.5
