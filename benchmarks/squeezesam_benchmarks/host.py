@@ -22,9 +22,16 @@ from squeezesam_benchmarks.worker import MISSING_DEPENDENCY_STATUS, Job
 
 @dataclass(frozen=True)
 class Subject:
-    """An artifact to time: where it lies and what is known about it."""
+    """An artifact to time.
+
+    Attributes:
+        path: where it lies.
+        target: its name in `squeezesam_export.targets.TARGETS`, or PyTorch for weights.
+        artifact: what is known about it.
+    """
 
     path: Path
+    target: str
     artifact: Artifact
 
 

@@ -18,7 +18,7 @@ from squeezesam_export.artifacts import checked_path, sha256_of, size_of
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job
-from squeezesam_export.targets import find_target
+from squeezesam_export.targets import TARGETS, find_target
 
 
 def exported_subjects(directory: Path) -> list[Subject]:
@@ -27,12 +27,23 @@ def exported_subjects(directory: Path) -> list[Subject]:
     Raises:
         ArtifactError: no manifest, an altered artifact, or none that runs here.
     """
+    subjects = [one for one in listed_subjects(directory) if runs_here(one)]
+    if not subjects:
+        raise ArtifactError(
+            f"nothing in {directory} runs on this machine; export onnx or executorch"
+        )
+    return subjects
+
+
+def listed_subjects(directory: Path) -> list[Subject]:
+    """All artifacts of an export directory, in the order of its manifest.
+
+    Raises:
+        ArtifactError: no manifest, or an altered artifact.
+    """
     manifest = read_manifest(directory)
     subjects = []
     for artifact in manifest.artifacts:
-        target = find_target(artifact.target)
-        if target.load is None or target.suffix not in SESSION_MODULES:
-            continue
         outside = artifact.ops_outside_delegate
         described = Artifact(
             name=artifact.file,
@@ -43,12 +54,13 @@ def exported_subjects(directory: Path) -> list[Subject]:
             ops_outside_delegate=None if outside is None else dict(Counter(outside)),
         )
         path = checked_path(directory, artifact.file, artifact.sha256)
-        subjects.append(Subject(path, described))
-    if not subjects:
-        raise ArtifactError(
-            f"nothing in {directory} runs on this machine; export onnx or executorch"
-        )
+        subjects.append(Subject(path, artifact.target, described))
     return subjects
+
+
+def runs_here(subject: Subject) -> bool:
+    """Whether this machine has what runs an artifact."""
+    return TARGETS[subject.target].load is not None and subject.path.suffix in SESSION_MODULES
 
 
 def random_subjects(
@@ -80,5 +92,5 @@ def random_subjects(
             described = Artifact(
                 path.name, sha256_of(path), size_of(path), variant, scheme.name, outside
             )
-            subjects.append(Subject(path, described))
+            subjects.append(Subject(path, target.name, described))
     return subjects

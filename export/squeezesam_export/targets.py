@@ -18,6 +18,9 @@ TARGETS: dict[str, Target] = {
 }
 
 
+ALL = "all"
+
+
 def find_target(name: str) -> Target:
     """The target of a name.
 
@@ -36,21 +39,19 @@ def plan(
 
     Args:
         targets: names.
-        precisions: names of schemes.
+        precisions: names of schemes, or ALL for those that each target has.
         keep_float: blocks that stay in float32 where a scheme quantizes.
 
     Raises:
         ConfigError: an unknown name, a scheme that a target lacks, or nothing to keep in float.
     """
-    combinations = [
-        (find_target(target), find_scheme(precision, keep_float))
-        for target in dict.fromkeys(targets)
-        for precision in dict.fromkeys(precisions)
-    ]
-    for target, scheme in combinations:
-        if scheme.name not in target.schemes:
-            raise ConfigError(
-                f"target {target.name} has no {scheme.name}; choose from "
-                f"{', '.join(target.schemes)}"
-            )
+    combinations = []
+    for target in map(find_target, dict.fromkeys(targets)):
+        for name in target.schemes if ALL in precisions else dict.fromkeys(precisions):
+            scheme = find_scheme(name, keep_float)
+            if name not in target.schemes:
+                raise ConfigError(
+                    f"target {target.name} has no {name}; choose from {', '.join(target.schemes)}"
+                )
+            combinations.append((target, scheme))
     return combinations

@@ -101,8 +101,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(config.seed)
     model = starting_network(args.variant, args.init)
     datasets = open_datasets(*args.data)
-    if args.minutes is not None and not 0 <= args.minutes < math.inf:
-        raise ConfigError(f"--minutes {args.minutes} must be a number of minutes from 0 on")
+    check_minutes(args.minutes)
     if args.out.exists() and not args.out.is_dir():
         raise OutputError(f"{args.out} is a file; name a directory")
     with joined_processes() as processes:
@@ -134,6 +133,16 @@ def taught(datasets: Sequence[Dataset], teacher: str, folder: Path) -> list[Data
         label_with_teacher(loaded, dataset, folder / f"{dataset.name}-taught")
         for dataset in datasets
     ]
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse a time that is none.
+
+    Raises:
+        ConfigError: negative, infinite or not a number.
+    """
+    if minutes is not None and not 0 <= minutes < math.inf:
+        raise ConfigError(f"--minutes {minutes} must be a number of minutes from 0 on")
 
 
 def parse_share(text: str) -> tuple[str, float]:

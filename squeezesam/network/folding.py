@@ -1,16 +1,47 @@
-"""Inference copies of a network."""
+"""Inference copies of a network, and the way back to one that can be kept as weights."""
 
 import copy
+from typing import TypeVar, cast
 
+import torch
 from torch import nn
 
 from squeezesam.network.blocks import Attention, ConvBn, LinearBn
+from squeezesam.network.model import SqueezeSam
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
-def folded(model: nn.Module) -> nn.Module:
+def folded(model: Model) -> Model:
     """A copy in eval mode, on the CPU; layers have absorbed the BatchNorm or scale after them."""
     model = copy.deepcopy(model).cpu().eval()
     for module in model.modules():
         if isinstance(module, Attention | ConvBn | LinearBn):
             module.fold()
     return model
+
+
+@torch.no_grad()
+def unfolded(model: SqueezeSam) -> SqueezeSam:
+    """A network as it is trained that answers like a folded one.
+
+    Its BatchNorms change nothing but for the bias, so that the weights can be kept, loaded and
+    trained like any others.
+    """
+    plain = SqueezeSam(model.config, model.size).eval()
+    tensors = {**plain.state_dict(), **dict(model.named_parameters())}
+    for name, module in plain.named_modules():
+        if isinstance(module, Attention):
+            for part in ("weight", "bias"):
+                tensors[f"{name}.query.linear.{part}"] = (
+                    tensors[f"{name}.query.linear.{part}"] * module.head_width**0.5
+                )
+        elif isinstance(module, ConvBn | LinearBn):
+            layer = "conv" if isinstance(module, ConvBn) else "linear"
+            norm = cast(nn.BatchNorm1d | nn.BatchNorm2d, module.bn)
+            tensors[f"{name}.bn.weight"] = torch.ones(norm.num_features)
+            tensors[f"{name}.bn.bias"] = tensors.pop(f"{name}.{layer}.bias")
+            tensors[f"{name}.bn.running_mean"] = torch.zeros(norm.num_features)
+            tensors[f"{name}.bn.running_var"] = torch.full((norm.num_features,), 1 - norm.eps)
+    plain.load_state_dict(tensors)
+    return plain

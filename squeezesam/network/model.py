@@ -17,6 +17,7 @@ from squeezesam.network.blocks import (
     TransformerLayer,
     UpBlock,
 )
+from squeezesam.network.sized import SizedNetwork
 from squeezesam.position import grid_features
 from squeezesam.spec import INPUT_SIZE, NUM_MASKS, TOKEN_FEATURES, TOKEN_KINDS, MapChannel
 
@@ -24,7 +25,7 @@ BOTTOM_STRIDE = SqueezeSamConfig.bottom_stride
 BLOCKS = {"residual": ResidualBlock, "inverted": InvertedBlock}
 
 
-class SqueezeSam(nn.Module):
+class SqueezeSam(SizedNetwork):
     """The network of the `base` and `nano` variants; its weights fit any square input size.
 
     Args:
@@ -77,6 +78,7 @@ class SqueezeSam(nn.Module):
             ConfigError: `size` is not a multiple of 32.
         """
         check_size(size, BOTTOM_STRIDE)
+        self.size = size
         side = size // BOTTOM_STRIDE
         # The four kind features of an image token are zero: the grid shares `embed_position` with
         # the prompt tokens, so a click and the image cell under it speak of the same place.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError, DataError, OutputError
-from squeezesam.network.model import SqueezeSam
+from squeezesam.network.sized import SizedNetwork
 from squeezesam.prompts import encode_prompts
 from squeezesam.spec import MASK_THRESHOLD
 from squeezesam.training.augment import augment
@@ -31,8 +31,10 @@ from squeezesam.training.schedule import learning_rate
 from squeezesam.training.skipped import SkippedPhotos
 from squeezesam.training.telemetry import Telemetry
 
+Network = TypeVar("Network", bound=SizedNetwork)
 
-class Trainer:
+
+class Trainer(Generic[Network]):
     """Trains one network; `run` may be called again on what an earlier call left behind.
 
     Args:
@@ -45,7 +47,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: SqueezeSam,
+        model: Network,
         datasets: Sequence[Dataset],
         config: TrainConfig,
         folder: Path,
@@ -75,7 +77,7 @@ class Trainer:
             processes.share_of(stage.batch)
         self.skipped = SkippedPhotos(folder, processes.rank)
 
-    def run(self, minutes: float | None = None) -> tuple[SqueezeSam, int]:
+    def run(self, minutes: float | None = None) -> tuple[Network, int]:
         """Train to the end of the last stage, from the checkpoint if there is one.
 
         Args:
@@ -108,12 +110,12 @@ class Trainer:
         for number, (stage, end) in enumerate(zip(self.config.stages, ends, strict=True)):
             if done < end:
                 self.model.set_size(stage.size)
-                cast(SqueezeSam, self.averaged.module).set_size(stage.size)
+                cast(SizedNetwork, self.averaged.module).set_size(stage.size)
                 batches = self._batches(number, stage.steps - (end - done))
                 done = self._run_stage(stage, batches, done, end, telemetry, deadline)
             if done < end:
                 break
-        return cast(SqueezeSam, self.averaged.module), done
+        return cast(Network, self.averaged.module), done
 
     def _batches(self, number: int, first: int) -> Iterator[RawSample]:
         """The share of this process in each batch of stage `number`, from batch `first` on.

@@ -2,10 +2,10 @@
 
 from squeezesam.counting import parameters
 from squeezesam.tables import aligned_table
-from squeezesam.training.loop import Trainer
+from squeezesam.training.loop import Network, Trainer
 
 
-def summary(trainer: Trainer, variant: str) -> str:
+def summary(trainer: Trainer[Network], variant: str) -> str:
     """Data sets with their shares, then network, stages and device.
 
     Args:

@@ -34,8 +34,8 @@ CPUS = {
     )
 }
 DEFAULT_CPU = "cortex-a76"
-"""Not `max`: with its SME, ExecuTorch 1.5.1 answers nonsense in int8 under QEMU 7.2; with SVE or SME
-switched off it agrees with x86."""
+"""Not `max`: with its SME, ExecuTorch 1.5.1 answers nonsense in int8 under QEMU 7.2; with SVE or
+SME switched off it agrees with x86."""
 
 
 def find_cpu(name: str) -> Cpu:

@@ -15,6 +15,7 @@ from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.results_file import added_results, read_results
 from squeezesam_benchmarks.rows import check_baseline
 from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
 from squeezesam_benchmarks.subjects import exported_subjects, random_subjects
 
 HELP = "time artifacts on this machine and report on the samples"
@@ -34,9 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing.set_defaults(work=compare_reference)
     for verb in (timing, comparing):
         verb.add_argument("--threads", default="1,2", help="numbers of threads (default 1,2)")
+        verb.add_argument("--out", type=Path, default=Path("results.jsonl"), help="added to")
+    schemes = verbs.add_parser(
+        "schemes", help="accuracy, size and latency of every runtime and precision, one table"
+    )
+    schemes.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="a column for each"
+    )
+    schemes.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="an export; default: export everything"
+    )
+    schemes.add_argument("--weights", type=Path, help="of the export; default: shipped weights")
+    schemes.add_argument("--limit", type=int, help="only N photos of each data set")
+    schemes.add_argument("--out", type=Path, required=True, help="folder; goes on if interrupted")
+    schemes.set_defaults(work=print_schemes)
+    for verb in (timing, comparing, schemes):
         verb.add_argument("--rounds", type=int, default=DEFAULTS.rounds)
         verb.add_argument("--iterations", type=int, default=DEFAULTS.timed_inferences)
-        verb.add_argument("--out", type=Path, default=Path("results.jsonl"), help="added to")
     emulating = verbs.add_parser("arm64", help=arm64.HELP)
     arm64.add_arguments(emulating)
     emulating.set_defaults(work=arm64.check_artifacts)
@@ -65,6 +80,14 @@ def compare_reference(args: argparse.Namespace) -> None:
         subjects = random_subjects(variants, targets, Path(folder), say)
         results = time_all(subjects, threads, protocol, args.out)
     print(report(results, REFERENCE))
+
+
+def print_schemes(args: argparse.Namespace) -> None:
+    """Compare every runtime in every precision."""
+    options = SchemeOptions(
+        tuple(args.data), args.artifacts, args.weights, args.limit, protocol_of(args)
+    )
+    print(compare_schemes(options, args.out, say))
 
 
 def print_report(args: argparse.Namespace) -> None:

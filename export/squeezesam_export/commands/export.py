@@ -8,7 +8,7 @@ from squeezesam.spec import INPUT_SIZE
 from squeezesam_export.exporting import ExportOptions, export
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.targets import ALL, TARGETS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 DEFAULT_TARGETS = "onnx,coreml,executorch"
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default=DEFAULT_PRECISIONS,
-        help=f"comma-separated, of {', '.join(SCHEMES)} (default {DEFAULT_PRECISIONS})",
+        help=f"comma-separated, of {', '.join(SCHEMES)}, or {ALL} that each target has "
+        f"(default {DEFAULT_PRECISIONS})",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="directory; an earlier export in it is replaced"

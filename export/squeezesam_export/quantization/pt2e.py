@@ -1,5 +1,6 @@
 """Quantization of the exported PyTorch graph by torchao's PT2E flow, with a vendor's quantizer."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
@@ -8,6 +9,9 @@ from torch import nn
 
 from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.calibration import Inputs
+
+EPS = 2**-12
+"""Smallest scale, as in XNNPACK's own configuration."""
 
 ANNOTATION = "quantization_annotation"
 """Where quantizers note on a node what becomes of its inputs and output."""
@@ -19,8 +23,17 @@ def xnnpack_quantizer(*, for_training: bool = False) -> Any:
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
+    from torchao.quantization.pt2e import MinMaxObserver
 
     config = get_symmetric_quantization_config(is_per_channel=True, is_qat=for_training)
+    if not for_training:
+        # XNNPACK's own choice, a histogram, cuts rare values off: they are a mask's sure pixels.
+        whole_range = dataclasses.replace(
+            config.input_activation, observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=EPS)
+        )
+        config = dataclasses.replace(
+            config, input_activation=whole_range, output_activation=whole_range
+        )
     return XNNPACKQuantizer().set_global(config)
 
 
@@ -60,6 +73,18 @@ def quantized(
         for inputs in calibration:
             prepared(*inputs)
     return cast(nn.Module, convert_pt2e(prepared))
+
+
+def rounding(model: nn.Module, example: Inputs) -> nn.Module:
+    """The model with XNNPACK's fake quantization, whose gradients reach the float weights.
+
+    Args:
+        model: folded, in float32.
+        example: inputs of the batch and size to train with.
+    """
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+
+    return prepare(model, xnnpack_quantizer(for_training=True), example, (), prepare_qat_pt2e)
 
 
 def prepare(

@@ -1,0 +1,131 @@
+"""Everything behind `squeezesam bench schemes`: export, evaluate, time, and put side by side."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.errors import ArtifactError
+from squeezesam.files import whole_file
+from squeezesam.weights import load_weights, shipped_weights
+from squeezesam_benchmarks.host import Subject, time_interleaved
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.results_file import added_results
+from squeezesam_benchmarks.rows import Row, rows_of_run
+from squeezesam_benchmarks.schema import Artifact, Result
+from squeezesam_benchmarks.scheme_accuracy import measured, open_columns
+from squeezesam_benchmarks.scheme_table import SchemeRow, scheme_table, small_print
+from squeezesam_benchmarks.subjects import listed_subjects, runs_here
+from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.exporting import ExportOptions, export
+from squeezesam_export.manifest import read_manifest
+from squeezesam_export.targets import ALL, TARGETS
+
+PYTORCH = "PyTorch"
+THREADS = 1
+ARTIFACTS, EVALUATIONS, LATENCY, TABLE = "artifacts", "evaluations", "latency.jsonl", "table.md"
+
+
+@dataclass(frozen=True)
+class SchemeOptions:
+    """What to compare.
+
+    Attributes:
+        data: folders of photos with masks; each is a column.
+        artifacts: an export of `weights`; None to export every target in every scheme first.
+        weights: None for those that are shipped.
+        limit: only so many photos of each data set.
+        protocol: of timing.
+    """
+
+    data: tuple[Path, ...]
+    artifacts: Path | None
+    weights: Path | None
+    limit: int | None
+    protocol: Protocol
+
+
+def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str], None]) -> str:
+    """Measure every artifact and write the table and all raw values below `out`.
+
+    What `out` already holds of the same files and data is not measured again, so an interrupted
+    run goes on where it was.
+
+    Args:
+        options: what to compare.
+        out: folder of artifacts, evaluations, latency samples and table.
+        progress: takes a line for each step that is done.
+
+    Raises:
+        ArtifactError: the artifacts are damaged, or of other weights.
+        ConfigError, DataError, WeightsError: an option names what does not exist.
+        MissingDependencyError: a runtime is not installed.
+        OutputError: the place cannot be written to.
+    """
+    columns = open_columns(options.data)
+    weights = options.weights or shipped_weights(DEFAULT_VARIANT)
+    pytorch = weights_subject(weights)
+    directory = options.artifacts or exported(options, out / ARTIFACTS, progress)
+    if read_manifest(directory).weights_sha256 != pytorch.artifact.sha256:
+        raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
+    subjects = [pytorch, *listed_subjects(directory)]
+    runnable = [one for one in subjects if one is pytorch or runs_here(one)]
+    evaluations = {}
+    for subject in runnable:
+        evaluations[subject.path] = measured(
+            subject.path, columns, options.limit, out / EVALUATIONS
+        )
+        progress(f"[{len(evaluations)}/{len(runnable)}] evaluated {subject.path.name}")
+    latency = timed(runnable, options.protocol, out / LATENCY, progress)
+    rows = [
+        SchemeRow(
+            subject.target,
+            subject.artifact,
+            evaluations.get(subject.path),
+            latency.get(subject.artifact.name),
+        )
+        for subject in subjects
+    ]
+    table = f"{scheme_table(rows, columns)}\n\n{small_print(evaluations[pytorch.path])}"
+    with whole_file(out / TABLE) as partial:
+        partial.write_text(f"{table}\n", encoding="utf-8")
+    return table
+
+
+def weights_subject(weights: Path) -> Subject:
+    """The float weights as something to time and evaluate.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    variant, _ = load_weights(weights)
+    artifact = Artifact(weights.name, sha256_of(weights), size_of(weights), variant, "fp32", None)
+    return Subject(weights, PYTORCH, artifact)
+
+
+def exported(options: SchemeOptions, directory: Path, progress: Callable[[str], None]) -> Path:
+    """An export of every target in every scheme, made unless it is there.
+
+    Raises:
+        ArtifactError: what is there is damaged.
+    """
+    if not directory.exists():
+        everything = ExportOptions(tuple(TARGETS), (ALL,), weights=options.weights)
+        export(everything, directory, progress)
+    return directory
+
+
+def timed(
+    subjects: list[Subject], protocol: Protocol, path: Path, progress: Callable[[str], None]
+) -> dict[str, Row]:
+    """Latency at one thread by name of the artifact; raw samples are added to a file."""
+    command = shlex.join(["squeezesam", *sys.argv[1:]])
+    run: list[Result] = []
+    with added_results(path) as results:
+        for result in time_interleaved(subjects, (THREADS,), protocol, command):
+            run.append(result)
+            results.append(result)
+    progress(f"timed {len(subjects)} artifacts in {protocol.rounds} rounds")
+    return {row.artifact.name: row for row in rows_of_run(run)}

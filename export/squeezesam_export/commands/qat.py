@@ -1,0 +1,67 @@
+"""`squeezesam qat`: weights that lose less when they are quantized."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from squeezesam.commands.train import check_minutes, parse_share
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.data.open import open_datasets
+from squeezesam.errors import ConfigError
+from squeezesam.training.config import Stage
+from squeezesam.training.loop import Trainer
+from squeezesam.training.processes import joined_processes
+from squeezesam.training.summary import summary
+from squeezesam.weights import load_weights, save_weights, shipped_weights
+from squeezesam_export.quantization.training import RECIPE, RoundingNetwork
+from squeezesam_export.quiet import quiet
+from squeezesam_export.target import optional
+
+HELP = "fine-tune weights under int8 rounding; resumes from the checkpoint in --out"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="data sets, or parents of several"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
+    parser.add_argument("--weights", type=Path, help="to start from; default: shipped weights")
+    (stage,) = RECIPE.stages
+    parser.add_argument(
+        "--stage", type=Stage.parse, default=stage, metavar="SIZE:STEPS:BATCH", help=f"({stage})"
+    )
+    parser.add_argument("--share", action="append", default=[], metavar="NAME=SHARE")
+    parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
+    parser.add_argument("--minutes", type=float, help="stop with a checkpoint after this time")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fine-tune and write OUT/VARIANT.safetensors with the averaged weights."""
+    config = dataclasses.replace(
+        RECIPE,
+        stages=(args.stage,),
+        shares=dict(map(parse_share, args.share)),
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        workers=args.workers,
+    )
+    check_minutes(args.minutes)
+    datasets = open_datasets(*args.data)
+    variant, model = load_weights(args.weights or shipped_weights(DEFAULT_VARIANT))
+    torch.manual_seed(config.seed)
+    with joined_processes() as processes:
+        if processes.count > 1:
+            raise ConfigError("qat runs in one process; leave torchrun out")
+        with quiet(), optional("executorch"):
+            rounding = RoundingNetwork(model, args.stage)
+        trainer = Trainer(rounding, datasets, config, args.out, processes)
+        print(summary(trainer, variant), flush=True)
+        trained, done = trainer.run(args.minutes)
+    path = args.out / f"{variant}.safetensors"
+    save_weights(trained.weights(), path, variant, torch.float16)
+    print(f"wrote {path}" + ("" if done == config.steps else f" after {done} of {config.steps}"))
