@@ -13,17 +13,26 @@ from squeezesam.data.rle import encode_rle
 torch.set_num_threads(1)
 
 
+OPTIONAL = {
+    "slow": "tests that take minutes",
+    "arm64": "the test that emulates ARM64, which needs Debian packages",
+}
+"""Markers of tests that run with the option of that name only."""
+
+
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="also run tests that take minutes")
+    for marker, tests in OPTIONAL.items():
+        parser.addoption(f"--{marker}", action="store_true", help=f"also run {tests}")
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--slow"):
-        return
-    skip = pytest.mark.skip(reason="takes minutes; run with --slow")
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(skip)
+    for marker, tests in OPTIONAL.items():
+        if config.getoption(f"--{marker}"):
+            continue
+        skip = pytest.mark.skip(reason=f"{tests}; run with --{marker}")
+        for item in items:
+            if item.get_closest_marker(marker):  # not keywords: they name folders as well
+                item.add_marker(skip)
 
 
 def write_scene(folder: Path, name: str, seed: int, kind: str = "whole") -> np.ndarray:

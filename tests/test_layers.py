@@ -20,7 +20,7 @@ HIGHER = {
 }
 # The Core ML delegate of ExecuTorch is configured through coremltools.
 VENDOR_FILES = {
-    "onnx": {"onnx_target.py", "onnx_quantization.py"},
+    "onnx": {"onnx_target.py", "onnx_quantization.py", "resize_ties.py"},
     "onnxscript": {"onnx_target.py"},
     "onnxruntime": {
         "onnx_target.py",

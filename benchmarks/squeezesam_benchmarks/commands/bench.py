@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.errors import ConfigError, DataError
+from squeezesam_benchmarks.commands import arm64
 from squeezesam_benchmarks.host import Subject, check_threads, time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (timing, comparing, schemes):
         verb.add_argument("--rounds", type=int, default=DEFAULTS.rounds)
         verb.add_argument("--iterations", type=int, default=DEFAULTS.timed_inferences)
+    emulating = verbs.add_parser("arm64", help=arm64.HELP)
+    arm64.add_arguments(emulating)
+    emulating.set_defaults(work=arm64.check_artifacts)
     reporting = verbs.add_parser("report", help="tables of a results file")
     reporting.add_argument("results", type=Path)
     reporting.add_argument("--baseline", help="artifact or variant to compare each row with")

@@ -13,6 +13,7 @@ from torch import nn
 from squeezesam.spec import input_specs
 from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.calibration import Inputs
+from squeezesam_export.quantization.resize_ties import break_ties
 from squeezesam_export.quantization.schemes import StaticInt8, WeightInt8
 
 CPU_OPS = ("Conv", "Gemm", "Relu", "Concat", "Resize")
@@ -87,7 +88,10 @@ def static_int8(
                 nodes_to_exclude=excluded,
             )
         ort_quantize(prepared, quantized, config)
-        return onnx.load(quantized)
+        made = onnx.load(quantized)
+    if scheme.activation_bits == 8:
+        break_ties(made)
+    return made
 
 
 def feeds(calibration: Sequence[Inputs]) -> Iterator[dict[str, NDArray[np.float32]]]:

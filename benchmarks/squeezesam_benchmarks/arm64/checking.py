@@ -1,0 +1,118 @@
+"""One artifact on this machine and on an emulated processor."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from squeezesam.errors import ArtifactError, VerificationError
+from squeezesam_benchmarks.arm64 import tools
+from squeezesam_benchmarks.arm64.agreement import compare
+from squeezesam_benchmarks.arm64.building import build_runner
+from squeezesam_benchmarks.arm64.emulator import Emulator
+from squeezesam_benchmarks.arm64.packages import arm64_packages
+from squeezesam_benchmarks.arm64.records import SHORT_RUN, Count, Finding
+from squeezesam_benchmarks.arm64.runtimes import RUNTIMES, Runtime
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.host import Subject
+from squeezesam_export.contract import Contract
+from squeezesam_export.golden import Answered
+
+
+class Checker:
+    """Builds the runners of each runtime once and runs artifacts in them.
+
+    Args:
+        emulator: to run on.
+        cache: keeps the ARM64 packages.
+        folder: for what is built and exchanged.
+    """
+
+    def __init__(self, emulator: Emulator, cache: Path, folder: Path) -> None:
+        self.emulator = emulator
+        self.cache = cache
+        self.folder = folder
+        self.runners: dict[str, tuple[Path, Path]] = {}
+
+    def check(
+        self,
+        subject: Subject,
+        contract: Contract,
+        io_dtypes: dict[str, str],
+        cases: Sequence[Answered],
+    ) -> Finding:
+        """Compare and count; an artifact that does not run is a finding as well.
+
+        Args:
+            subject: the artifact.
+            contract: names and shapes of its inputs and outputs.
+            io_dtypes: their element types, by name.
+            cases: to compare; one at least.
+
+        Raises:
+            MissingDependencyError: the runtime is not installed, or not to be had for ARM64.
+        """
+        runtime = RUNTIMES[subject.path.suffix]
+        here, there = self.runners_of(runtime)
+        agreement, count, failure = None, None, None
+        inputs = [case_bytes(case, contract, io_dtypes) for case in cases]
+        words = described(contract, io_dtypes)
+        warm_up = [inputs[0]] * SHORT_RUN
+        try:
+            ours = self.run([str(here)], subject.path, inputs, words)
+            short_run, _ = self.count(there, subject.path, warm_up, words)
+            long_run, theirs = self.count(there, subject.path, warm_up + inputs, words)
+            count = Count(short_run, long_run, len(cases))
+            agreement = compare(
+                [case.name for case in cases],
+                answers_of(ours, contract, io_dtypes),
+                answers_of(theirs, contract, io_dtypes)[SHORT_RUN:],
+            )
+        except (ArtifactError, VerificationError) as error:
+            failure = str(error)
+        _, version = runtime.installed()
+        return Finding(subject.artifact, runtime.name, version, agreement, count, failure)
+
+    def runners_of(self, runtime: Runtime) -> tuple[Path, Path]:
+        """The runner for this machine and the one for ARM64."""
+        if runtime.name not in self.runners:
+            packages, _ = runtime.installed()
+            self.runners[runtime.name] = (
+                build_runner(
+                    tools.HOST_COMPILER, runtime, packages, self.folder / f"{runtime.name}-here"
+                ),
+                build_runner(
+                    tools.ARM64_COMPILER,
+                    runtime,
+                    arm64_packages(runtime, self.cache),
+                    self.folder / f"{runtime.name}-arm64",
+                ),
+            )
+        return self.runners[runtime.name]
+
+    def count(
+        self, runner: Path, artifact: Path, inputs: Sequence[bytes], words: Sequence[str]
+    ) -> tuple[int, bytes]:
+        """Run emulated; the number of instructions and the answers."""
+        counted = self.folder / "count"
+        answers = self.run([*self.emulator.command(counted), str(runner)], artifact, inputs, words)
+        return int(counted.read_text()), answers
+
+    def run(
+        self, start: Sequence[str], artifact: Path, inputs: Sequence[bytes], words: Sequence[str]
+    ) -> bytes:
+        """Run a runner, on whatever processor.
+
+        Raises:
+            ArtifactError: it fails, as on an instruction that the processor lacks.
+        """
+        asked, answered = self.folder / "inputs", self.folder / "answers"
+        asked.write_bytes(b"".join(inputs))
+        done = subprocess.run(
+            [*start, artifact.absolute(), asked, answered, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ArtifactError(f"does not run: {tools.last_line(done.stderr)}")
+        return answered.read_bytes()

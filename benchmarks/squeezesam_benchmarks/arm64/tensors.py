@@ -1,0 +1,52 @@
+"""Golden cases and answers as the raw bytes that the runners read and write."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from squeezesam.errors import ArtifactError
+from squeezesam.spec import TensorSpec
+from squeezesam_export.contract import Contract
+from squeezesam_export.golden import Answered
+
+TYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+def described(contract: Contract, io_dtypes: Mapping[str, str]) -> list[str]:
+    """The runner's last words: inputs, `--`, outputs."""
+
+    def words(specs: Sequence[TensorSpec]) -> list[str]:
+        return [
+            f"{spec.name}={io_dtypes[spec.name]}:{','.join(map(str, spec.shape))}" for spec in specs
+        ]
+
+    return [*words(contract.inputs), "--", *words(contract.outputs)]
+
+
+def case_bytes(case: Answered, contract: Contract, io_dtypes: Mapping[str, str]) -> bytes:
+    """The inputs of one case, one after another."""
+    return b"".join(
+        tensor.to(TYPES[io_dtypes[spec.name]]).numpy().tobytes()
+        for spec, tensor in zip(contract.inputs, case.inputs, strict=True)
+    )
+
+
+def answers_of(
+    raw: bytes, contract: Contract, io_dtypes: Mapping[str, str]
+) -> list[tuple[Tensor, ...]]:
+    """The outputs of each case in float32, in the contract's order and shapes.
+
+    Raises:
+        ArtifactError: the bytes end within a case.
+    """
+    layout = [(np.dtype(io_dtypes[spec.name]), spec.shape) for spec in contract.outputs]
+    case = np.dtype([(f"output{i}", *field) for i, field in enumerate(layout)])
+    if len(raw) % case.itemsize:
+        raise ArtifactError(f"an answer of {len(raw)} bytes is no multiple of {case.itemsize}")
+    rows = np.frombuffer(raw, case)
+    return [
+        tuple(torch.from_numpy(row[name].astype(np.float32)) for name in case.names or ())
+        for row in rows
+    ]
