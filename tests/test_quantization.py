@@ -255,16 +255,17 @@ def test_quantized_executorch_is_as_its_graph(
     job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs)
     lowered = executorch_target.export_xnnpack(job, path)
     assert lowered.outside == ()
-    quantized = pt2e.quantized(model, pt2e.xnnpack_quantizer(), calibration.inputs, ())
+    quantized = pt2e.quantized(model, calibration.inputs, ())
     network = executorch_target.load(path)
-    inputs = calibration.inputs[0]
-    with torch.no_grad():
-        wanted, _ = quantized(*inputs)
-        masks, _ = model(*inputs)
-    given, _ = network(*inputs)
-    close = (given - wanted).square().mean() / (masks - wanted).square().mean()
-    assert close < 0.5, "nearer to the quantized graph than that is to the float network"
-    assert mask_ious(given, masks).mean() > 0.9
+    to_graph, to_float = [], []
+    for inputs in calibration.inputs[::8]:
+        given, _ = network(*inputs)
+        with torch.no_grad():
+            to_graph.append((given - quantized(*inputs)[0]).square().mean())
+            to_float.append((given - model(*inputs)[0]).square().mean())
+            assert mask_ious(given, model(*inputs)[0]).mean() > 0.9
+    # Not equal: roundings that fall on a tie go different ways and are carried on.
+    assert sum(to_graph) < 0.5 * sum(to_float)
 
 
 def test_blocks_kept_in_float_stay_out_of_the_quantized_graph(
@@ -274,7 +275,7 @@ def test_blocks_kept_in_float_stay_out_of_the_quantized_graph(
 
     def quantized_ops(keep_float: tuple[str, ...]) -> int:
         some = calibration.inputs[:2]
-        graph = pt2e.quantized(model, pt2e.xnnpack_quantizer(), some, keep_float)
+        graph = pt2e.quantized(model, some, keep_float)
         nodes = graph.graph.nodes  # type: ignore[union-attr]
         return sum("quantize_per" in str(node.target) for node in nodes)
 

@@ -84,7 +84,7 @@ def converted(job: Job, deployment_target: str) -> Any:
             precision = ct.precision.FLOAT32
         case StaticInt8(keep_float=kept):
             with optional("executorch"):
-                model = pt2e.quantized(model, pt2e.coreml_quantizer(), job.calibration, kept)
+                model = pt2e.quantized(model, job.calibration, kept)
     inputs, outputs = input_specs(job.size), output_specs(job.size)
     image, *arrays = inputs
     example = tuple(torch.zeros(spec.shape) for spec in inputs)

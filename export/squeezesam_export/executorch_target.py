@@ -51,7 +51,7 @@ def export_xnnpack(job: Job, path: Path) -> Lowered:
             case Floating(dtype=torch.float16):
                 model, dtype = copy.deepcopy(model).half(), torch.float16
             case StaticInt8(keep_float=kept):
-                model = pt2e.quantized(model, pt2e.xnnpack_quantizer(), job.calibration, kept)
+                model = pt2e.quantized(model, job.calibration, kept)
         return lower(model, job.size, dtype, XnnpackPartitioner(), "XNNPACK delegate", path)
 
 
@@ -73,7 +73,7 @@ def export_coreml(job: Job, path: Path) -> Lowered:
             case Floating(dtype=torch.float32):
                 precision = ct.precision.FLOAT32
             case StaticInt8(keep_float=kept):
-                model = pt2e.quantized(model, pt2e.coreml_quantizer(), job.calibration, kept)
+                model = pt2e.quantized(model, job.calibration, kept)
         compile_specs = CoreMLBackend.generate_compile_specs(
             compute_unit=ct.ComputeUnit.ALL,
             minimum_deployment_target=ct.target[COREML_DEPLOYMENT_TARGET],

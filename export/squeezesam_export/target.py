@@ -81,6 +81,8 @@ def optional(extra: str) -> Iterator[None]:
     """
     try:
         yield
+    except MissingDependencyError:  # of a block within, which knows its own extra
+        raise
     except ImportError as error:
         raise MissingDependencyError(
             f"this needs {error.name or error}; pip install 'squeezesam[{extra}]'"

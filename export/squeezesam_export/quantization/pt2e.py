@@ -17,8 +17,12 @@ ANNOTATION = "quantization_annotation"
 """Where quantizers note on a node what becomes of its inputs and output."""
 
 
-def xnnpack_quantizer(*, for_training: bool = False) -> Any:
-    """Int8 for XNNPACK: activations per tensor, weights symmetric per output channel."""
+def int8_quantizer(*, for_training: bool = False) -> Any:
+    """Int8 as XNNPACK takes it: activations per tensor, weights symmetric per output channel.
+
+    Core ML takes it too, so that one graph, one calibration and one training serve all delegates.
+    Its own quantizer traces four hundred patterns for minutes, to the same end.
+    """
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
@@ -37,38 +41,19 @@ def xnnpack_quantizer(*, for_training: bool = False) -> Any:
     return XNNPACKQuantizer().set_global(config)
 
 
-def coreml_quantizer() -> Any:
-    """Int8 for Core ML: activations and weights symmetric, weights per output channel."""
-    import coremltools as ct
-    from executorch.backends.apple.coreml.quantizer import CoreMLQuantizer
-
-    config = ct.optimize.torch.quantization.LinearQuantizerConfig.from_dict(
-        {
-            "global_config": {
-                "quantization_scheme": "symmetric",
-                "activation_dtype": torch.quint8,
-                "weight_dtype": torch.qint8,
-                "weight_per_channel": True,
-            }
-        }
-    )
-    return CoreMLQuantizer(config)
-
-
 def quantized(
-    model: nn.Module, quantizer: Any, calibration: Sequence[Inputs], keep_float: Collection[str]
+    model: nn.Module, calibration: Sequence[Inputs], keep_float: Collection[str]
 ) -> nn.Module:
     """The model as a graph of quantize, dequantize and float operators that a delegate fuses.
 
     Args:
         model: folded, in float32.
-        quantizer: of the delegate.
         calibration: inputs to see the ranges of activations on, at least one.
         keep_float: blocks that stay in float32.
     """
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    prepared = prepare(model, quantizer, calibration[0], keep_float, prepare_pt2e)
+    prepared = prepare(model, int8_quantizer(), calibration[0], keep_float, prepare_pt2e)
     with torch.no_grad():
         for inputs in calibration:
             prepared(*inputs)
@@ -84,7 +69,7 @@ def rounding(model: nn.Module, example: Inputs) -> nn.Module:
     """
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
-    return prepare(model, xnnpack_quantizer(for_training=True), example, (), prepare_qat_pt2e)
+    return prepare(model, int8_quantizer(for_training=True), example, (), prepare_qat_pt2e)
 
 
 def prepare(
