@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from squeezesam_export.quantization.activations import Recorder, floating_graph, module_path
+from squeezesam_export.quantization.activations import Recorder, module_path
 from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.calibration import Inputs
 
@@ -102,9 +102,13 @@ def quantized_each(
     from torchao.quantization.pt2e import ObserverBase
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    example = calibration[0]
-    recorder = Recorder(floating_graph(model, example))
-    prepared = [prepare(model, new_quantizer(), example, kept, prepare_pt2e) for kept in choices]
+    names = block_names(model)
+    program = torch.export.export(model, calibration[0], strict=False)
+    prepared = [
+        prepare_pt2e(program.module(), keeping_float(new_quantizer(), names, kept))
+        for kept in choices
+    ]
+    recorder = Recorder(program.module())
     for inputs in calibration:
         recorder(*inputs)
         for graph in prepared:
@@ -132,7 +136,18 @@ def prepare(
         keep_float: blocks where nothing is inserted.
         insert: torchao's `prepare_pt2e` or `prepare_qat_pt2e`.
     """
-    names = block_names(model)
+    program = torch.export.export(model, example, strict=False)
+    return insert(program.module(), keeping_float(quantizer, block_names(model), keep_float))
+
+
+def keeping_float(quantizer: Any, names: Collection[str], keep_float: Collection[str]) -> Any:
+    """The quantizer, which from now on leaves some blocks of the network alone.
+
+    Args:
+        quantizer: of the delegate.
+        names: all blocks of the network.
+        keep_float: those where it inserts nothing.
+    """
     annotate = quantizer.annotate
 
     def annotate_some(graph_module: Any) -> Any:
@@ -144,8 +159,7 @@ def prepare(
         return graph_module
 
     quantizer.annotate = annotate_some
-    program = torch.export.export(model, example, strict=False)
-    return insert(program.module(), quantizer)
+    return quantizer
 
 
 def shares_with_float(node: torch.fx.Node) -> bool:
