@@ -1,6 +1,7 @@
 """Which blocks int8 hurts, on a small network with random weights."""
 
 import copy
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
@@ -241,9 +242,11 @@ def test_results_survive_json(tmp_path: Path) -> None:
     assert read_results(tmp_path / "report.json") == hand_made()
     with pytest.raises(DataError, match="cannot read"):
         read_results(tmp_path / "missing.json")
-    (tmp_path / "report.json").write_text("{}")
-    with pytest.raises(DataError, match="no result of schema version 1"):
-        read_results(tmp_path / "report.json")
+    write_results(dataclasses.replace(hand_made(), schema_version=2), tmp_path / "later.json")
+    (tmp_path / "empty.json").write_text("{}")
+    for name in ("later.json", "empty.json"):
+        with pytest.raises(DataError, match="no result of schema version 1"):
+            read_results(tmp_path / name)
 
 
 def test_the_chart_shows_losses_and_gains() -> None:

@@ -149,8 +149,9 @@ def read_results(path: Path) -> Results:
         DataError: missing, or not a results file of this schema version.
     """
     try:
-        data = strict_json.parse(path.read_text(encoding="utf-8"))
-        return strict_json.decode(Results, data)
+        results = strict_json.decode(Results, strict_json.parse(path.read_text(encoding="utf-8")))
+        if results.schema_version != SCHEMA_VERSION:
+            raise JsonError(f"schema version {results.schema_version}")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; name a report.json") from error
     except JsonError as error:
@@ -158,3 +159,4 @@ def read_results(path: Path) -> Results:
             f"{path} is no result of schema version {SCHEMA_VERSION} ({error}); "
             "run `squeezesam quantize-report` again"
         ) from error
+    return results
