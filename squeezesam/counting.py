@@ -1,7 +1,7 @@
 """Parameters and multiply-accumulates, counted from the network itself."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -28,12 +28,14 @@ def macs(module: nn.Module, size: int = INPUT_SIZE) -> int:
 
 def macs_by_block(module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
     """Multiply-accumulates of every child, with the items of a list as children of their own."""
+    return macs_of(_block_names(module), module, size)
+
+
+def macs_of(names: Iterable[str], module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
+    """Multiply-accumulates of submodules by their dotted names; none for other names."""
     flops = _count(module, size).get_flop_counts()
     root = type(module).__name__
-    return {
-        name: sum(flops.get(f"{root}.{name}", {}).values()) // FLOPS_PER_MAC
-        for name in _block_names(module)
-    }
+    return {name: sum(flops.get(f"{root}.{name}", {}).values()) // FLOPS_PER_MAC for name in names}
 
 
 def _block_names(module: nn.Module) -> Iterator[str]:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,26 @@ def whole_directory(path: Path) -> Iterator[Path]:
         if path.exists():
             path.replace(scratch / "old")
         partial.replace(path)
+
+
+def check_place(directory: Path, own: Collection[str]) -> None:
+    """See before the work that its results can be kept; nothing is written yet.
+
+    Args:
+        directory: to write, or to replace.
+        own: patterns of the names that an earlier run may have left there.
+
+    Raises:
+        OutputError: the place cannot be written to, or holds something else.
+    """
+    present = directory.iterdir() if directory.is_dir() else ()
+    if any(not any(path.match(pattern) for pattern in own) for path in present):
+        raise OutputError(f"{directory} holds other files; name a new directory")
+    nearest = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(
+            f"cannot write {directory}: {nearest} takes no files; choose a writable place"
+        )
 
 
 def content_hash(path: Path) -> "hashlib._Hash":

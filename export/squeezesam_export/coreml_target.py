@@ -17,6 +17,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, input_specs, output_specs
 from squeezesam_export.quantization import pt2e
+from squeezesam_export.quantization.activations import module_path
 from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.coreml_weights import compress_weights
 from squeezesam_export.quantization.schemes import (
@@ -118,7 +119,7 @@ def names_in_blocks(job: Job, program: Any) -> list[str]:
     return [
         f"{node.name}_cast_fp16"
         for node in program.graph.nodes
-        if block_of(pt2e.module_path(node), known) in kept
+        if block_of(module_path(node), known) in kept
     ]
 
 

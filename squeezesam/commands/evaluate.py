@@ -1,7 +1,6 @@
 """`squeezesam eval`: any network, artifact or baseline on photos with masks."""
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from PIL import Image
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
-from squeezesam.errors import ConfigError, OutputError
+from squeezesam.errors import ConfigError
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.contact_sheet import contact_sheet
 from squeezesam.evaluation.protocol import EvaluationProtocol
@@ -29,7 +28,7 @@ from squeezesam.evaluation.report import markdown_report
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.evaluation.surroundings import machine, package_versions
-from squeezesam.files import whole_directory
+from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
 from squeezesam.predictor import Predictor
 from squeezesam.weights import shipped_weights
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
     datasets = open_all(args.data)
     subject, predictor = load_subject(args)
     if args.out is not None:
-        check_place(args.out)
+        check_place(args.out, (RESULTS_NAME, REPORT_NAME, f"{SHEET_PREFIX}*.jpg"))
     evaluation = Evaluation(
         SCHEMA_VERSION,
         command=shlex.join(["squeezesam", *sys.argv[1:]]),
@@ -148,25 +147,6 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
     if args.model or args.size is not None:
         raise ConfigError("--baseline stands alone; leave --model and --size out")
     return load_named_baseline(args.baseline)
-
-
-def check_place(out: Path) -> None:
-    """See before the work that its results can be kept; nothing is written yet.
-
-    Raises:
-        OutputError: the place cannot be written to, or holds something else than results.
-    """
-    known = {RESULTS_NAME, REPORT_NAME}
-    others = (
-        path
-        for path in (out.iterdir() if out.is_dir() else ())
-        if path.name not in known and not path.match(f"{SHEET_PREFIX}*.jpg")
-    )
-    if any(others):
-        raise OutputError(f"{out} holds other files; name a new directory")
-    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise OutputError(f"cannot write {out}: {nearest} takes no files; choose a writable place")
 
 
 def draw_sheets(

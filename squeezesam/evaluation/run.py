@@ -4,16 +4,37 @@ A photo is set once, since with most predictors of the SAM family that is the ex
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from squeezesam.data.records import Dataset, Skipped
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
 from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
 from squeezesam.evaluation.progress import with_progress
 from squeezesam.evaluation.protocol import EvaluationProtocol
 from squeezesam.evaluation.records import DataResult, ObjectResult, ProtocolResult
-from squeezesam.evaluation.targets import find_targets
+from squeezesam.evaluation.targets import Target, find_targets
 from squeezesam.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo with objects to find.
+
+    Attributes:
+        place: in its data set.
+        image: name, size and masks.
+        pixels: [H, W, 3] RGB.
+        targets: its objects.
+    """
+
+    place: int
+    image: AnnotatedImage
+    pixels: NDArray[np.uint8]
+    targets: list[Target]
 
 
 def evaluate(
@@ -36,25 +57,15 @@ def evaluate(
     results: dict[str, list[ObjectResult]] = {name: [] for name in protocols}
     skipped = list(dataset.skipped)
     photos = 0
-    count = min(len(dataset), limit or len(dataset))
-    for number in with_progress(dataset.name, count):
-        place = number * len(dataset) // count
-        try:
-            image = dataset[place]
-            pixels = image.pixels()
-            targets, unusable = find_targets(image)
-        except DataError as error:
-            skipped.append(Skipped(f"photo {place}", str(error)))
-            continue
+    for photo in usable_photos(dataset, limit, skipped):
         photos += 1
-        predictor.set_image(pixels)
-        skipped += unusable
-        for target in targets:
+        predictor.set_image(photo.pixels)
+        for target in photo.targets:
             for name, protocol in protocols.items():
                 masks = [attempt.mask for attempt in protocol.attempts(predictor, target)]
                 result = ObjectResult(
-                    photo=image.name,
-                    place=place,
+                    photo=photo.image.name,
+                    place=photo.place,
                     index=target.index,
                     area=int(target.mask.sum()),
                     photo_pixels=target.mask.size,
@@ -75,3 +86,25 @@ def evaluate(
             for name, protocol in protocols.items()
         ),
     )
+
+
+def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -> Iterator[Photo]:
+    """Photos of a data set in its order, with progress on stderr.
+
+    Args:
+        dataset: photos with masks.
+        limit: only so many photos, spread evenly.
+        skipped: takes what turns out to be damaged.
+    """
+    count = min(len(dataset), limit or len(dataset))
+    for number in with_progress(dataset.name, count):
+        place = number * len(dataset) // count
+        try:
+            image = dataset[place]
+            pixels = image.pixels()
+            targets, unusable = find_targets(image)
+        except DataError as error:
+            skipped.append(Skipped(f"photo {place}", str(error)))
+            continue
+        skipped += unusable
+        yield Photo(place, image, pixels, targets)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from squeezesam_export.quantization.activations import Recorder, module_path
 from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.calibration import Inputs
 
@@ -72,13 +73,45 @@ def rounding(model: nn.Module, example: Inputs) -> nn.Module:
     return prepare(model, int8_quantizer(for_training=True), example, (), prepare_qat_pt2e)
 
 
+def quantized_each(
+    model: nn.Module,
+    new_quantizer: Callable[[], Any],
+    calibration: Sequence[Inputs],
+    choices: Sequence[Collection[str]],
+) -> list[torch.fx.GraphModule]:
+    """What `quantized` gives for each of several choices of the blocks that stay in float.
+
+    In less time, since the network runs only once on each input: what it would show to the
+    observers does not depend on where they are.
+    """
+    from torchao.quantization.pt2e import ObserverBase
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    names = block_names(model)
+    program = torch.export.export(model, calibration[0], strict=False)
+    prepared = [
+        prepare_pt2e(program.module(), keeping_float(new_quantizer(), names, kept))
+        for kept in choices
+    ]
+    recorder = Recorder(program.module())
+    for inputs in calibration:
+        recorder(*inputs)
+        for graph in prepared:
+            observers = dict(graph.named_modules(remove_duplicate=False))  # some are shared
+            for node in graph.graph.nodes:
+                observer = observers.get(str(node.target))
+                if node.op == "call_module" and isinstance(observer, ObserverBase):
+                    observer(recorder.seen[node.args[0].name])
+    return [convert_pt2e(graph) for graph in prepared]
+
+
 def prepare(
     model: nn.Module,
     quantizer: Any,
     example: Inputs,
     keep_float: Collection[str],
-    insert: Callable[[Any, Any], nn.Module],
-) -> nn.Module:
+    insert: Callable[[Any, Any], Any],
+) -> Any:
     """The model's graph with observers or fake quantization where the quantizer wants them.
 
     Args:
@@ -88,22 +121,42 @@ def prepare(
         keep_float: blocks where nothing is inserted.
         insert: torchao's `prepare_pt2e` or `prepare_qat_pt2e`.
     """
-    names = block_names(model)
+    program = torch.export.export(model, example, strict=False)
+    return insert(program.module(), keeping_float(quantizer, block_names(model), keep_float))
+
+
+def keeping_float(quantizer: Any, names: Collection[str], keep_float: Collection[str]) -> Any:
+    """The quantizer, which from now on leaves some blocks of the network alone.
+
+    Args:
+        quantizer: of the delegate.
+        names: all blocks of the network.
+        keep_float: those where it inserts nothing.
+    """
     annotate = quantizer.annotate
 
     def annotate_some(graph_module: Any) -> Any:
         annotate(graph_module)
         for node in graph_module.graph.nodes:
-            if node.op == "call_function" and block_of(module_path(node), names) in keep_float:
+            kept = node.op == "call_function" and block_of(module_path(node), names) in keep_float
+            if kept or shares_with_float(node):
                 node.meta.pop(ANNOTATION, None)
         return graph_module
 
     quantizer.annotate = annotate_some
-    program = torch.export.export(model, example, strict=False)
-    return insert(program.module(), quantizer)
+    return quantizer
 
 
-def module_path(node: torch.fx.Node) -> str:
-    """Path of the innermost module that a node of an exported graph comes from."""
-    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
-    return str(paths[-1]) if paths else ""
+def shares_with_float(node: torch.fx.Node) -> bool:
+    """Whether a node would be quantized like an earlier one that stays in float.
+
+    Such are operators that only move values, for example from a block that is kept in float.
+    """
+    annotation = node.meta.get(ANNOTATION)
+    if annotation is None:
+        return False
+    specs = (annotation.output_qspec, *annotation.input_qspec_map.values())
+    shared = [spec.edge_or_node for spec in specs if hasattr(spec, "edge_or_node")]
+    # An edge, a pair of nodes, is annotated at its end.
+    owners = [which[1] if isinstance(which, tuple) else which for which in shared]
+    return any(ANNOTATION not in owner.meta for owner in owners)

@@ -1,0 +1,94 @@
+"""`squeezesam quantize-report`: which blocks of the network int8 hurts."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from squeezesam.files import check_place, whole_directory
+from squeezesam.image_io import write_image
+from squeezesam_export.quantization.calibration import MIN_PHOTOS
+from squeezesam_export.quantization_report.chart import draw_chart
+from squeezesam_export.quantization_report.figures import rows
+from squeezesam_export.quantization_report.records import write_results
+from squeezesam_export.quantization_report.reporting import ReportOptions, report
+from squeezesam_export.quantization_report.tables import markdown_report
+
+HELP = "measure which blocks int8 hurts: noise of activations and mIoU lost, block by block"
+REPORT_NAME = "report.md"
+RESULTS_NAME = "report.json"
+CHART_NAME = "chart.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="data sets, or folders of them",
+    )
+    parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help=f"{MIN_PHOTOS} or more photos like your app's (default: shipped photos)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=ReportOptions.limit,
+        help=f"photos of each data set, evenly spread (default {ReportOptions.limit})",
+    )
+    parser.add_argument(
+        "--clicks",
+        type=int,
+        default=ReportOptions.click,
+        help="the networks are compared at this click; the float one answers those before it "
+        f"(default {ReportOptions.click})",
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        default=ReportOptions.keep,
+        metavar="N",
+        help="try so many of the worst blocks in float with all others quantized "
+        f"(default {ReportOptions.keep})",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=ReportOptions.size,
+        help=f"side of the input in pixels (default {ReportOptions.size})",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help=f"folder of {REPORT_NAME}, {RESULTS_NAME} and {CHART_NAME}",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, write everything and print the report."""
+    options = ReportOptions(
+        data=tuple(args.data),
+        weights=args.weights,
+        calibration=args.calibration,
+        limit=args.limit,
+        click=args.clicks,
+        keep=args.keep,
+        size=args.size,
+    )
+    check_place(args.out, (REPORT_NAME, RESULTS_NAME, CHART_NAME))
+    results = report(options, shlex.join(["squeezesam", *sys.argv[1:]]))
+    text = markdown_report(results, CHART_NAME)
+    title = f"Int8, block by block: {results.weights} at {results.size} px"
+    with whole_directory(args.out) as folder:
+        (folder / REPORT_NAME).write_text(f"{text}\n", encoding="utf-8")
+        write_results(results, folder / RESULTS_NAME)
+        write_image(draw_chart(rows(results), title), folder / CHART_NAME)
+    print(text)
