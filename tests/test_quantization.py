@@ -276,8 +276,7 @@ def test_blocks_kept_in_float_stay_out_of_the_quantized_graph(
     def quantized_ops(keep_float: tuple[str, ...]) -> int:
         some = calibration.inputs[:2]
         graph = pt2e.quantized(model, some, keep_float)
-        nodes = graph.graph.nodes  # type: ignore[union-attr]
-        return sum("quantize_per" in str(node.target) for node in nodes)
+        return sum("quantize_per" in str(node.target) for node in graph.graph.nodes)
 
     everything, less, nothing = map(quantized_ops, ((), ("encoder.1",), names))
     assert everything > less > 50
@@ -321,6 +320,8 @@ def test_core_ml_int8_without_executorch(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in [*filter(lambda name: name.startswith("executorch"), sys.modules)]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "executorch", None)
     job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[:1])
     with pytest.raises(MissingDependencyError, match=r"squeezesam\[executorch\]"):

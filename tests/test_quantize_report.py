@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from small_networks import SIZE, random_network
 from torch import nn
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from squeezesam import cli
 from squeezesam.data.open import open_datasets
@@ -85,9 +86,7 @@ def networks(model: nn.Module, calibration: tuple[Inputs, ...]) -> dict[str, tor
     others = [name for name in block_names(model) if name != BLOCK]
     choices = {"all": (), "kept": (KEPT,), "alone": others}
     with quiet():
-        graphs = pt2e.quantized_each(
-            model, pt2e.xnnpack_quantizer, calibration, list(choices.values())
-        )
+        graphs = pt2e.quantized_each(model, calibration, list(choices.values()))
     return dict(zip(choices, graphs, strict=True))
 
 
@@ -104,8 +103,14 @@ def test_calibrating_many_at_once_changes_nothing(
     calibration: tuple[Inputs, ...],
     networks: dict[str, torch.fx.GraphModule],
 ) -> None:
+    """As torchao's documentation has it: prepare, run, convert."""
     with quiet():
-        single = pt2e.quantized(model, pt2e.xnnpack_quantizer(), calibration, (KEPT,))
+        quantizer = pt2e.keeping_float(pt2e.int8_quantizer(), block_names(model), (KEPT,))
+        graph = torch.export.export(model, calibration[0], strict=False).module()
+        observed = prepare_pt2e(graph, quantizer)
+        for inputs in calibration:
+            observed(*inputs)
+        single = convert_pt2e(observed)
     for inputs in calibration:
         for given, wanted in zip(networks["kept"](*inputs), single(*inputs), strict=True):
             assert torch.equal(given, wanted)

@@ -1,7 +1,7 @@
 """Quantization of the exported PyTorch graph by torchao's PT2E flow, with a vendor's quantizer."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import torch
@@ -44,7 +44,7 @@ def int8_quantizer(*, for_training: bool = False) -> Any:
 
 def quantized(
     model: nn.Module, calibration: Sequence[Inputs], keep_float: Collection[str]
-) -> nn.Module:
+) -> torch.fx.GraphModule:
     """The model as a graph of quantize, dequantize and float operators that a delegate fuses.
 
     Args:
@@ -52,37 +52,16 @@ def quantized(
         calibration: inputs to see the ranges of activations on, at least one.
         keep_float: blocks that stay in float32.
     """
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-
-    prepared = prepare(model, int8_quantizer(), calibration[0], keep_float, prepare_pt2e)
-    with torch.no_grad():
-        for inputs in calibration:
-            prepared(*inputs)
-    return cast(nn.Module, convert_pt2e(prepared))
-
-
-def rounding(model: nn.Module, example: Inputs) -> nn.Module:
-    """The model with XNNPACK's fake quantization, whose gradients reach the float weights.
-
-    Args:
-        model: folded, in float32.
-        example: inputs of the batch and size to train with.
-    """
-    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
-
-    return prepare(model, int8_quantizer(for_training=True), example, (), prepare_qat_pt2e)
+    return quantized_each(model, calibration, [keep_float])[0]
 
 
 def quantized_each(
-    model: nn.Module,
-    new_quantizer: Callable[[], Any],
-    calibration: Sequence[Inputs],
-    choices: Sequence[Collection[str]],
+    model: nn.Module, calibration: Sequence[Inputs], choices: Sequence[Collection[str]]
 ) -> list[torch.fx.GraphModule]:
     """What `quantized` gives for each of several choices of the blocks that stay in float.
 
-    In less time, since the network runs only once on each input: what it would show to the
-    observers does not depend on where they are.
+    The network runs only once on each input: what it shows to the observers does not depend on
+    where they are.
     """
     from torchao.quantization.pt2e import ObserverBase
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -90,7 +69,7 @@ def quantized_each(
     names = block_names(model)
     program = torch.export.export(model, calibration[0], strict=False)
     prepared = [
-        prepare_pt2e(program.module(), keeping_float(new_quantizer(), names, kept))
+        prepare_pt2e(program.module(), keeping_float(int8_quantizer(), names, kept))
         for kept in choices
     ]
     recorder = Recorder(program.module())
@@ -105,24 +84,17 @@ def quantized_each(
     return [convert_pt2e(graph) for graph in prepared]
 
 
-def prepare(
-    model: nn.Module,
-    quantizer: Any,
-    example: Inputs,
-    keep_float: Collection[str],
-    insert: Callable[[Any, Any], Any],
-) -> Any:
-    """The model's graph with observers or fake quantization where the quantizer wants them.
+def rounding(model: nn.Module, example: Inputs) -> nn.Module:
+    """The model with XNNPACK's fake quantization, whose gradients reach the float weights.
 
     Args:
         model: folded, in float32.
-        quantizer: of the delegate.
-        example: inputs to trace the graph with.
-        keep_float: blocks where nothing is inserted.
-        insert: torchao's `prepare_pt2e` or `prepare_qat_pt2e`.
+        example: inputs of the batch and size to train with.
     """
-    program = torch.export.export(model, example, strict=False)
-    return insert(program.module(), keeping_float(quantizer, block_names(model), keep_float))
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+
+    graph = torch.export.export(model, example, strict=False).module()
+    return cast(nn.Module, prepare_qat_pt2e(graph, int8_quantizer(for_training=True)))
 
 
 def keeping_float(quantizer: Any, names: Collection[str], keep_float: Collection[str]) -> Any:

@@ -147,5 +147,5 @@ def quantize(
     chosen = [[block for block in blocks if block.name in names] for names in choices]
     kept = [[block.name for block in blocks if block.name not in names] for names in choices]
     with quiet(), optional("executorch"):
-        graphs = pt2e.quantized_each(model, pt2e.xnnpack_quantizer, calibration, kept)
+        graphs = pt2e.quantized_each(model, calibration, kept)
     return [Quantized(graph, some) for graph, some in zip(graphs, chosen, strict=True)]
