@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_networks import random_network
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
-from squeezesam.weights import save_weights
 from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.agreement import Agreement, compare
 from squeezesam_benchmarks.arm64.check import CheckOptions, check_on_arm64, spread, write_report
@@ -230,10 +228,9 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
         tools.check_tools()
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    save_weights(random_network(0), tmp_path / "nano.safetensors", "nano", torch.float32)
     out, report_file = tmp_path / "artifacts", tmp_path / "report.json"
     words = ["export", "--target", "onnx,executorch", "--precision", "fp32,int8"]
-    words += ["--weights", str(tmp_path / "nano.safetensors"), "--size", str(SIZE)]
+    words += ["--size", "128"]
     assert cli.main([*words, "--out", str(out)]) == 0
     words = ["bench", "arm64", "--artifacts", str(out), "--out", str(report_file)]
     assert cli.main(words) == 0
@@ -247,8 +244,7 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
         if one.artifact.precision == "fp32":
             assert one.agreement.max_difference < 1e-3
         else:
-            # ExecuTorch's is some steps of the output off on random weights; why is not traced.
             assert one.agreement.identical or one.runtime == "executorch"
             ratio = fewer_than_fp32(one, report.findings)
             assert ratio is not None
-            assert ratio > 1.5
+            assert ratio > 2.4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import whole_file
 from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_benchmarks.host import Subject, time_interleaved
@@ -45,6 +45,10 @@ class SchemeOptions:
     weights: Path | None
     limit: int | None
     protocol: Protocol
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"--limit {self.limit} must be at least 1")
 
 
 def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str], None]) -> str:

@@ -9,9 +9,9 @@ from torch import Tensor
 from squeezesam.errors import VerificationError
 from squeezesam_export.verification import check_answer, mask_ious
 
-MIN_MASK_IOU = 0.95
-"""Below it, the masks of the two processors are not the same. Set after seeing 0.98 of ExecuTorch
-in int8, on random weights at 64 pixels, whose cause is not traced, and 0 of broken kernels."""
+MIN_MASK_IOU = 0.99
+"""Below it, the masks of the two processors are not the same. Between float kernels it is 1; in
+int8 a sum on the edge between two steps may be rounded either way, and is carried on from there."""
 
 
 @dataclass(frozen=True)

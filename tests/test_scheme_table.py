@@ -1,0 +1,84 @@
+"""`bench schemes`, on a small network and a handful of drawn scenes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from small_networks import random_network
+
+from squeezesam import cli
+from squeezesam.weights import save_weights
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    save_weights(random_network(0), path, "nano", torch.float32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def artifacts(weights: Path) -> Path:
+    out = weights.parent / "artifacts"
+    words = ("--target", "onnx", "--precision", "fp32,int8-weights")
+    assert run("export", "--weights", weights, *words, "--out", out) == 0
+    words = ("--target", "coreml", "--precision", "fp16")
+    more = weights.parent / "more"
+    assert run("export", "--weights", weights, *words, "--out", more) == 0
+    manifest, other = (json.loads((one / "manifest.json").read_text()) for one in (out, more))
+    manifest["artifacts"] += other["artifacts"]
+    (more / "nano_coreml_fp16.mlpackage").rename(out / "nano_coreml_fp16.mlpackage")
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    return out
+
+
+def table_rows(text: str) -> dict[tuple[str, str], list[str]]:
+    """Cells after runtime and precision, by these two."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {(runtime, precision): rest for runtime, precision, *rest in cells}
+
+
+def test_the_table_tells_what_ran_and_what_did_not(
+    weights: Path,
+    artifacts: Path,
+    scenes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    words = ("--weights", weights, "--artifacts", artifacts, "--limit", 2, "--out", out)
+    quick = ("--rounds", 1, "--iterations", 2)
+    assert run("bench", "schemes", "--data", scenes, *words, *quick) == 0
+    first = capsys.readouterr().out
+    rows = table_rows(first)
+    assert list(rows) == [
+        ("PyTorch", "fp32"),
+        ("onnx", "fp32"),
+        ("onnx", "int8-weights"),
+        ("coreml", "fp16"),
+    ]
+    assert rows["onnx", "fp32"][0].endswith("(+0.00 [+0.00, +0.00])")
+    assert rows["onnx", "fp32"][4] == "1.00", "its own speed"
+    assert rows["coreml", "fp16"][:2] == ["not executed"] * 2
+    assert rows["coreml", "fp16"][3:5] == ["-", "-"]
+    assert (out / "table.md").read_text().strip() == first.strip()
+    assert len((out / "latency.jsonl").read_text().splitlines()) == 3
+    assert len(list((out / "evaluations").iterdir())) == 3
+
+    kept = {path: path.stat().st_mtime_ns for path in (out / "evaluations").iterdir()}
+    assert run("bench", "schemes", "--data", scenes, *words, *quick) == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "evaluations").iterdir()} == kept
+
+
+def test_artifacts_of_other_weights_are_refused(
+    artifacts: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--artifacts", artifacts, "--out", tmp_path / "out")
+    assert run("bench", "schemes", "--data", scenes, *words) == 2
+    assert "was not exported from" in capsys.readouterr().err
