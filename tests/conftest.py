@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_networks import random_network
 
 from squeezesam.data.rle import encode_rle
+from squeezesam.weights import save_weights
 
 # The tensors of tests are tiny: a second thread costs more than it gives, and on a busy machine
 # every operator would wait for it.
@@ -63,3 +65,11 @@ def scenes(tmp_path):
     for seed in range(6):
         write_scene(tmp_path / "data" / "shapes", f"scene{seed}", seed)
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Random weights of `nano`."""
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    save_weights(random_network(0), path, "nano", torch.float32)
+    return path

@@ -2,6 +2,7 @@
 
 import torch
 
+from squeezesam import cli
 from squeezesam.config import VARIANTS, SqueezeSamConfig
 from squeezesam.network.model import SqueezeSam
 from squeezesam.spec import input_specs
@@ -23,3 +24,8 @@ def random_network(seed: int) -> SqueezeSam:
         photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
         model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
     return model
+
+
+def run(*words: object) -> int:
+    """The status of a command line."""
+    return cli.main([str(word) for word in words])

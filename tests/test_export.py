@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_networks import SIZE, random_network
+from small_networks import SIZE, random_network, run
 from torch import Tensor
 
-from squeezesam import cli
 from squeezesam.errors import ArtifactError, MissingDependencyError, VerificationError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
@@ -23,7 +22,6 @@ from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import load_network
 from squeezesam.spec import NUM_MASKS, input_specs, output_specs
-from squeezesam.weights import save_weights
 from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.golden import cases_of, read_golden
@@ -33,17 +31,6 @@ from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
 from squeezesam_export.verification import mask_ious, measure
-
-
-def run(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
-    save_weights(random_network(0), path, "nano", torch.float32)
-    return path
 
 
 @pytest.fixture(scope="module")

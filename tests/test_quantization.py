@@ -9,10 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from small_networks import SIZE, random_network
+from small_networks import SIZE, random_network, run
 from torch import nn
 
-from squeezesam import cli
 from squeezesam.errors import (
     ConfigError,
     DataError,
@@ -25,7 +24,7 @@ from squeezesam.network.folding import folded, unfolded
 from squeezesam.network.model import SqueezeSam
 from squeezesam.spec import input_specs
 from squeezesam.training.config import Stage
-from squeezesam.weights import load_weights, save_weights
+from squeezesam.weights import load_weights
 from squeezesam_export import coreml_target, executorch_target, onnx_target
 from squeezesam_export.manifest import Parity, read_manifest
 from squeezesam_export.quantization import pt2e
@@ -46,10 +45,6 @@ from squeezesam_export.targets import ALL, TARGETS, plan
 from squeezesam_export.verification import broken_bound, mask_ious
 
 
-def run(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
 @pytest.fixture(scope="module")
 def model() -> SqueezeSam:
     return folded(random_network(0))
@@ -58,13 +53,6 @@ def model() -> SqueezeSam:
 @pytest.fixture(scope="module")
 def calibration(model: SqueezeSam) -> Calibration:
     return calibrate(model, SHIPPED_PHOTOS, SIZE)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
-    save_weights(random_network(0), path, "nano", torch.float32)
-    return path
 
 
 def fill(folder: Path, photos: int) -> Path:

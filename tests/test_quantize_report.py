@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from small_networks import SIZE, random_network
+from small_networks import SIZE, random_network, run
 from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from squeezesam import cli
 from squeezesam.data.open import open_datasets
 from squeezesam.errors import DataError
 from squeezesam.evaluation.statistics import Interval
 from squeezesam.network.folding import folded
-from squeezesam.weights import save_weights
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.activations import (
     Recorder,
@@ -47,17 +45,6 @@ from squeezesam_export.quiet import quiet
 
 BLOCK = "decoder.1"
 KEPT = "encoder.3"
-
-
-def run(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
-    save_weights(random_network(0), path, "nano", torch.float32)
-    return path
 
 
 @pytest.fixture(scope="module")

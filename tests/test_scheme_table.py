@@ -4,22 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from small_networks import random_network
-
-from squeezesam import cli
-from squeezesam.weights import save_weights
-
-
-def run(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
-    save_weights(random_network(0), path, "nano", torch.float32)
-    return path
+from small_networks import run
 
 
 @pytest.fixture(scope="module")

@@ -2,27 +2,23 @@
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.records import (
-    SCHEMA_VERSION,
     Evaluation,
     ObjectResult,
     read_evaluation,
     write_evaluation,
 )
-from squeezesam.evaluation.run import evaluate
+from squeezesam.evaluation.run import evaluate_all
 from squeezesam.evaluation.statistics import Interval, mean_interval
 from squeezesam.evaluation.subjects import load_model
-from squeezesam.evaluation.surroundings import machine, package_versions
+from squeezesam.evaluation.surroundings import package_versions
 from squeezesam.files import content_hash, whole_file
 
 CLICKS = 3
@@ -77,15 +73,7 @@ def measured(path: Path, columns: Sequence[Column], limit: int | None, folder: P
         return read_evaluation(kept)
     subject, predictor = load_model(path, None)
     protocols = {"clicks": ClickProtocol(CLICKS)}
-    evaluation = Evaluation(
-        SCHEMA_VERSION,
-        command=shlex.join(["squeezesam", *sys.argv[1:]]),
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        subject=subject,
-        tools=package_versions(),
-        machine=machine(),
-        data=tuple(evaluate(predictor, dataset, protocols, limit) for dataset in datasets),
-    )
+    evaluation = evaluate_all(subject, predictor, datasets, protocols, limit)
     with whole_file(kept) as partial:
         write_evaluation(evaluation, partial)
     return evaluation

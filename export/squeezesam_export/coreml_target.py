@@ -1,17 +1,18 @@
 """Core ML ML Programs, for an app that passes the letterboxed photo as a CVPixelBuffer.
 
-The package scales the picture's bytes itself. Prompt maps, tokens and outputs are float32 in both
-precisions, so that one app code serves both; Core ML casts at the border.
+The package scales the picture's bytes itself. Prompt maps, tokens and outputs are float32 in every
+scheme, so that one app code serves all; Core ML casts at the border.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
@@ -23,7 +24,6 @@ from squeezesam_export.quantization.coreml_weights import compress_weights
 from squeezesam_export.quantization.schemes import (
     Floating,
     Palettized,
-    Quantized,
     StaticInt8,
     WeightInt8,
 )
@@ -48,7 +48,7 @@ def export(job: Job, path: Path) -> Lowered:
     """Write one .mlpackage.
 
     Raises:
-        MissingDependencyError: coremltools is not installed, or executorch for int8.
+        MissingDependencyError: coremltools is not installed, or for int8 executorch.
     """
     inputs, outputs = input_specs(job.size), output_specs(job.size)
     deployment_target = DEPLOYMENT_TARGETS[job.scheme.name]
@@ -108,18 +108,18 @@ def converted(job: Job, deployment_target: str) -> Any:
         compute_precision=precision,
     )
     if isinstance(job.scheme, WeightInt8 | Palettized):
-        return compress_weights(package, job.scheme, names_in_blocks(job, program))
+        names = names_in_blocks(program, job.model, job.scheme.keep_float)
+        return compress_weights(package, job.scheme, names)
     return package
 
 
-def names_in_blocks(job: Job, program: Any) -> list[str]:
-    """Operators that the job keeps in float, as Core ML names them."""
-    kept = job.scheme.keep_float if isinstance(job.scheme, Quantized) else ()
-    known = block_names(job.model)
+def names_in_blocks(program: Any, model: nn.Module, blocks: Sequence[str]) -> list[str]:
+    """Names that Core ML gives, in fp16, to the operators of some blocks of the network."""
+    known = block_names(model)
     return [
         f"{node.name}_cast_fp16"
         for node in program.graph.nodes
-        if block_of(module_path(node), known) in kept
+        if block_of(module_path(node), known) in blocks
     ]
 
 

@@ -1,10 +1,7 @@
 """`squeezesam eval`: any network, artifact or baseline on photos with masks."""
 
 import argparse
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
@@ -18,16 +15,14 @@ from squeezesam.evaluation.contact_sheet import contact_sheet
 from squeezesam.evaluation.protocol import EvaluationProtocol
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import (
-    SCHEMA_VERSION,
     Evaluation,
     Subject,
     read_evaluation,
     write_evaluation,
 )
 from squeezesam.evaluation.report import markdown_report
-from squeezesam.evaluation.run import evaluate
+from squeezesam.evaluation.run import evaluate_all
 from squeezesam.evaluation.subjects import load_model, load_named_baseline
-from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
 from squeezesam.predictor import Predictor
@@ -90,15 +85,7 @@ def run(args: argparse.Namespace) -> None:
     subject, predictor = load_subject(args)
     if args.out is not None:
         check_place(args.out, (RESULTS_NAME, REPORT_NAME, f"{SHEET_PREFIX}*.jpg"))
-    evaluation = Evaluation(
-        SCHEMA_VERSION,
-        command=shlex.join(["squeezesam", *sys.argv[1:]]),
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        subject=subject,
-        tools=package_versions(),
-        machine=machine(),
-        data=tuple(evaluate(predictor, dataset, protocols, args.limit) for dataset in datasets),
-    )
+    evaluation = evaluate_all(subject, predictor, datasets, protocols, args.limit)
     report = markdown_report([evaluation])
     if args.out is not None:
         sheets = draw_sheets(evaluation, datasets, protocols, predictor)

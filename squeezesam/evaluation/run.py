@@ -1,11 +1,14 @@
-"""Evaluates one predictor on one data set, all protocols in one pass over the photos.
+"""Evaluates one predictor on data sets, all protocols in one pass over the photos.
 
 A photo is set once, since with most predictors of the SAM family that is the expensive part.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +18,15 @@ from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
 from squeezesam.evaluation.progress import with_progress
 from squeezesam.evaluation.protocol import EvaluationProtocol
-from squeezesam.evaluation.records import DataResult, ObjectResult, ProtocolResult
+from squeezesam.evaluation.records import (
+    SCHEMA_VERSION,
+    DataResult,
+    Evaluation,
+    ObjectResult,
+    ProtocolResult,
+    Subject,
+)
+from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.evaluation.targets import Target, find_targets
 from squeezesam.predictor import Predictor
 
@@ -35,6 +46,29 @@ class Photo:
     image: AnnotatedImage
     pixels: NDArray[np.uint8]
     targets: list[Target]
+
+
+def evaluate_all(
+    subject: Subject,
+    predictor: Predictor,
+    datasets: Sequence[Dataset],
+    protocols: Mapping[str, EvaluationProtocol],
+    limit: int | None,
+) -> Evaluation:
+    """Evaluate on several data sets, for the record of this command line; see `evaluate`.
+
+    Raises:
+        DataError: a data set in which not one object could be evaluated.
+    """
+    return Evaluation(
+        SCHEMA_VERSION,
+        command=shlex.join(["squeezesam", *sys.argv[1:]]),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        subject=subject,
+        tools=package_versions(),
+        machine=machine(),
+        data=tuple(evaluate(predictor, dataset, protocols, limit) for dataset in datasets),
+    )
 
 
 def evaluate(

@@ -36,8 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE:STEPS:BATCH",
         help="input size, batches and samples a batch (default %(default)s)",
     )
-    parser.add_argument("--share", action="append", default=[], metavar="NAME=SHARE")
-    parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
+    parser.add_argument(
+        "--share",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help="chance that a sample comes from data set NAME; the others divide the rest",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=RECIPE.learning_rate,
+        help="peak (default %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
     parser.add_argument("--minutes", type=float, help="stop with a checkpoint after this time")
@@ -63,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
             raise ConfigError("qat runs in one process; leave torchrun out")
         with quiet(), optional("executorch"):
             rounding = RoundingNetwork(model, stage)
-        trainer = Trainer(rounding, datasets, config, args.out, processes)
+            trainer = Trainer(rounding, datasets, config, args.out, processes)
         print(summary(trainer, variant), flush=True)
         trained, done = trainer.run(args.minutes)
     path = args.out / f"{variant}.safetensors"
