@@ -99,7 +99,7 @@ def test_of_many_photos_an_even_selection_is_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("photos", [0, 1, MIN_PHOTOS - 1])
 def test_too_few_photos(photos: int, tmp_path: Path, model: SqueezeSam) -> None:
-    with pytest.raises(DataError, match=f"holds {photos} photos.*at least {MIN_PHOTOS}"):
+    with pytest.raises(DataError, match=f"too few photos.* {photos};.*at least {MIN_PHOTOS}"):
         calibrate(model, fill(tmp_path / "photos", photos), SIZE)
 
 
@@ -132,7 +132,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     words = ("--target", "onnx", "--precision", "int8", "--calibration", folder, "--out", out)
     assert run("export", "--weights", weights, "--size", SIZE, *words) == 2
     error = capsys.readouterr().err
-    assert "holds 1 photos" in error
+    assert "has too few photos" in error
     assert error.count("\n") == 1
     assert not out.exists()
 
@@ -151,6 +151,19 @@ def test_weights_that_are_quantized_already(weights: Path, tmp_path: Path) -> No
 
 
 # Schemes
+
+
+def test_options_that_would_do_nothing(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ("export", "--weights", weights, "--target", "onnx", "--out", tmp_path / "out")
+    for words, message in (
+        (("--precision", "fp32", "--calibration", tmp_path), "--calibration is for int8"),
+        (("--precision", "fp32", "--keep-float", "stem"), "--keep-float is for int8"),
+        (("--precision", "all,fp32"), "--precision all stands alone"),
+    ):
+        assert run(*fixed, *words) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_a_scheme_that_a_target_lacks() -> None:
@@ -372,6 +385,11 @@ def test_qat_resumes_to_the_same_weights(
     qat(tmp_path / "unbroken")
     qat(tmp_path / "broken", "--minutes", 0)
     assert "after 1 of 3 steps" in capsys.readouterr().out
+    save_weights(random_network(1), tmp_path / "other.safetensors", "nano", torch.float32)
+    other = ("--data", scenes, "--weights", tmp_path / "other.safetensors", "--workers", 0)
+    fixed = ("--stage", f"{SIZE}:3:2", "--learning-rate", 1e-3, "--out", tmp_path / "broken")
+    assert run("qat", *other, *fixed) == 2
+    assert "start" in capsys.readouterr().err
     qat(tmp_path / "broken")
     _, unbroken = load_weights(tmp_path / "unbroken" / "nano.safetensors")
     _, broken = load_weights(tmp_path / "broken" / "nano.safetensors")

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
+from squeezesam.errors import DataError
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.records import (
     Evaluation,
@@ -57,7 +59,7 @@ def measured(path: Path, columns: Sequence[Column], limit: int | None, folder: P
 
     Raises:
         ArtifactError, MissingDependencyError, WeightsError: the file cannot be loaded.
-        DataError: an earlier result is damaged, or a data set holds no object.
+        DataError: a data set holds no object.
     """
     datasets = [dataset for column in columns for dataset in column.datasets]
     decisive = [
@@ -70,7 +72,8 @@ def measured(path: Path, columns: Sequence[Column], limit: int | None, folder: P
     key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
     kept = folder / f"{path.name}_{key}.json"
     if kept.is_file():
-        return read_evaluation(kept)
+        with suppress(DataError):  # damaged: measure again
+            return read_evaluation(kept)
     subject, predictor = load_model(path, None)
     protocols = {"clicks": ClickProtocol(CLICKS)}
     evaluation = evaluate_all(subject, predictor, datasets, protocols, limit)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.errors import ArtifactError, ConfigError
-from squeezesam.files import whole_file
+from squeezesam.files import check_place, whole_file
+from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_benchmarks.host import Subject, time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
@@ -68,11 +69,18 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
         MissingDependencyError: a runtime is not installed.
         OutputError: the place cannot be written to.
     """
+    check_place(out, (ARTIFACTS, EVALUATIONS, LATENCY, TABLE))
     columns = open_columns(options.data)
     weights = options.weights or shipped_weights(DEFAULT_VARIANT)
     pytorch = weights_subject(weights)
     directory = options.artifacts or exported(options, out / ARTIFACTS, progress)
-    if read_manifest(directory).weights_sha256 != pytorch.artifact.sha256:
+    manifest = read_manifest(directory)
+    if manifest.contract.input_size != INPUT_SIZE:
+        raise ArtifactError(
+            f"{directory} is for inputs of {manifest.contract.input_size} px, and the comparison "
+            f"at {INPUT_SIZE}; export it with that --size"
+        )
+    if manifest.weights_sha256 != pytorch.artifact.sha256:
         raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
     subjects = [pytorch, *listed_subjects(directory)]
     runnable = [one for one in subjects if one is pytorch or runs_here(one)]
@@ -92,7 +100,7 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
         )
         for subject in subjects
     ]
-    table = f"{scheme_table(rows, columns)}\n\n{small_print(evaluations[pytorch.path])}"
+    table = f"{scheme_table(rows, columns)}\n\n{small_print()}"
     with whole_file(out / TABLE) as partial:
         partial.write_text(f"{table}\n", encoding="utf-8")
     return table

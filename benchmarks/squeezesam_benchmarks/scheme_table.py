@@ -1,9 +1,13 @@
 """Runtime by scheme: accuracy, size, latency and operators outside the delegate, in one table."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from squeezesam.evaluation.records import Evaluation
+from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
 from squeezesam_benchmarks.report import UNKNOWN, operators, with_interval
@@ -76,17 +80,18 @@ def accuracy(ours: Evaluation | None, over: Evaluation | None, column: Column, c
     return f"{mean} ({gained.mean:+.2f} [{gained.low:+.2f}, {gained.high:+.2f}])"
 
 
-def small_print(pytorch: Evaluation) -> str:
+def small_print() -> str:
     """What the numbers are, and where they come from."""
+    versions, here = package_versions(), machine()
     tools = ", ".join(
-        f"{name} {pytorch.tools[name]}"
+        f"{name} {versions[name]}"
         for name in ("torch", "onnxruntime", "executorch", "coremltools")
-        if name in pytorch.tools
+        if name in versions
     )
     return (
         "IoU in percent, each artifact run by its own runtime; in brackets the difference to "
         "PyTorch in fp32 in points, with its 95 % bootstrap interval over photos. Latency: median "
         "ms of the network alone with its 95 % interval, artifacts interleaved. "
-        f"`{pytorch.command}`, {pytorch.started_at[:10]}, {pytorch.machine['system']}, "
-        f"{pytorch.machine['cores']} cores, {tools}."
+        f"`{shlex.join(['squeezesam', *sys.argv[1:]])}`, {datetime.now(UTC).date()}, "
+        f"{here['system']}, {here['cores']} cores, {tools}."
     )

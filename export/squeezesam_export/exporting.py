@@ -26,7 +26,7 @@ from squeezesam_export.quantization.calibration import NO_CALIBRATION, SHIPPED_P
 from squeezesam_export.quantization.schemes import Quantized, StaticInt8
 from squeezesam_export.target import Job, Target
 from squeezesam_export.targets import plan
-from squeezesam_export.verification import measure
+from squeezesam_export.verification import broken_bound, measure
 
 MAX_SIZE = 2048
 
@@ -40,7 +40,7 @@ class ExportOptions:
         precisions: names of schemes; each target is exported in each.
         calibration: folder of photos to see the ranges of int8 activations on; None for those that
             are shipped.
-        keep_float: blocks that stay in float32 where a scheme quantizes; empty for the scheme's.
+        keep_float: blocks that stay in float where a scheme quantizes; empty for the scheme's.
         variant: of the network; None for that of the weights, or the default.
         weights: None for those that are shipped.
         size: side of the square input in pixels, a multiple of 32.
@@ -89,6 +89,12 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         VerificationError: an artifact answers NaN or infinity.
     """
     combinations = plan(options.targets, options.precisions, options.keep_float)
+    schemes = [scheme for _, scheme in combinations]
+    calibrated = any(isinstance(scheme, StaticInt8) for scheme in schemes)
+    if options.calibration and not calibrated:
+        raise ConfigError("--calibration is for int8; leave it out, or export --precision int8")
+    if options.keep_float and not any(isinstance(scheme, Quantized) for scheme in schemes):
+        raise ConfigError("--keep-float is for int8; leave it out, or export --precision int8")
     check_replaceable(out)
     with whole_directory(out) as directory:
         weights = options.weights or shipped_weights(options.variant or DEFAULT_VARIANT)
@@ -101,7 +107,7 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         model = folded(network)
         check_blocks(options.keep_float, model)
         calibration = NO_CALIBRATION
-        if any(isinstance(scheme, StaticInt8) for _, scheme in combinations):
+        if calibrated:
             calibration = calibrate(model, options.calibration or SHIPPED_PHOTOS, options.size)
         golden = write_golden(model, options.size, directory)
         manifest = Manifest(
@@ -169,7 +175,8 @@ def describe(artifact: Artifact) -> str:
         words.append("not executed on this platform")
     else:
         parity = artifact.parity
-        words.append(
-            f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch, {parity.min_mask_iou:.4f} at worst"
-        )
+        broken = broken_bound(parity, artifact.precision)
+        words.append(f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch")
+        words.append(f"{parity.min_mask_iou:.4f} at worst")
+        words += [f"WARNING: {broken}; verify will fail"] if broken else []
     return ", ".join(words)

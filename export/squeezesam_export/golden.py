@@ -28,6 +28,7 @@ from squeezesam.spec import (
 )
 from squeezesam.transforms import Letterbox, photo_tensor
 from squeezesam_export.artifacts import checked_path, sha256_of
+from squeezesam_export.finite import finite_only
 from squeezesam_export.manifest import Click, GoldenCase, GoldenFile, Manifest
 
 FOLDER = "golden"
@@ -66,8 +67,13 @@ def cases_of(example: Example) -> tuple[GoldenCase, ...]:
 
 
 def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[GoldenFile, ...]:
-    """Answer the cases of all shipped photos and write them below `directory`."""
+    """Answer the cases of all shipped photos and write them below `directory`.
+
+    Raises:
+        WeightsError: an answer is NaN or infinity.
+    """
     (directory / FOLDER).mkdir()
+    checked = finite_only(model)
     files = []
     for example in EXAMPLES:
         photo = read_photo(example.path)
@@ -82,7 +88,7 @@ def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[Go
                 answered[case.name] = Answered(
                     case.name,
                     (image, *maps_and_tokens),
-                    *model(image, *maps_and_tokens),
+                    *checked(image, *maps_and_tokens),
                 )
         relative = f"{FOLDER}/{example.path.stem}.npz"
         write_answers(list(answered.values()), directory / relative)

@@ -9,7 +9,6 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam_export import strict_json
 from squeezesam_export.contract import Contract, contract
-from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.strict_json import JsonError
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
@@ -43,7 +42,7 @@ class Artifact:
     Attributes:
         file: relative to the manifest.
         precision: name of its scheme.
-        keep_float: blocks of the network that stayed in float32 though the scheme quantizes.
+        keep_float: blocks of the network that stayed in float though the scheme quantizes.
         sha256: of the file; of a directory as `artifacts.sha256_of` defines it.
         delegated_ops: inside the delegate; None where the format has none.
         ops_outside_delegate: their names; None likewise.
@@ -162,14 +161,15 @@ def read_manifest(directory: Path) -> Manifest:
             f"{path} has other inputs, outputs or encodings than this version; export again"
         )
     for artifact in manifest.artifacts:
-        for kind, name, known in (
-            ("target", artifact.target, TARGETS),
-            ("precision", artifact.precision, SCHEMES),
-        ):
-            if name not in known:
-                raise ArtifactError(
-                    f"{path} names the unknown {kind} {name!r}; export again or update"
-                )
+        if artifact.target not in TARGETS:
+            raise ArtifactError(
+                f"{path} names the unknown target {artifact.target!r}; export again or update"
+            )
+        if artifact.precision not in TARGETS[artifact.target].schemes:
+            raise ArtifactError(
+                f"{path} names a precision that {artifact.target} lacks, {artifact.precision!r}; "
+                "export again or update"
+            )
     if not manifest.artifacts or not any(golden.cases for golden in manifest.golden):
         raise ArtifactError(f"{path} lists no artifact or no golden case; export again")
     return manifest

@@ -40,14 +40,19 @@ def plan(
     Args:
         targets: names.
         precisions: names of schemes, or ALL for those that each target has.
-        keep_float: blocks that stay in float32 where a scheme quantizes.
+        keep_float: blocks that stay in float where a scheme quantizes.
 
     Raises:
-        ConfigError: an unknown name, a scheme that a target lacks, or nothing to keep in float.
+        ConfigError: an unknown name, a scheme that a target lacks, or ALL beside others.
     """
+    names = tuple(dict.fromkeys(precisions))
+    if ALL in names:
+        if len(names) > 1:
+            raise ConfigError(f"--precision {ALL} stands alone; leave {ALL} or the others out")
+        names = ()
     combinations = []
     for target in map(find_target, dict.fromkeys(targets)):
-        for name in target.schemes if ALL in precisions else dict.fromkeys(precisions):
+        for name in names or target.schemes:
             scheme = find_scheme(name, keep_float)
             if name not in target.schemes:
                 raise ConfigError(

@@ -101,9 +101,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(config.seed)
     model = starting_network(args.variant, args.init)
     datasets = open_datasets(*args.data)
-    check_minutes(args.minutes)
-    if args.out.exists() and not args.out.is_dir():
-        raise OutputError(f"{args.out} is a file; name a directory")
+    check_run(args.minutes, args.out)
     with joined_processes() as processes:
         if args.teacher and not args.dry_run:
             with processes.first_before_others():
@@ -135,14 +133,17 @@ def taught(datasets: Sequence[Dataset], teacher: str, folder: Path) -> list[Data
     ]
 
 
-def check_minutes(minutes: float | None) -> None:
-    """Refuse a time that is none.
+def check_run(minutes: float | None, out: Path) -> None:
+    """Refuse a time that is none and a folder that is none, before any work.
 
     Raises:
-        ConfigError: negative, infinite or not a number.
+        ConfigError: the time is negative, infinite or not a number.
+        OutputError: `out` is a file.
     """
     if minutes is not None and not 0 <= minutes < math.inf:
         raise ConfigError(f"--minutes {minutes} must be a number of minutes from 0 on")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; name a directory")
 
 
 def parse_share(text: str) -> tuple[str, float]:

@@ -1,10 +1,13 @@
 """Everything that decides the outcome of a training run, as frozen dataclasses."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
+
+from torch import nn
 
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
@@ -112,8 +115,20 @@ MAY_CHANGE = ("stages", "workers", "compile", "checkpoint_every")
 """Fields that a resumed run may change: the schedule may be cut short, the rest changes nothing."""
 
 
-def fingerprint(config: TrainConfig, datasets: Sequence[Dataset]) -> dict[str, str]:
-    """What must be the same when a run is resumed, as text by name."""
+def fingerprint(
+    config: TrainConfig, datasets: Sequence[Dataset], start: nn.Module
+) -> dict[str, str]:
+    """What must be the same when a run is resumed, as text by name.
+
+    Args:
+        config: recipe.
+        datasets: where photos come from.
+        start: the network at its starting weights.
+    """
     fields = {name: value for name, value in asdict(config).items() if name not in MAY_CHANGE}
+    weights = hashlib.sha256()
+    for parameter in start.parameters():
+        weights.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+    fields["start"] = weights.hexdigest()
     fields["data"] = [f"{dataset.name} ({len(dataset)} photos)" for dataset in datasets]
     return {name: json.dumps(value, sort_keys=True) for name, value in fields.items()}

@@ -71,7 +71,7 @@ class Trainer(Generic[Network]):
         if config.compile:
             self.network = cast(torch.nn.Module, torch.compile(self.network))
         self.checkpoint = Checkpoint(
-            folder, self.model, self.averaged, self.optimizer, fingerprint(config, datasets)
+            folder, self.model, self.averaged, self.optimizer, fingerprint(config, datasets, model)
         )
         for stage in config.stages:
             processes.share_of(stage.batch)

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-float",
         default="",
         metavar="BLOCKS",
-        help="comma-separated blocks of the network that quantization leaves in float32",
+        help="comma-separated blocks of the network that quantization leaves in float",
     )
     parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
     parser.add_argument("--variant", help="of the network; default: that of the weights, or base")

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import torch
 
-from squeezesam.commands.train import check_minutes, parse_share
+from squeezesam.commands.train import check_run, parse_share
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
 from squeezesam.training.config import Stage
 from squeezesam.training.loop import Trainer
 from squeezesam.training.processes import joined_processes
+from squeezesam.training.samples import mixture
 from squeezesam.training.summary import summary
+from squeezesam.versions import check_pair
 from squeezesam.weights import load_weights, save_weights, shipped_weights
 from squeezesam_export.quantization.training import RECIPE, RoundingNetwork
 from squeezesam_export.quiet import quiet
@@ -65,13 +67,16 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         workers=args.workers,
     )
-    check_minutes(args.minutes)
+    check_run(args.minutes, args.out)
+    check_pair()
     datasets = open_datasets(*args.data)
+    mixture(datasets, config.shares)
     variant, model = load_weights(args.weights or shipped_weights(DEFAULT_VARIANT))
     torch.manual_seed(config.seed)
     with joined_processes() as processes:
         if processes.count > 1:
             raise ConfigError("qat runs in one process; leave torchrun out")
+        print("tracing the network and seeing its ranges, about a minute", flush=True)
         with quiet(), optional("executorch"):
             rounding = RoundingNetwork(model, stage)
             trainer = Trainer(rounding, datasets, config, args.out, processes)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
-from squeezesam.errors import DataError, WeightsError
+from squeezesam.errors import DataError
 from squeezesam.image_io import read_photo
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import PointLabel
+from squeezesam_export.finite import finite_only
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 """image, prompt_maps and prompt_tokens, as in squeezesam.spec."""
@@ -58,18 +59,13 @@ def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
         ImageError: one cannot be read.
         WeightsError: the network answers NaN or infinity.
     """
-    names = calibration_photos(folder)
+    names, checked = calibration_photos(folder), finite_only(model)
     inputs: list[Inputs] = []
 
     def recorder(*given: Tensor) -> tuple[Tensor, Tensor]:
-        answer = model(*given)
-        if not all(part.isfinite().all() for part in answer):
-            raise WeightsError(
-                "the network answers NaN or infinity in float32; such weights cannot be quantized"
-            )
         image, prompt_maps, prompt_tokens = given
         inputs.append((image, prompt_maps, prompt_tokens))
-        return answer
+        return checked(*given)
 
     predictor = SamPredictor(recorder, size)
     for number, name in enumerate(names):
@@ -94,12 +90,14 @@ def calibration_photos(folder: Path) -> list[str]:
     """Names of the photos to use.
 
     Raises:
-        DataError: the folder cannot be listed, or holds fewer than MIN_PHOTOS.
+        DataError: no folder, or one that cannot be listed or has fewer than MIN_PHOTOS.
     """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name one with {MIN_PHOTOS} or more photos")
     names = [name for name in list_files(folder) if split_name(name)[1] in PHOTO_SUFFIXES]
     if len(names) < MIN_PHOTOS:
         raise DataError(
-            f"{folder} holds {len(names)} photos, too few to see the ranges of activations; "
+            f"{folder} has too few photos to see the ranges of activations, {len(names)}; "
             f"calibrate with at least {MIN_PHOTOS}, or leave --calibration out for the shipped ones"
         )
     count = min(len(names), MAX_PHOTOS)

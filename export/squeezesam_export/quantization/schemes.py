@@ -37,7 +37,7 @@ class Quantized(Scheme):
     """Weights as small integers.
 
     Attributes:
-        keep_float: blocks that stay in float32 (`squeezesam_export.quantization.blocks`).
+        keep_float: blocks that stay in float (`squeezesam_export.quantization.blocks`).
     """
 
     keep_float: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def find_scheme(name: str, keep_float: Sequence[str] = ()) -> Scheme:
 
     Args:
         name: in SCHEMES.
-        keep_float: blocks that stay in float32, instead of the scheme's own; none for its own.
+        keep_float: blocks that stay in float, instead of the scheme's own; none for its own.
 
     Raises:
         ConfigError: there is no such scheme.
@@ -99,5 +99,5 @@ def find_scheme(name: str, keep_float: Sequence[str] = ()) -> Scheme:
         raise ConfigError(f"unknown precision {name!r}; choose from {', '.join(SCHEMES)}")
     scheme = SCHEMES[name]
     if keep_float and isinstance(scheme, Quantized):
-        return dataclasses.replace(scheme, keep_float=tuple(keep_float))
+        return dataclasses.replace(scheme, keep_float=tuple(dict.fromkeys(keep_float)))
     return scheme
