@@ -24,7 +24,7 @@ from squeezesam.network.folding import folded, unfolded
 from squeezesam.network.model import SqueezeSam
 from squeezesam.spec import input_specs
 from squeezesam.training.config import Stage
-from squeezesam.weights import load_weights
+from squeezesam.weights import load_weights, save_weights
 from squeezesam_export import coreml_target, executorch_target, onnx_target
 from squeezesam_export.manifest import Parity, read_manifest
 from squeezesam_export.quantization import pt2e
