@@ -315,7 +315,7 @@ def test_a_report(
         (["--keep", "-1"], "keep -1 must not be negative"),
         (["--size", "100"], "multiple of 32"),
         (["--weights", "missing.safetensors"], "missing.safetensors"),
-        (["--calibration", "."], "holds 0 photos"),
+        (["--calibration", "."], "has too few photos"),
     ],
 )
 def test_bad_options(
