@@ -27,10 +27,7 @@ HELP = "train on photos with masks; resumes from the checkpoint in --out"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="data sets, or parents of several"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
+    add_run_arguments(parser)
     parser.add_argument("--variant", default=DEFAULT_VARIANT)
     parser.add_argument(
         "--teacher",
@@ -48,13 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a stretch of training; repeat for several (default: the recipe's)",
     )
     parser.add_argument(
-        "--share",
-        action="append",
-        default=[],
-        metavar="NAME=SHARE",
-        help="chance that a sample comes from data set NAME; the others divide the rest",
-    )
-    parser.add_argument(
         "--without",
         action="append",
         default=[],
@@ -62,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"switch off {', '.join(SWITCHES)}; repeat for several",
     )
     parser.add_argument("--learning-rate", type=float, help="peak (default: the recipe's)")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--precision",
         choices=("bf16", "fp32"),
@@ -70,14 +59,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the network (default bf16)",
     )
     parser.add_argument("--compile", action="store_true", help="compile the network, for GPUs")
-    parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
-    parser.add_argument(
-        "--minutes", type=float, help="stop with a checkpoint after this time; run again to go on"
-    )
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="print what would be used, without a teacher's masks, and train nothing",
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of every command that runs the training loop."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="data sets, or parents of several"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
+    parser.add_argument(
+        "--share",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help="chance that a sample comes from data set NAME; the others divide the rest",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
+    parser.add_argument(
+        "--minutes", type=float, help="stop with a checkpoint after this time; run again to go on"
     )
 
 

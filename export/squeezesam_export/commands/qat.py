@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from squeezesam.commands.train import check_run, parse_share
+from squeezesam.commands.train import add_run_arguments, check_run, parse_share
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
@@ -26,10 +26,7 @@ HELP = "fine-tune weights under int8 rounding; resumes from the checkpoint in --
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="data sets, or parents of several"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
+    add_run_arguments(parser)
     parser.add_argument("--weights", type=Path, help="to start from; default: shipped weights")
     (stage,) = RECIPE.stages
     parser.add_argument(
@@ -39,21 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="input size, batches and samples a batch (default %(default)s)",
     )
     parser.add_argument(
-        "--share",
-        action="append",
-        default=[],
-        metavar="NAME=SHARE",
-        help="chance that a sample comes from data set NAME; the others divide the rest",
-    )
-    parser.add_argument(
         "--learning-rate",
         type=float,
         default=RECIPE.learning_rate,
         help="peak (default %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
-    parser.add_argument("--minutes", type=float, help="stop with a checkpoint after this time")
 
 
 def run(args: argparse.Namespace) -> None:
