@@ -1,7 +1,5 @@
 """Everything behind `squeezesam bench schemes`: export, evaluate, time, and put side by side."""
 
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,14 @@ from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import check_place, whole_file
 from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import load_weights, shipped_weights
-from squeezesam_benchmarks.host import Subject, time_interleaved
+from squeezesam_benchmarks.host import Subject
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results_file import added_results
-from squeezesam_benchmarks.rows import Row, rows_of_run
-from squeezesam_benchmarks.schema import Artifact, Result
+from squeezesam_benchmarks.rows import rows_of_run
+from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.scheme_accuracy import measured, open_columns
 from squeezesam_benchmarks.scheme_table import SchemeRow, scheme_table, small_print
 from squeezesam_benchmarks.subjects import listed_subjects, runs_here
+from squeezesam_benchmarks.timing import time_all
 from squeezesam_export.artifacts import sha256_of, size_of
 from squeezesam_export.exporting import ExportOptions, export
 from squeezesam_export.manifest import read_manifest
@@ -90,7 +88,8 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
             subject.path, columns, options.limit, out / EVALUATIONS
         )
         progress(f"[{len(evaluations)}/{len(runnable)}] evaluated {subject.path.name}")
-    latency = timed(runnable, options.protocol, out / LATENCY, progress)
+    run = time_all(runnable, (THREADS,), options.protocol, out / LATENCY, progress)
+    latency = {row.artifact.name: row for row in rows_of_run(run)}
     rows = [
         SchemeRow(
             subject.target,
@@ -127,17 +126,3 @@ def exported(options: SchemeOptions, directory: Path, progress: Callable[[str], 
         everything = ExportOptions(tuple(TARGETS), (ALL,), weights=options.weights)
         export(everything, directory, progress)
     return directory
-
-
-def timed(
-    subjects: list[Subject], protocol: Protocol, path: Path, progress: Callable[[str], None]
-) -> dict[str, Row]:
-    """Latency at one thread by name of the artifact; raw samples are added to a file."""
-    command = shlex.join(["squeezesam", *sys.argv[1:]])
-    run: list[Result] = []
-    with added_results(path) as results:
-        for result in time_interleaved(subjects, (THREADS,), protocol, command):
-            run.append(result)
-            results.append(result)
-    progress(f"timed {len(subjects)} artifacts in {protocol.rounds} rounds")
-    return {row.artifact.name: row for row in rows_of_run(run)}

@@ -11,7 +11,7 @@ from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import input_specs, output_specs
 from squeezesam_export.ort_file import open_session
 from squeezesam_export.quantization import onnx_quantization
-from squeezesam_export.quantization.schemes import Floating, Scheme, StaticInt8, WeightInt8
+from squeezesam_export.quantization.schemes import Floating, StaticInt8, WeightInt8
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32_io, optional
 
@@ -54,17 +54,16 @@ def float32_proto(job: Job) -> Any:
 
 def apply_scheme(proto: Any, job: Job) -> Any:
     """The same network in the job's scheme."""
-    scheme: Scheme = job.scheme
-    match scheme:
+    match job.scheme:
         case Floating(dtype=torch.float32):
             return proto
         case Floating(dtype=torch.float16):
             return half_precision(proto)
-        case WeightInt8():
+        case WeightInt8() as scheme:
             return onnx_quantization.int8_weights(proto, job.model, scheme)
-        case StaticInt8():
+        case StaticInt8() as scheme:
             return onnx_quantization.static_int8(proto, job.model, scheme, job.calibration)
-    raise AssertionError(scheme)
+    raise AssertionError(job.scheme)
 
 
 def half_precision(proto: Any) -> Any:

@@ -1,22 +1,20 @@
 """`squeezesam bench`: latency of artifacts on this machine, raw samples first, tables after."""
 
 import argparse
-import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.errors import ConfigError, DataError
 from squeezesam_benchmarks.commands import arm64
-from squeezesam_benchmarks.host import Subject, check_threads, time_interleaved
+from squeezesam_benchmarks.host import check_threads
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import added_results, read_results
+from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.rows import check_baseline
-from squeezesam_benchmarks.schema import Result
 from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
 from squeezesam_benchmarks.subjects import exported_subjects, random_subjects
+from squeezesam_benchmarks.timing import time_all
 
 HELP = "time artifacts on this machine and report on the samples"
 DEFAULTS = Protocol()
@@ -69,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
 def run_artifacts(args: argparse.Namespace) -> None:
     """Time the artifacts of an export directory."""
     protocol, threads = protocol_of(args), threads_of(args)
-    print(report(time_all(exported_subjects(args.artifacts), threads, protocol, args.out)))
+    print(report(time_all(exported_subjects(args.artifacts), threads, protocol, args.out, say)))
 
 
 def compare_reference(args: argparse.Namespace) -> None:
@@ -78,7 +76,7 @@ def compare_reference(args: argparse.Namespace) -> None:
     variants, targets = ("base", "nano", REFERENCE), ("onnx", "executorch")
     with tempfile.TemporaryDirectory() as folder:
         subjects = random_subjects(variants, targets, Path(folder), say)
-        results = time_all(subjects, threads, protocol, args.out)
+        results = time_all(subjects, threads, protocol, args.out, say)
     print(report(results, REFERENCE))
 
 
@@ -98,25 +96,6 @@ def print_report(args: argparse.Namespace) -> None:
     if args.baseline is not None:
         check_baseline(results, args.baseline)
     print(report(results, args.baseline))
-
-
-def time_all(
-    subjects: Sequence[Subject], threads: Sequence[int], protocol: Protocol, out: Path
-) -> list[Result]:
-    """Time the subjects, add the results to a file and return the new ones."""
-    new = []
-    total = len(subjects) * len(threads) * protocol.rounds
-    with added_results(out) as results:
-        command = shlex.join(["squeezesam", *sys.argv[1:]])
-        for result in time_interleaved(subjects, threads, protocol, command):
-            results.append(result)
-            new.append(result)
-            samples = sorted(result.measurement.warm_samples_ms)
-            say(
-                f"[{len(new)}/{total}] {result.artifact.name}, {result.measurement.threads} "
-                f"threads: {samples[len(samples) // 2]:.1f} ms"
-            )
-    return new
 
 
 def say(line: str) -> None:
