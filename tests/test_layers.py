@@ -29,7 +29,13 @@ VENDOR_FILES = {
         "ort_session.py",
         "sam_onnx.py",
     },
-    "coremltools": {"coreml_target.py", "coreml_weights.py", "executorch_target.py", "pt2e.py"},
+    "coremltools": {
+        "coreml_target.py",
+        "coreml_weights.py",
+        "executorch_target.py",
+        "package.py",
+        "pt2e.py",
+    },
     "executorch": {"executorch_target.py", "executorch_session.py", "pt2e.py"},
     "torchao": {"pt2e.py"},
 }

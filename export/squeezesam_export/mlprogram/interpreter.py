@@ -1,0 +1,143 @@
+"""Running an ML Program operator by operator, in the precision that it declares.
+
+It follows the documented meaning of every operator, and rounds where the program says so. It does
+not fuse operators, and knows nothing of how the Neural Engine accumulates and rounds.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from squeezesam.errors import ArtifactError
+from squeezesam_export.mlprogram import ops
+from squeezesam_export.mlprogram.elements import narrowed
+from squeezesam_export.mlprogram.program import (
+    Constant,
+    Named,
+    Operation,
+    Program,
+    Value,
+    last_uses,
+)
+from squeezesam_export.mlprogram.registry import Implementation, UnsupportedError, find
+
+DECOMPRESSION = "constexpr_"
+"""Begins the kinds of operators that make weights out of constants alone."""
+
+
+class Interpreter:
+    """A program that can be called; its weights are decompressed once, when it is made.
+
+    Args:
+        program: what to run.
+
+    Raises:
+        ArtifactError: the program has operators that are unknown here, or weights that do not fit.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.constants = {name: constant.value for name, constant in program.constants.items()}
+        implementations = known_operators(program)
+        steps = []
+        for operation in program.operations:
+            implementation = implementations[operation.kind]
+            if operation.kind.startswith(DECOMPRESSION):
+                self.constants |= apply(operation, implementation, self.constants)
+            else:
+                steps.append((operation, implementation))
+        uses = last_uses([operation for operation, _ in steps], program.outputs)
+        self.steps = [(*step, names) for step, names in zip(steps, uses, strict=True)]
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Value]:
+        """Values of the outputs.
+
+        Args:
+            inputs: by name, each of the declared type.
+
+        Raises:
+            ArtifactError: an input is absent or of another type, or an operator fails.
+        """
+        scope = dict(self.constants)
+        for declared in self.program.inputs:
+            if declared.name not in inputs:
+                raise ArtifactError(f"input {declared.name} is absent")
+            scope[declared.name] = declared_result(inputs[declared.name], declared)
+        with torch.inference_mode():
+            for operation, implementation, unused in self.steps:
+                scope |= apply(operation, implementation, scope)
+                for name in unused:
+                    scope.pop(name, None)
+        return {name: scope[name] for name in self.program.outputs}
+
+
+def known_operators(program: Program) -> dict[str, Implementation]:
+    """The implementation of every kind that a program has.
+
+    Raises:
+        ArtifactError: some are unknown; each is named with its first place.
+    """
+    found: dict[str, Implementation] = {}
+    unknown: dict[str, str] = {}
+    for operation in program.operations:
+        implementation = find(operation.kind, program.opset)
+        if implementation and not operation.has_blocks:
+            found[operation.kind] = implementation
+        else:
+            unknown.setdefault(operation.kind, operation.place)
+    if unknown:
+        raise ArtifactError(
+            f"the reference interpreter does not know, in operator set {program.opset}: "
+            + "; ".join(unknown.values())
+        )
+    return found
+
+
+def apply(
+    operation: Operation, implementation: Implementation, scope: Mapping[str, Value]
+) -> dict[str, Value]:
+    """Results of one operator, by name, in their declared types.
+
+    Raises:
+        ArtifactError: the operator fails, or gives something else than declared.
+    """
+    try:
+        operands = {
+            name: tuple(one.value if isinstance(one, Constant) else scope[one] for one in many)
+            for name, many in operation.operands.items()
+        }
+        results = implementation.function(**implementation.arguments(operands))
+        several = results if isinstance(results, tuple) else (results,)
+        return {
+            declared.name: declared_result(result, declared)
+            for result, declared in zip(several, operation.outputs, strict=True)
+        }
+    except (UnsupportedError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
+        # PyTorch and numpy raise these of values that do not fit one another.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ArtifactError(f"{operation.place} fails: {reason}") from error
+
+
+def declared_result(value: Value, declared: Named) -> Value:
+    """A value in its declared type.
+
+    Raises:
+        ValueError: it has another shape.
+        TypeError: it holds something else.
+    """
+    if declared.type is None or not isinstance(value, Tensor):
+        return value
+    if not fits(value.shape, declared.type.shape):
+        raise ValueError(f"{declared.name} has shape {list(value.shape)}, not {declared.type}")
+    return narrowed(value, declared.type.element)
+
+
+def fits(shape: Sequence[int], declared: Sequence[int | None]) -> bool:
+    """Whether a shape is as declared; None stands for any side."""
+    return len(shape) == len(declared) and all(
+        wanted in (None, side) for side, wanted in zip(shape, declared, strict=True)
+    )
+
+
+assert ops.MODULES  # importing them fills the table of operators

@@ -1,0 +1,29 @@
+"""Operators by family, as coremltools groups them; importing this fills the table."""
+
+from squeezesam_export.mlprogram.ops import (
+    activation,
+    constexpr,
+    conv,
+    elementwise_binary,
+    elementwise_unary,
+    image_resizing,
+    linear,
+    quantization,
+    reduction,
+    tensor_operation,
+    tensor_transformation,
+)
+
+MODULES = (
+    activation,
+    constexpr,
+    conv,
+    elementwise_binary,
+    elementwise_unary,
+    image_resizing,
+    linear,
+    quantization,
+    reduction,
+    tensor_operation,
+    tensor_transformation,
+)

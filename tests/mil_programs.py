@@ -1,0 +1,75 @@
+"""ML Programs of a few operators: converted, saved, and run by the reference interpreter."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from squeezesam_export.mlprogram.interpreter import Interpreter
+from squeezesam_export.mlprogram.package import read_package
+from squeezesam_export.quiet import quiet
+
+with quiet():
+    import coremltools as ct
+    from coremltools.converters.mil import Builder as mb  # noqa: N813 - its usual name
+    from coremltools.converters.mil.mil import Function, Program, types
+
+Array = NDArray[Any]
+Build = Callable[..., Any]
+"""Takes values of the inputs and gives one value or several, made with `mb`."""
+
+
+def interpreted(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Array, ...]:
+    """What the interpreter answers, by way of a saved package.
+
+    Args:
+        build: makes the operators.
+        inputs: float32, float16 or int32 arrays, which the program takes when it runs.
+        opset: a coremltools target.
+    """
+    target = ct.target[opset]
+    names = [f"input_{place}" for place in range(len(inputs))]
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        placeholders = {
+            name: mb.TensorSpec(one.shape, types.numpy_type_to_builtin_type(one.dtype))
+            for name, one in zip(names, inputs, strict=True)
+        }
+        with Function(placeholders, opset_version=target) as function:
+            results = build(*(function.inputs[name] for name in names))
+            function.set_outputs(list(results) if isinstance(results, tuple) else [results])
+        program = Program()
+        program.add_function("main", function)
+        package = ct.convert(
+            program,
+            convert_to="mlprogram",
+            minimum_deployment_target=target,
+            compute_precision=ct.precision.FLOAT32,
+            pass_pipeline=ct.PassPipeline.EMPTY,
+            skip_model_load=True,
+        )
+        path = Path(folder) / "model.mlpackage"
+        package.save(path)
+        read = read_package(path).program
+    answers = Interpreter(read)(
+        {name: torch.from_numpy(np.array(one)) for name, one in zip(names, inputs, strict=True)}
+    )
+    return tuple(np.asarray(answer) for answer in answers.values())
+
+
+def inferred(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Array, ...]:
+    """What coremltools itself evaluates the operators to, where it knows how.
+
+    Args:
+        build: as for `interpreted`.
+        inputs: likewise, here constants.
+        opset: likewise.
+    """
+    with quiet(), Function({}, opset_version=ct.target[opset]):
+        results = build(*(mb.const(val=one) for one in inputs))
+        several: Sequence[Any] = results if isinstance(results, tuple | list) else (results,)
+        assert all(one.val is not None for one in several), "coremltools does not evaluate this"
+        return tuple(np.asarray(one.val) for one in several)
