@@ -1,6 +1,7 @@
 """Loading a network from any file: our weights, or an artifact through its runtime."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,6 +14,32 @@ from squeezesam.weights import load_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
+
+REFERENCE_INTERPRETER = "reference interpreter"
+INTERPRETER_LIMITS = (
+    "reference interpreter: every operator as documented, rounded to the type that the file "
+    "declares; no Neural Engine rounding, no operator fusion, and no time to quote"
+)
+
+
+@dataclass(frozen=True)
+class InterpretedNetwork:
+    """An artifact whose own runtime is not here, run by a reference interpreter.
+
+    Its answers say what the file means; how long they take says nothing.
+
+    Attributes:
+        network: what runs it.
+    """
+
+    network: NetworkCallable
+
+    def __call__(
+        self, image: Tensor, prompt_maps: Tensor, prompt_tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As any network callable."""
+        return self.network(image, prompt_maps, prompt_tokens)
+
 
 WEIGHTS_SUFFIX = ".safetensors"
 MANIFEST_NAME = "manifest.json"

@@ -36,7 +36,12 @@ VENDOR_FILES = {
         "package.py",
         "pt2e.py",
     },
-    "executorch": {"executorch_target.py", "executorch_session.py", "pt2e.py"},
+    "executorch": {
+        "coreml_delegate.py",
+        "executorch_session.py",
+        "executorch_target.py",
+        "pt2e.py",
+    },
     "torchao": {"pt2e.py"},
 }
 BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}

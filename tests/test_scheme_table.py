@@ -46,15 +46,17 @@ def test_the_table_tells_what_ran_and_what_did_not(
         ("PyTorch", "fp32"),
         ("onnx", "fp32"),
         ("onnx", "int8-weights"),
-        ("coreml", "fp16"),
+        ("coreml (reference interpreter)", "fp16"),
     ]
     assert rows["onnx", "fp32"][0].endswith("(+0.00 [+0.00, +0.00])")
     assert rows["onnx", "fp32"][4] == "1.00", "its own speed"
-    assert rows["coreml", "fp16"][:2] == ["not executed"] * 2
-    assert rows["coreml", "fp16"][3:5] == ["-", "-"]
+    interpreted = rows["coreml (reference interpreter)", "fp16"]
+    assert all("(" in cell for cell in interpreted[:2]), "percent, and the difference to PyTorch"
+    assert interpreted[3:5] == ["-", "-"], "an interpreter's time is not shown"
+    assert "no operator fusion" in first
     assert (out / "table.md").read_text().strip() == first.strip()
     assert len((out / "latency.jsonl").read_text().splitlines()) == 3
-    assert len(list((out / "evaluations").iterdir())) == 3
+    assert len(list((out / "evaluations").iterdir())) == 4
 
     kept = {path: path.stat().st_mtime_ns for path in (out / "evaluations").iterdir()}
     assert run("bench", "schemes", "--data", scenes, *words, *quick) == 0

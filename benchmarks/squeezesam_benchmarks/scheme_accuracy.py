@@ -21,7 +21,8 @@ from squeezesam.evaluation.run import evaluate_all
 from squeezesam.evaluation.statistics import Interval, mean_interval
 from squeezesam.evaluation.subjects import load_model
 from squeezesam.evaluation.surroundings import package_versions
-from squeezesam.files import content_hash, whole_file
+from squeezesam.files import whole_file
+from squeezesam_export.artifacts import sha256_of
 
 CLICKS = 3
 
@@ -63,7 +64,7 @@ def measured(path: Path, columns: Sequence[Column], limit: int | None, folder: P
     """
     datasets = [dataset for column in columns for dataset in column.datasets]
     decisive = [
-        content_hash(path).hexdigest(),
+        sha256_of(path),
         [(dataset.name, len(dataset)) for dataset in datasets],
         limit,
         CLICKS,

@@ -81,20 +81,20 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
     if manifest.weights_sha256 != pytorch.artifact.sha256:
         raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
     subjects = [pytorch, *listed_subjects(directory)]
-    runnable = [one for one in subjects if one is pytorch or runs_here(one)]
     evaluations = {}
-    for subject in runnable:
+    for subject in subjects:
         evaluations[subject.path] = measured(
             subject.path, columns, options.limit, out / EVALUATIONS
         )
-        progress(f"[{len(evaluations)}/{len(runnable)}] evaluated {subject.path.name}")
-    run = time_all(runnable, (THREADS,), options.protocol, out / LATENCY, progress)
+        progress(f"[{len(evaluations)}/{len(subjects)}] evaluated {subject.path.name}")
+    timed = [one for one in subjects if one is pytorch or runs_here(one)]
+    run = time_all(timed, (THREADS,), options.protocol, out / LATENCY, progress)
     latency = {row.artifact.name: row for row in rows_of_run(run)}
     rows = [
         SchemeRow(
             subject.target,
             subject.artifact,
-            evaluations.get(subject.path),
+            evaluations[subject.path],
             latency.get(subject.artifact.name),
         )
         for subject in subjects

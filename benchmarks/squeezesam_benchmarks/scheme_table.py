@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from squeezesam.evaluation.records import Evaluation
 from squeezesam.evaluation.surroundings import machine, package_versions
+from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
 from squeezesam_benchmarks.report import UNKNOWN, operators, with_interval
@@ -15,7 +16,6 @@ from squeezesam_benchmarks.rows import Row, speed_up
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.scheme_accuracy import CLICKS, Column, iou_gained, mean_iou
 
-NOT_EXECUTED = "not executed"
 SHOWN_CLICKS = (1, CLICKS)
 
 
@@ -24,15 +24,15 @@ class SchemeRow:
     """One line of the table.
 
     Attributes:
-        runtime: or the target of artifacts that do not run here.
+        runtime: name of the export target.
         artifact: what is known about the file.
-        evaluation: None where it does not run here.
-        latency: likewise, at one thread.
+        evaluation: in its own runtime, or where that is not here in a reference interpreter.
+        latency: at one thread; None where its own runtime is not here.
     """
 
     runtime: str
     artifact: Artifact
-    evaluation: Evaluation | None
+    evaluation: Evaluation
     latency: Row | None
 
 
@@ -54,8 +54,9 @@ def cells(row: SchemeRow, rows: Sequence[SchemeRow], columns: Sequence[Column]) 
     latency_of = {(one.runtime, one.artifact.precision): one.latency for one in rows}
     fp32 = latency_of.get((row.runtime, "fp32"))
     faster = speed_up(row.latency, fp32) if row.latency and fp32 else None
+    interpreter = row.evaluation.subject.interpreter
     return [
-        row.runtime,
+        f"{row.runtime} ({interpreter})" if interpreter else row.runtime,
         str(row.artifact.precision),
         *(
             accuracy(row.evaluation, rows[0].evaluation, column, click)
@@ -69,10 +70,8 @@ def cells(row: SchemeRow, rows: Sequence[SchemeRow], columns: Sequence[Column]) 
     ]
 
 
-def accuracy(ours: Evaluation | None, over: Evaluation | None, column: Column, click: int) -> str:
+def accuracy(ours: Evaluation, over: Evaluation, column: Column, click: int) -> str:
     """Such as `63.4 (-0.3 [-0.5, -0.1])`: percent, and the difference to PyTorch in points."""
-    if ours is None or over is None:
-        return NOT_EXECUTED
     mean = f"{mean_iou(ours, column, click):.1f}"
     if ours is over:
         return mean
@@ -89,9 +88,11 @@ def small_print() -> str:
         if name in versions
     )
     return (
-        "IoU in percent, each artifact run by its own runtime; in brackets the difference to "
-        "PyTorch in fp32 in points, with its 95 % bootstrap interval over photos. Latency: median "
-        "ms of the network alone with its 95 % interval, artifacts interleaved. "
+        "IoU in percent, each artifact run by its own runtime, or where the table says so by the "
+        "reference interpreter; in brackets the difference to PyTorch in fp32 in points, with its "
+        "95 % bootstrap interval over photos. Latency: median ms of the network alone with its "
+        "95 % interval, artifacts interleaved; none of what the interpreter runs. "
         f"`{shlex.join(['squeezesam', *sys.argv[1:]])}`, {datetime.now(UTC).date()}, "
-        f"{here['system']}, {here['cores']} cores, {tools}."
+        f"{here['system']}, {here['cores']} cores, {tools}. "
+        f"The {INTERPRETER_LIMITS}."
     )

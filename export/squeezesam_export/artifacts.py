@@ -68,22 +68,21 @@ def check_files(directory: Path, manifest: Manifest) -> None:
 
 
 def load_first_runnable(directory: Path) -> NetworkCallable:
-    """The first artifact of an export directory whose runtime is here, as a network callable.
+    """The first artifact of an export directory that runs here, as a network callable.
+
+    One whose own runtime is here goes before all that only a reference interpreter runs.
 
     Raises:
-        ArtifactError: the directory is damaged, or nothing in it runs on this platform.
-        MissingDependencyError: something would run, were its runtime installed.
+        ArtifactError: the directory is damaged.
+        MissingDependencyError: of no artifact is the runtime installed.
     """
     missing: MissingDependencyError | None = None
-    for artifact in read_manifest(directory).artifacts:
-        load = TARGETS[artifact.target].load
-        if load is None:
-            continue
+    artifacts = read_manifest(directory).artifacts
+    for artifact in sorted(artifacts, key=lambda one: TARGETS[one.target].load is None):
         path = checked_path(directory, artifact.file, artifact.sha256)
         try:
-            return load(path)
+            return TARGETS[artifact.target].loader(path)
         except MissingDependencyError as error:
             missing = missing or error
-    if missing:
-        raise missing
-    raise ArtifactError(f"nothing in {directory} runs on this platform; export an onnx target")
+    assert missing, "a manifest lists an artifact"
+    raise missing

@@ -5,7 +5,7 @@ scheme, so that one app code serves all; Core ML casts at the border.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import InterpretedNetwork, NetworkCallable
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, input_specs, output_specs
+from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.activations import module_path
 from squeezesam_export.quantization.blocks import block_names, block_of
@@ -40,6 +41,9 @@ DEPLOYMENT_TARGETS = {
 }
 """The schemes of this target, and the first system that runs each: quantized activations came with
 iOS 17, tables for groups of channels with iOS 18."""
+
+Predict = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Pictures and arrays by name -> arrays by name."""
 
 DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
@@ -75,6 +79,24 @@ def export(job: Job, path: Path) -> Lowered:
     )
 
 
+class FromPicture(nn.Module):
+    """The network, preceded by the scaling of a picture's bytes.
+
+    Left to `ct.ImageType`, the scaling would be float32 operators before the cast to float16, which
+    the Neural Engine does not take; here it is exact in float16.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, image: Tensor, prompt_maps: Tensor, prompt_tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As the network, but for `image` in 0..255."""
+        return self.network((image - PIXEL_MEAN) * PIXEL_SCALE, prompt_maps, prompt_tokens)
+
+
 def converted(job: Job, deployment_target: str) -> Any:
     """The network as a coremltools.models.MLModel in the job's scheme."""
     import coremltools as ct
@@ -89,17 +111,11 @@ def converted(job: Job, deployment_target: str) -> Any:
     inputs, outputs = input_specs(job.size), output_specs(job.size)
     image, *arrays = inputs
     example = tuple(torch.zeros(spec.shape) for spec in inputs)
-    program = torch.export.export(model, example, strict=False).run_decompositions({})
+    program = torch.export.export(FromPicture(model), example, strict=False).run_decompositions({})
     package = ct.convert(
         program,
         inputs=[
-            ct.ImageType(
-                name=image.name,
-                shape=image.shape,
-                scale=PIXEL_SCALE,
-                bias=[-PIXEL_MEAN * PIXEL_SCALE] * 3,
-                color_layout=ct.colorlayout.RGB,
-            ),
+            ct.ImageType(name=image.name, shape=image.shape, color_layout=ct.colorlayout.RGB),
             *(ct.TensorType(spec.name, spec.shape, dtype=np.float32) for spec in arrays),
         ],
         outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in outputs],
@@ -119,22 +135,17 @@ def names_in_blocks(program: Any, model: nn.Module, blocks: Sequence[str]) -> li
     return [
         f"{node.name}_cast_fp16"
         for node in program.graph.nodes
-        if block_of(module_path(node), known) in blocks
+        if block_of(module_path(node).removeprefix("network."), known) in blocks
     ]
 
 
 def load(path: Path) -> NetworkCallable:
-    """An .mlpackage as a network callable, on macOS; no Mac was at hand to run this yet.
+    """An .mlpackage in Core ML itself, on macOS; no Mac was at hand to run this yet.
 
     Raises:
-        ArtifactError: this is not macOS, or the package is missing or damaged.
+        ArtifactError: the package is missing or damaged.
         MissingDependencyError: coremltools is not installed.
     """
-    if sys.platform != "darwin":
-        raise ArtifactError(
-            f"{path} cannot run here: Core ML packages run on macOS only; "
-            "use the .onnx or .pte artifact on this platform"
-        )
     with quiet(), optional("coreml"):
         import coremltools as ct
 
@@ -142,12 +153,31 @@ def load(path: Path) -> NetworkCallable:
             package = ct.models.MLModel(str(path))
         except Exception as error:  # coremltools raises bare Exceptions of Apple's messages
             raise ArtifactError(f"Core ML refuses {path} ({error}); export it again") from error
+    return network_of(package.predict)
+
+
+def interpret(path: Path) -> InterpretedNetwork:
+    """An .mlpackage in the reference interpreter, on any platform.
+
+    Raises:
+        ArtifactError: the package is missing or damaged, or has other inputs than ours.
+        MissingDependencyError: coremltools is not installed.
+    """
+    model = InterpretedModel(path)
+    names = [feature.name for feature in model.inputs]
+    if names != [spec.name for spec in input_specs()]:
+        raise ArtifactError(f"{path} has inputs {names}, not ours; try squeezesam coreml-run")
+    return InterpretedNetwork(network_of(model.predict))
+
+
+def network_of(predict: Predict) -> NetworkCallable:
+    """A network callable of what runs a package, be it Core ML or the interpreter."""
     image_name, *array_names = [spec.name for spec in input_specs()]
     output_names = [spec.name for spec in output_specs()]
 
     def network(image: Tensor, *arrays: Tensor) -> tuple[Tensor, Tensor]:
         feed = {name: tensor.numpy() for name, tensor in zip(array_names, arrays, strict=True)}
-        answer = package.predict({image_name: picture(image), **feed})
+        answer = predict({image_name: picture(image), **feed})
         low_res_masks, iou_predictions = (torch.from_numpy(answer[name]) for name in output_names)
         return low_res_masks, iou_predictions
 
@@ -164,6 +194,8 @@ TARGET = Target(
     "coreml",
     ".mlpackage",
     tuple(DEPLOYMENT_TARGETS),
+    "Core ML",
     export,
     load if sys.platform == "darwin" else None,
+    interpret,
 )

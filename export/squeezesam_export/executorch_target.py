@@ -17,6 +17,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import input_specs, output_specs
 from squeezesam.versions import check_pair
+from squeezesam_export import coreml_delegate
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.schemes import Floating, StaticInt8
 from squeezesam_export.quiet import quiet
@@ -154,11 +155,26 @@ def load(path: Path) -> NetworkCallable:
     return network
 
 
-XNNPACK_TARGET = Target("executorch", ".pte", ("fp32", "fp16", "int8"), export_xnnpack, load)
+def load_any(path: Path) -> NetworkCallable:
+    """A .pte for either delegate; off macOS one for Core ML goes to the reference interpreter.
+
+    Raises:
+        ArtifactError, MissingDependencyError: as `load` does.
+    """
+    if COREML_TARGET.load is None and coreml_delegate.is_delegated(path):
+        return coreml_delegate.interpret(path)
+    return load(path)
+
+
+XNNPACK_TARGET = Target(
+    "executorch", ".pte", ("fp32", "fp16", "int8"), "ExecuTorch", export_xnnpack, load
+)
 COREML_TARGET = Target(
     "executorch-coreml",
     ".pte",
     ("fp32", "fp16", "int8"),
+    "ExecuTorch",
     export_coreml,
     load if sys.platform == "darwin" else None,
+    coreml_delegate.interpret,
 )

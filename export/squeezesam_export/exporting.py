@@ -148,7 +148,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def export_artifact(target: Target, job: Job, path: Path, answers: list[Answered]) -> Artifact:
-    """Write one artifact and run the golden cases on it where it can be run."""
+    """Write one artifact and run the golden cases on it."""
     lowered = target.export(job, path)
     scheme = job.scheme
     return Artifact(
@@ -162,7 +162,8 @@ def export_artifact(target: Target, job: Job, path: Path, answers: list[Answered
         io_dtypes=lowered.io_dtypes,
         delegated_ops=lowered.delegated,
         ops_outside_delegate=lowered.outside,
-        parity=measure(target.load(path), answers).parity if target.load else None,
+        measured_with=target.runs_on,
+        parity=measure(target.loader(path), answers).parity,
     )
 
 
@@ -171,12 +172,9 @@ def describe(artifact: Artifact) -> str:
     words = [f"{artifact.size_bytes / 1e6:.1f} MB"]
     if artifact.ops_outside_delegate is not None:
         words.append(f"{len(artifact.ops_outside_delegate)} ops outside the delegate")
-    if artifact.parity is None:
-        words.append("not executed on this platform")
-    else:
-        parity = artifact.parity
-        broken = broken_bound(parity, artifact.precision)
-        words.append(f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch")
-        words.append(f"{parity.min_mask_iou:.4f} at worst")
-        words += [f"WARNING: {broken}; verify will fail"] if broken else []
+    parity = artifact.parity
+    words.append(f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch in {artifact.measured_with}")
+    words.append(f"{parity.min_mask_iou:.4f} at worst")
+    broken = broken_bound(parity, artifact.precision)
+    words += [f"WARNING: {broken}; verify will fail"] if broken else []
     return ", ".join(words)

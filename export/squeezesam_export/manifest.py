@@ -13,7 +13,7 @@ from squeezesam_export.strict_json import JsonError
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Artifact:
         sha256: of the file; of a directory as `artifacts.sha256_of` defines it.
         delegated_ops: inside the delegate; None where the format has none.
         ops_outside_delegate: their names; None likewise.
-        parity: measured at export; None where the artifact could not be run.
+        measured_with: what ran the artifact at export: its runtime, or the reference interpreter.
+        parity: measured then.
     """
 
     file: str
@@ -59,7 +60,8 @@ class Artifact:
     io_dtypes: dict[str, IoDtype]
     delegated_ops: int | None
     ops_outside_delegate: tuple[str, ...] | None
-    parity: Parity | None
+    measured_with: str
+    parity: Parity
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ TARGET = Target(
     "onnx",
     ".onnx",
     ("fp32", "fp16", "int8", "w8a16", "int8-weights"),
+    "ONNX Runtime",
     export,
     load,
 )

@@ -9,10 +9,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import REFERENCE_INTERPRETER, NetworkCallable
 from squeezesam.spec import TensorSpec
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
+
+Loader = Callable[[Path], NetworkCallable]
 
 IoDtype = Literal["float32", "float16", "rgb8"]
 """How an artifact takes or gives a tensor; rgb8 is a picture of the letterboxed bytes, which the
@@ -61,15 +63,32 @@ class Target:
         name: on the command line and in the manifest.
         suffix: of its artifacts, with the dot.
         schemes: names of those that it can be exported in.
+        runtime: what runs its artifacts.
         export: writes an artifact at a path.
-        load: an artifact as a callable in float32; None where this platform cannot run it.
+        load: an artifact as a callable in float32; None where this platform lacks the runtime.
+        interpret: likewise in a reference interpreter, on any platform; may be None where `load`
+            never is.
     """
 
     name: str
     suffix: str
     schemes: tuple[str, ...]
+    runtime: str
     export: Callable[[Job, Path], Lowered]
-    load: Callable[[Path], NetworkCallable] | None
+    load: Loader | None
+    interpret: Loader | None = None
+
+    @property
+    def loader(self) -> Loader:
+        """The runtime where it is here, else the interpreter."""
+        loader = self.load or self.interpret
+        assert loader is not None, self.name
+        return loader
+
+    @property
+    def runs_on(self) -> str:
+        """What `loader` runs an artifact with."""
+        return self.runtime if self.load else REFERENCE_INTERPRETER
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Comparing artifacts, run by their own runtimes, with PyTorch's golden answers."""
 
+import dataclasses
 import math
 import statistics
 import time
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from squeezesam.errors import VerificationError
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import REFERENCE_INTERPRETER, InterpretedNetwork, NetworkCallable
 from squeezesam.spec import MASK_THRESHOLD
 from squeezesam_export.artifacts import check_files, checked_path
 from squeezesam_export.golden import Answered, read_golden
@@ -20,41 +21,51 @@ from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.targets import TARGETS
 
 PASSED = "ok"
-NOT_EXECUTED = "converted, not executed on this platform"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What running the golden cases showed; the time is this machine's, with default threads."""
+    """What running the golden cases showed.
+
+    Attributes:
+        parity: of the answers.
+        median_ms: on this machine with default threads; None where an interpreter ran, whose time
+            says nothing.
+    """
 
     parity: Parity
-    median_ms: float
+    median_ms: float | None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome for one artifact.
+    """Outcome for one artifact in one runtime.
 
     Attributes:
         artifact: as the manifest describes it.
-        measurement: None where it was not run, or its answers are not comparable.
+        runs_on: what ran it.
+        measurement: None where its answers are not comparable.
         broken: the bound that it breaks, in words; None when it breaks none.
     """
 
     artifact: Artifact
+    runs_on: str
     measurement: Measurement | None
     broken: str | None = None
 
     @property
     def text(self) -> str:
         """For the table."""
-        if self.broken:
-            return f"BROKEN: {self.broken}"
-        return PASSED if self.measurement else NOT_EXECUTED
+        return f"BROKEN: {self.broken}" if self.broken else PASSED
 
 
-def verify(directory: Path) -> Iterator[Verdict]:
+def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
     """Check all files of an export directory, then judge its artifacts one by one.
+
+    Args:
+        directory: what `squeezesam export` wrote.
+        compare: also run the reference interpreter where an artifact's own runtime is here, and
+            compare the runtime with the interpreter instead of with PyTorch.
 
     Raises:
         ArtifactError: the manifest or a file is missing, damaged or altered.
@@ -64,17 +75,40 @@ def verify(directory: Path) -> Iterator[Verdict]:
     check_files(directory, manifest)
     answers = read_golden(directory, manifest)
     for artifact in manifest.artifacts:
-        load = TARGETS[artifact.target].load
-        if load is None:
-            yield Verdict(artifact, None)
-            continue
-        network = load(checked_path(directory, artifact.file, artifact.sha256))
-        try:
-            measurement = measure(network, answers)
-        except VerificationError as error:
-            yield Verdict(artifact, None, str(error))
-            continue
-        yield Verdict(artifact, measurement, broken_bound(measurement.parity, artifact.precision))
+        target = TARGETS[artifact.target]
+        path = checked_path(directory, artifact.file, artifact.sha256)
+        network = target.loader(path)
+        yield judge(artifact, target.runs_on, network, answers)
+        if compare and target.load and target.interpret:
+            interpreted = target.interpret(path)
+            yield judge(artifact, REFERENCE_INTERPRETER, interpreted, answers)
+            yield judge(
+                artifact,
+                f"{target.runtime} against {REFERENCE_INTERPRETER}",
+                network,
+                [answered_by(interpreted, answer) for answer in answers],
+            )
+
+
+def judge(
+    artifact: Artifact,
+    runs_on: str,
+    network: NetworkCallable,
+    answers: Sequence[Answered],
+) -> Verdict:
+    """Run the golden cases and hold them to the bounds of the artifact's scheme."""
+    try:
+        measurement = measure(network, answers)
+    except VerificationError as error:
+        return Verdict(artifact, runs_on, None, str(error))
+    broken = broken_bound(measurement.parity, artifact.precision)
+    return Verdict(artifact, runs_on, measurement, broken)
+
+
+def answered_by(network: NetworkCallable, answer: Answered) -> Answered:
+    """A golden case with the answers of another network than PyTorch's."""
+    low_res_masks, iou_predictions = network(*answer.inputs)
+    return dataclasses.replace(answer, low_res_masks=low_res_masks, iou_predictions=iou_predictions)
 
 
 def broken_bound(parity: Parity, precision: str) -> str | None:
@@ -119,7 +153,7 @@ def measure(network: NetworkCallable, answers: Sequence[Answered]) -> Measuremen
             mean_mask_iou=statistics.mean(ious),
             max_iou_error=iou_error,
         ),
-        statistics.median(milliseconds),
+        None if isinstance(network, InterpretedNetwork) else statistics.median(milliseconds),
     )
 
 

@@ -100,16 +100,19 @@ class Subject:
         name: the model's file name, or the baseline as it was named.
         files: SHA-256 of each file that it consists of, by name.
         input_size: side of the network's square input, where it was chosen.
+        interpreter: what ran an artifact in place of its own runtime.
     """
 
     name: str
     files: dict[str, str]
     input_size: int | None = None
+    interpreter: str | None = None
 
     @property
     def label(self) -> str:
         """For a row of a table."""
-        return self.name if self.input_size is None else f"{self.name} at {self.input_size} px"
+        size = "" if self.input_size is None else f" at {self.input_size} px"
+        return self.name + size + (f" ({self.interpreter})" if self.interpreter else "")
 
 
 @dataclass(frozen=True)

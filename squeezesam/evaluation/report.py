@@ -11,6 +11,7 @@ from squeezesam.evaluation.protocol import EvaluationProtocol, Measure
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import DataResult, Evaluation, ObjectResult, ProtocolResult
 from squeezesam.evaluation.statistics import Interval, mean_interval
+from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.tables import markdown_table
 
 ALL_SIZES = "all"
@@ -50,7 +51,9 @@ def markdown_report(evaluations: Sequence[Evaluation]) -> str:
             for result in data.protocols:
                 key = data.name, result.protocol, json.dumps(result.options, sort_keys=True)
                 sections.setdefault(key, []).append(Entry(label, data, result))
-    return "\n\n".join([*map(section, sections.values()), small_print()])
+    interpreted = any(evaluation.subject.interpreter for evaluation in evaluations)
+    notes = [small_print(), *([f"{INTERPRETER_LIMITS}."] if interpreted else [])]
+    return "\n\n".join([*map(section, sections.values()), *notes])
 
 
 def small_print() -> str:

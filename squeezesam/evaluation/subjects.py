@@ -7,7 +7,7 @@ from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
 from squeezesam.files import content_hash
 from squeezesam.predictor import Predictor, SamPredictor
-from squeezesam.runtimes import load_network
+from squeezesam.runtimes import REFERENCE_INTERPRETER, InterpretedNetwork, load_network
 
 
 def load_model(path: Path, size: int | None) -> tuple[Subject, Predictor]:
@@ -21,9 +21,11 @@ def load_model(path: Path, size: int | None) -> tuple[Subject, Predictor]:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
     options = {} if size is None else {"size": size}
-    predictor = SamPredictor(load_network(path, **options), **options)
+    network = load_network(path, **options)
+    interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return Subject(path.resolve().name, hashes(files), size), predictor
+    subject = Subject(path.resolve().name, hashes(files), size, interpreter)
+    return subject, SamPredictor(network, **options)
 
 
 def load_named_baseline(text: str) -> tuple[Subject, Predictor]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from squeezesam.errors import VerificationError
+from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
 from squeezesam.tables import aligned_table
 from squeezesam_export.verification import Verdict, verify
 
@@ -12,6 +13,7 @@ HELP = "check the hashes of an export and compare its artifacts with PyTorch"
 HEADER = (
     "target",
     "precision",
+    "run by",
     "max mask err",
     "SQNR dB",
     "min mask IoU",
@@ -21,23 +23,30 @@ HEADER = (
     "ms",
     "verdict",
 )
-TEXT_COLUMNS = {"target", "precision", "verdict"}
+TEXT_COLUMNS = {"target", "precision", "run by", "verdict"}
 ABSENT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("directory", type=Path, help="what 'squeezesam export --out' wrote")
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="where Core ML itself is here (macOS), run the reference interpreter too, and compare",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Verify and print one row for each artifact."""
     verdicts = []
-    for verdict in verify(args.directory):
+    for verdict in verify(args.directory, args.compare):
         print(f"{verdict.artifact.file}: {verdict.text}", file=sys.stderr, flush=True)
         verdicts.append(verdict)
     print(aligned_table(HEADER, [row(verdict) for verdict in verdicts], TEXT_COLUMNS))
     print("ms: median on this machine, default threads; masks and predicted IoUs against PyTorch")
+    if any(verdict.runs_on == REFERENCE_INTERPRETER for verdict in verdicts):
+        print(INTERPRETER_LIMITS)
     broken = [verdict for verdict in verdicts if verdict.broken]
     if broken:
         raise VerificationError(
@@ -58,11 +67,13 @@ def row(verdict: Verdict) -> tuple[str, ...]:
             f"{parity.min_mask_iou:.4f}",
             f"{parity.max_iou_error:.1e}",
         )
-        milliseconds = f"{verdict.measurement.median_ms:.1f}"
+        median_ms = verdict.measurement.median_ms
+        milliseconds = ABSENT if median_ms is None else f"{median_ms:.1f}"
     outside = artifact.ops_outside_delegate
     return (
         artifact.target,
         artifact.precision,
+        verdict.runs_on,
         *numbers,
         ABSENT if outside is None else " ".join([str(len(outside)), *sorted(set(outside))]),
         f"{artifact.size_bytes / 1e6:.1f}",

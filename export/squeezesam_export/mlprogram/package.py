@@ -25,12 +25,13 @@ class Package:
 
     Attributes:
         path: of the package.
-        spec: coremltools' Model_pb2.Model, as it was saved.
-        program: its main function.
+        description: inputs and outputs, a coremltools Model_pb2.ModelDescription or one of a
+            function.
+        program: the main function.
     """
 
     path: Path
-    spec: Any
+    description: Any
     program: Program
 
 
@@ -58,13 +59,14 @@ def read_package(path: Path) -> Package:
             "convert it with convert_to='mlprogram'"
         )
     function = spec.description.defaultFunctionName or "main"
+    descriptions = {one.name: one for one in spec.description.functions}
     try:
         program = read_program(spec.mlProgram, function, weight_files(model.parent))
     except (IndexError, KeyError, ValueError) as error:
         raise ArtifactError(
             f"{path} is damaged ({type(error).__name__}: {error}); convert it again"
         ) from error
-    return Package(path, spec, program)
+    return Package(path, descriptions.get(function, spec.description), program)
 
 
 def model_file(path: Path) -> Path:

@@ -15,3 +15,9 @@ def add(x: Tensor, y: Tensor) -> Tensor:
 def mul(x: Tensor, y: Tensor) -> Tensor:
     """X * y."""
     return x * y
+
+
+@op("sub")
+def sub(x: Tensor, y: Tensor) -> Tensor:
+    """X - y."""
+    return x - y

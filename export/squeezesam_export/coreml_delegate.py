@@ -1,0 +1,64 @@
+"""The Core ML package inside of an ExecuTorch program, for a platform without Core ML."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from squeezesam.errors import ArtifactError
+from squeezesam.runtimes import InterpretedNetwork
+from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.quiet import quiet
+from squeezesam_export.target import optional
+
+DELEGATE = "CoreMLBackend"
+PACKAGE = "lowered_module/model.mlpackage"
+
+
+def is_delegated(path: Path) -> bool:
+    """Whether a file is an ExecuTorch program that names the Core ML delegate."""
+    return path.is_file() and DELEGATE.encode() in path.read_bytes()
+
+
+def interpret(path: Path) -> InterpretedNetwork:
+    """A .pte whose every operator is inside one Core ML delegate, in the reference interpreter.
+
+    Raises:
+        ArtifactError: missing or damaged, or with operators outside the delegate.
+        MissingDependencyError: executorch or coremltools is not installed.
+    """
+    with quiet(), optional("executorch,coreml"):
+        from executorch.backends.apple.coreml import executorchcoreml
+        from executorch.exir._serialize._program import deserialize_pte_binary
+        from executorch.exir.schema import DelegateCall
+
+        try:
+            program = deserialize_pte_binary(path.read_bytes()).program
+            (plan,) = program.execution_plan
+            (chain,) = plan.chains
+            (instruction,) = chain.instructions
+            (delegate,) = plan.delegates
+            call = instruction.instr_args
+            assert isinstance(call, DelegateCall)
+            content = program.backend_delegate_data[delegate.processed.index].data
+        except (AssertionError, ValueError) as error:
+            raise ArtifactError(
+                f"{path} is not one call of the Core ML delegate; export executorch-coreml again"
+            ) from error
+        with tempfile.TemporaryDirectory() as folder:
+            executorchcoreml.unflatten_directory_contents(content, folder)
+            model = InterpretedModel(Path(folder) / PACKAGE)
+    inputs = [feature.name for feature in model.inputs]
+    # The delegate's values, by their numbers in the program: its inputs, then its outputs.
+    outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
+    order = [outputs[number].name for number in plan.outputs]
+
+    def network(*tensors: Tensor) -> tuple[Tensor, Tensor]:
+        answer = model.predict(
+            {name: tensor.numpy() for name, tensor in zip(inputs, tensors, strict=True)}
+        )
+        low_res_masks, iou_predictions = (torch.from_numpy(answer[name]) for name in order)
+        return low_res_masks, iou_predictions
+
+    return InterpretedNetwork(network)
