@@ -33,16 +33,24 @@ class Feature:
     shapes: tuple[tuple[Side, ...], ...]
     default: tuple[int, ...]
 
+    @property
+    def shape_text(self) -> str:
+        """Such as `224x224`, or `1..512x3 or 7x7`."""
+        return " or ".join("x".join(map(side_text, sides)) for sides in self.shapes)
+
+    def allows(self, shape: Sequence[int]) -> bool:
+        """Whether a value may have a shape."""
+        return any(within(shape, sides) for sides in self.shapes)
+
     def check_shape(self, shape: Sequence[int]) -> None:
         """See that a value has an allowed shape.
 
         Raises:
             ArtifactError: it has another.
         """
-        if not any(within(shape, sides) for sides in self.shapes):
-            allowed = " or ".join("x".join(map(side_text, sides)) for sides in self.shapes)
+        if not self.allows(shape):
             given = "x".join(map(str, shape)) or "a single number"
-            raise ArtifactError(f"{self.name} has shape {given}; give {allowed}")
+            raise ArtifactError(f"{self.name} has shape {given}; give {self.shape_text}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,11 @@ class Picture(Feature):
     """
 
     colour_space: str
+
+    @property
+    def kind(self) -> str:
+        """In words."""
+        return f"picture, {self.colour_space}"
 
     def encode(self, value: object) -> Tensor:
         """A Pillow image as the program takes it: [1, channels, height, width], bytes as floats.
@@ -91,6 +104,11 @@ class Array(Feature):
 
     dtype: str
 
+    @property
+    def kind(self) -> str:
+        """In words."""
+        return f"array of {self.dtype}"
+
     def encode(self, value: object) -> Tensor:
         """An array as the program takes it.
 
@@ -110,9 +128,17 @@ class Array(Feature):
 
 @dataclass(frozen=True)
 class Other:
-    """What is neither, such as a classifier's label; outputs only."""
+    """What is neither, such as a classifier's label; outputs only.
+
+    Attributes:
+        name: of the output.
+        kind: in words.
+        shape_text: empty.
+    """
 
     name: str
+    kind: str
+    shape_text: str = ""
 
     def decode(self, value: Any) -> Any:
         """The value as it is."""
@@ -136,7 +162,7 @@ def read_feature(proto: Any) -> Picture | Array | Other:
         dtype = array.ArrayDataType.Name(array.dataType).lower().replace("double", "float64")
         shape = tuple(map(int, array.shape))
         return Array(proto.name, array_shapes(array), shape, dtype)
-    return Other(proto.name)
+    return Other(proto.name, str(kind).removesuffix("Type"))
 
 
 def picture_sizes(proto: Any) -> tuple[tuple[Side, ...], ...]:

@@ -1,0 +1,123 @@
+"""Faults that conversions have, planted into a saved .mlpackage: its proto, or its weight file."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from squeezesam_export.mlprogram.package import model_file
+from squeezesam_export.quiet import quiet
+
+with quiet():
+    from coremltools.proto import FeatureTypes_pb2, Model_pb2
+
+HEADER = 64
+"""Bytes of metadata before a tensor in a weight file."""
+
+
+class Saved:
+    """A package that is altered in place.
+
+    Attributes:
+        spec: of the model; `save` writes it back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = model_file(path)
+        self.spec = Model_pb2.Model()
+        self.spec.ParseFromString(self.path.read_bytes())
+        (function,) = self.spec.mlProgram.functions.values()
+        self.operations = function.block_specializations[function.opset].operations
+
+    def save(self) -> None:
+        self.path.write_bytes(self.spec.SerializeToString())
+
+    def of_kind(self, kind: str) -> Iterator[Any]:
+        return (one for one in self.operations if one.type == kind)
+
+    def constant(self, operation: Any, parameter: str) -> Any:
+        """The value of the constant that an operator takes."""
+        name = operation.inputs[parameter].arguments[0].name
+        (constant,) = (one for one in self.of_kind("const") if one.outputs[0].name == name)
+        return constant.attributes["val"]
+
+
+def set_number(value: Any, number: float) -> None:
+    """Another number in a constant of one floating-point number."""
+    tensor = value.immediateValue.tensor
+    if tensor.WhichOneof("value") == "bytes":
+        tensor.bytes.values = np.float16(number).tobytes()
+    else:
+        tensor.floats.values[:] = [number]
+
+
+def wrong_scale(package: Saved) -> None:
+    """A picture scaled to 0..1 where the network wants -1..1."""
+    set_number(package.constant(next(package.of_kind("mul")), "y"), 1 / 255)
+
+
+def wrong_bias(package: Saved) -> None:
+    """ImageNet's mean of red instead of 128."""
+    set_number(package.constant(next(package.of_kind("sub")), "y"), 123.675)
+
+
+def swapped_channels(package: Saved) -> None:
+    """BGR where the network wants RGB."""
+    picture = package.spec.description.input[0].type.imageType
+    picture.colorSpace = FeatureTypes_pb2.ImageFeatureType.ColorSpace.BGR
+
+
+def transposed_weight(package: Saved) -> None:
+    """[in, out] where [out, in] is meant, of a square matrix whose shape does not tell."""
+    for linear in package.of_kind("linear"):
+        name = linear.inputs["weight"].arguments[0].name
+        (maker,) = (one for one in package.operations if one.outputs[0].name == name)
+        key = "val" if maker.type == "const" else "quantized_data"
+        value = maker.attributes[key] if key in maker.attributes else package.constant(maker, key)
+        sides = [int(one.constant.size) for one in value.type.tensorType.dimensions]
+        if sides[0] == sides[1]:
+            break
+    file = package.path.parent / "weights" / "weight.bin"
+    content = bytearray(file.read_bytes())
+    start = value.blobFileValue.offset
+    size, at = np.frombuffer(content, np.uint64, 2, offset=start + 8).tolist()
+    elements = np.frombuffer(content, f"V{size // (sides[0] * sides[1])}", sides[0] * sides[1], at)
+    content[at : at + size] = elements.reshape(sides).T.tobytes()
+    file.write_bytes(content)
+
+
+def dropped_zero_point(package: Saved) -> None:
+    """A dequantization without the zero-point of its quantization."""
+    for dequantize in package.of_kind("dequantize"):
+        if "zero_point" in dequantize.inputs:
+            del dequantize.inputs["zero_point"]
+            return
+    raise AssertionError("no zero-point")
+
+
+def flipped_align_corners(package: Saved) -> None:
+    """The other way to lay the pixels of a resized picture."""
+    corners = package.constant(next(package.of_kind("upsample_bilinear")), "align_corners")
+    flags = corners.immediateValue.tensor.bools.values
+    flags[0] = not flags[0]
+
+
+FAULTS: dict[str, Callable[[Saved], None]] = {
+    fault.__name__: fault
+    for fault in (
+        wrong_scale,
+        wrong_bias,
+        swapped_channels,
+        transposed_weight,
+        dropped_zero_point,
+        flipped_align_corners,
+    )
+}
+
+
+def plant(fault: str, path: Path) -> None:
+    """Alter a package."""
+    package = Saved(path)
+    FAULTS[fault](package)
+    package.save()
