@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from mil_programs import Array, Build, inferred, interpreted, types
+from mil_programs import Array, Build, inferred, interpreted, several, types
 from numpy.random import Generator
 
 from squeezesam_export.mlprogram import registry
@@ -79,7 +79,10 @@ class Cases:
 
 
 def compare(
-    cases: list[tuple[str, Case]], evaluate: Callable[..., tuple[Array, ...]], opset: int, half: bool
+    cases: list[tuple[str, Case]],
+    evaluate: Callable[..., tuple[Array, ...]],
+    opset: int,
+    half: bool,
 ) -> None:
     """Compare the results of many cases in one program with what they expect."""
 
@@ -121,11 +124,6 @@ def covers(cases: Cases, modules: Iterable[ModuleType]) -> None:
             if found and found.function.__module__ in names:
                 known.add((kind, opset))
     assert cases.covered() == known
-
-
-def several(result: Any) -> tuple[Any, ...]:
-    """Results as a tuple, where one stands alone."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
 
 
 def has_floats(inputs: Iterable[Array]) -> bool:

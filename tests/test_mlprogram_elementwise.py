@@ -168,9 +168,7 @@ for kind, (_, function) in EPSILONS.items():
         )
 
     @CASES.of(kind)
-    def without_epsilon(
-        rng: Generator, _: int, kind: str = kind, function: Any = function
-    ) -> Case:
+    def without_epsilon(rng: Generator, _: int, kind: str = kind, function: Any = function) -> Case:
         return Case(
             lambda x: getattr(mb, kind)(x=x),
             (floats(rng, low=1, high=4),),
@@ -307,8 +305,10 @@ def test_float16_arithmetic_rounds_as_numpys_does() -> None:
     binary = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "real_div": np.divide}
     unary = {"sqrt": np.sqrt, "square": np.square}
     answers = interpreted(
-        lambda x, y: tuple(getattr(mb, kind)(x=x, y=y) for kind in binary)
-        + tuple(getattr(mb, kind)(x=mb.abs(x=x)) for kind in unary),
+        lambda x, y: (
+            tuple(getattr(mb, kind)(x=x, y=y) for kind in binary)
+            + tuple(getattr(mb, kind)(x=mb.abs(x=x)) for kind in unary)
+        ),
         x,
         y,
     )
