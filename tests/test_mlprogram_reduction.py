@@ -16,16 +16,15 @@ from squeezesam_export.mlprogram.ops import linear, reduction, transformers
 CASES = Cases()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("opset", OPSETS)
 def test_answers_as_documented(opset: int, seed: int) -> None:
     CASES.check(opset, seed)
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("opset", OPSETS[1:])  # no model takes float16 before iOS 16
-def test_float16_is_float32_rounded(opset: int, seed: int) -> None:
-    CASES.check(opset, seed, half=True)
+def test_float16_is_float32_rounded(opset: int) -> None:
+    CASES.check(opset, seed=opset, half=True)
 
 
 def test_each_operator_has_a_case() -> None:

@@ -53,7 +53,7 @@ def gathered(x: Tensor, indices: Tensor, axis: int, batch_dims: int) -> Tensor:
     flat = x.reshape(math.prod(batch), math.prod(before), x.shape[axis], math.prod(after))
     picked = indices.reshape(math.prod(batch), 1, -1, 1)
     result = torch.take_along_dim(flat, picked, 2)
-    return result.reshape(*batch, *before, *indices.shape[batch_dims:], *after)
+    return result.reshape((*batch, *before, *indices.shape[batch_dims:], *after))
 
 
 @op("gather_along_axis", until=6)
