@@ -68,7 +68,8 @@ for kind, function in EXACT.items():
 for kind in ("abs", "sign", "square"):
     one_input(kind, EXACT[kind], ints, exact=True)
 one_input("round", np.rint, lambda rng: ints(rng).astype(np.float32) / 2, exact=True)
-one_input("sqrt", np.sqrt, lambda rng: floats(rng, low=0, high=9), exact=True)
+# PyTorch's square root of float32 may be off by its last bit, where MKL computes it.
+one_input("sqrt", np.sqrt, lambda rng: floats(rng, low=0, high=9), exact=False)
 one_input("exp2", np.exp2, floats, exact=False)
 one_input("exp2", lambda x: 2**x, lambda rng: ints(rng, low=0, high=30), exact=True)
 
@@ -298,24 +299,28 @@ for kind, function in {
         )
 
 
+BINARY_FLOAT16 = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "real_div": np.divide}
+UNARY_FLOAT16 = {"abs": np.abs, "sqrt": np.sqrt, "square": np.square}
+
+
 def test_float16_arithmetic_rounds_as_numpys_does() -> None:
     rng = np.random.default_rng(0)
-    x, y = (rng.normal(size=4096).astype(np.float16) for _ in range(2))
-    binary = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "real_div": np.divide}
-    unary = {"sqrt": np.sqrt, "square": np.square}
+    x, y = (rng.normal(size=65536).astype(np.float16) for _ in range(2))
     answers = interpreted(
-        lambda x, y: (
-            tuple(getattr(mb, kind)(x=x, y=y) for kind in binary)
-            + tuple(getattr(mb, kind)(x=mb.abs(x=x)) for kind in unary)
-        ),
-        x,
-        y,
+        lambda x, y: tuple(getattr(mb, kind)(x=x, y=y) for kind in BINARY_FLOAT16), x, y
     )
-    wanted = [function(x, y) for function in binary.values()]
-    wanted += [function(np.abs(x)) for function in unary.values()]
-    for answer, one in zip(answers, wanted, strict=True):
-        assert answer.dtype == one.dtype == np.float16
-        np.testing.assert_array_equal(answer, one)
+    for answer, function in zip(answers, BINARY_FLOAT16.values(), strict=True):
+        assert answer.dtype == np.float16
+        np.testing.assert_array_equal(answer, function(x, y))
+
+
+def test_each_float16_is_rounded_as_numpy_does() -> None:
+    x = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    answers = interpreted(lambda x: tuple(getattr(mb, kind)(x=x) for kind in UNARY_FLOAT16), x)
+    for answer, function in zip(answers, UNARY_FLOAT16.values(), strict=True):
+        assert answer.dtype == np.float16
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.testing.assert_array_equal(answer, function(x))
 
 
 def test_real_div_of_integers_is_refused() -> None:

@@ -431,6 +431,8 @@ def identity(rng: Generator, _: int) -> Case:
     return Case(lambda x: mb.identity(x=x), (either(rng),), lambda x: x, exact=True)
 
 
+# The documentation broadcasts cond too. Where it is larger than a and b, coremltools declares a
+# smaller result than it evaluates to, and the interpreter refuses it.
 @CASES.of("select")
 def select(rng: Generator, _: int) -> Case:
     shape = sides(rng)
@@ -596,7 +598,11 @@ def random_slice(rng: Generator, side: int) -> tuple[slice, bool, bool]:
 
 
 def random_slices(rng: Generator, shape: tuple[int, ...]) -> tuple[dict[str, Any], Any]:
-    """Parameters of slice_by_index, and numpy's."""
+    """Parameters of slice_by_index, and numpy's.
+
+    The documentation calls masked bounds 0 and the side. Where the stride is negative, that would
+    be nothing, and coremltools leaves them out; so do we.
+    """
     slices, begin_mask, end_mask = zip(*(random_slice(rng, side) for side in shape), strict=True)
     squeeze_mask = [flag(rng) and axis > 0 for axis in range(len(shape))]
     index = tuple(

@@ -66,19 +66,12 @@ def one_hot(
     after = indices.ndim - axis % (indices.ndim + 1)
     on = indices.unsqueeze(axis) == places.reshape(-1, *(1,) * after)
     return torch.where(
-        on,
-        torch.tensor(1, dtype=torch.int32) if on_value is None else on_value,
-        torch.tensor(0, dtype=torch.int32) if off_value is None else off_value,
+        on, 1 if on_value is None else on_value, 0 if off_value is None else off_value
     )
 
 
 @op("pad")
-def pad(
-    x: Tensor,
-    pad: Ints,
-    mode: str = "constant",
-    constant_val: float = 0.0,
-) -> Tensor:
+def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
     """More elements before and after in the last axes, two numbers of `pad` for each.
 
     They are constants, or x mirrored at its first and last element (`reflect`), or those elements
