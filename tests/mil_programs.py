@@ -1,7 +1,7 @@
 """ML Programs of a few operators: converted, saved, and run by the reference interpreter."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def interpreted(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Arr
         }
         with Function(placeholders, opset_version=target) as function:
             results = build(*(function.inputs[name] for name in names))
-            function.set_outputs(list(results) if isinstance(results, tuple) else [results])
+            function.set_outputs(list(several(results)))
         program = Program()
         program.add_function("main", function)
         package = ct.convert(
@@ -70,6 +70,12 @@ def inferred(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Array,
     """
     with quiet(), Function({}, opset_version=ct.target[opset]):
         results = build(*(mb.const(val=one) for one in inputs))
-        several: Sequence[Any] = results if isinstance(results, tuple | list) else (results,)
-        assert all(one.val is not None for one in several), "coremltools does not evaluate this"
-        return tuple(np.asarray(one.val) for one in several)
+        assert all(one.val is not None for one in several(results)), (
+            "coremltools does not evaluate this"
+        )
+        return tuple(np.asarray(one.val) for one in several(results))
+
+
+def several(result: Any) -> tuple[Any, ...]:
+    """Results as a tuple, where one stands alone; `mb` gives a list for several outputs."""
+    return tuple(result) if isinstance(result, tuple | list) else (result,)

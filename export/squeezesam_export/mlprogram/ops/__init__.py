@@ -3,6 +3,7 @@
 from squeezesam_export.mlprogram.ops import (
     activation,
     constexpr,
+    control_flow,
     conv,
     elementwise_binary,
     elementwise_unary,
@@ -10,13 +11,16 @@ from squeezesam_export.mlprogram.ops import (
     linear,
     quantization,
     reduction,
+    scatter_gather,
     tensor_operation,
     tensor_transformation,
+    transformers,
 )
 
 MODULES = (
     activation,
     constexpr,
+    control_flow,
     conv,
     elementwise_binary,
     elementwise_unary,
@@ -24,6 +28,8 @@ MODULES = (
     linear,
     quantization,
     reduction,
+    scatter_gather,
     tensor_operation,
     tensor_transformation,
+    transformers,
 )

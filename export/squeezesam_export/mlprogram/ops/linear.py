@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam_export.mlprogram.registry import op
+from squeezesam_export.mlprogram.registry import Tensors, op
 
 
 @op("linear")
@@ -21,3 +21,9 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
     if transpose_y and y.ndim > 1:
         y = y.transpose(-1, -2)
     return torch.matmul(x, y)
+
+
+@op("einsum")
+def einsum(values: Tensors, equation: str) -> Tensor:
+    """Sums of products by Einstein's notation; sides of one are broadcast."""
+    return torch.einsum(equation, *values)
