@@ -47,7 +47,7 @@ def broadcast(operation: Operation, context: Context) -> str | None:
     if operation.kind not in BINARY or not all(map(context.computed, taken)):
         return None
     types = [one for one in map(context.type_of, taken) if one is not None]
-    if len({one.shape for one in types}) < len(types):
+    if len({one.shape for one in types}) == 1:
         return None
     return " with ".join(map(str, types))
 
@@ -73,10 +73,10 @@ def upsampling(operation: Operation, context: Context) -> str | None:
     if operation.kind not in UPSAMPLERS:
         return None
     (taken, *_), (given, *_) = context.tensors(operation, "x"), result_types(operation)
-    pairs = list(zip(taken.shape[-2:], given.shape[-2:], strict=True))
-    if any(small is not None and large == UPSAMPLING * small for small, large in pairs):
-        pairs = [(small, large) for small, large in pairs if large != UPSAMPLING * (small or 0)]
-    return f"{taken} becomes {list(given.shape)}" if pairs else None
+    for small, large in zip(taken.shape[-2:], given.shape[-2:], strict=True):
+        if small is not None and large != UPSAMPLING * small:
+            return f"{taken} becomes {list(given.shape)}"
+    return None
 
 
 def large_kernel(operation: Operation, context: Context) -> str | None:

@@ -1,7 +1,7 @@
 """Rules about ranks, layouts and alignment."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from squeezesam_export.mlprogram.program import Operation, TensorType
 from squeezesam_export.placement.rule import (
@@ -52,28 +52,40 @@ def other_rank(operation: Operation, context: Context) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Padding:
-    """A check of the last axis.
+def singleton(operation: Operation, context: Context) -> str | None:
+    """A last axis of one element."""
+    del context
+    return padding(operation, lambda width, used: width == 1 and used < ALIGNMENT_BYTES)
 
-    Attributes:
-        singleton: whether it looks for an axis of one element, or for all others.
+
+def narrow(operation: Operation, context: Context) -> str | None:
+    """A last axis of less than 64 bytes."""
+    del context
+    return padding(operation, lambda width, used: width > 1 and used < ALIGNMENT_BYTES)
+
+
+def unaligned(operation: Operation, context: Context) -> str | None:
+    """A longer last axis that ends between multiples of 64 bytes."""
+    del context
+    return padding(operation, lambda width, used: width > 1 and used > ALIGNMENT_BYTES)
+
+
+def padding(operation: Operation, chosen: Callable[[int, float], bool]) -> str | None:
+    """The first tensor with a padded last axis, and how much memory that costs.
+
+    Args:
+        operation: that gives the tensor.
+        chosen: says by elements and bytes of the last axis whether it is meant.
     """
-
-    singleton: bool
-
-    def __call__(self, operation: Operation, context: Context) -> str | None:
-        """The first tensor whose last axis is padded, and how much memory that costs."""
-        del context
-        for type_ in activations(operation):
-            width = type_.shape[-1] if type_.shape else None
-            if width is None or (width == 1) != self.singleton:
-                continue
-            used = width * type_.element.bits / 8
-            padded = math.ceil(used / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-            if used and padded > used:
-                return f"{type_}: {used:g} bytes are padded to {padded}, {padded / used:.2f}x"
-        return None
+    for type_ in activations(operation):
+        width = type_.shape[-1] if type_.shape else None
+        if not width or not type_.element.bits:
+            continue
+        used = width * type_.element.bits / 8
+        padded = math.ceil(used / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        if padded > used and chosen(width, used):
+            return f"{type_}: {used:g} bytes are padded to {padded}, {padded / used:.2f}x"
+    return None
 
 
 def copies(operation: Operation, context: Context) -> str | None:
@@ -173,13 +185,20 @@ LAYOUT_RULES = (
         Effect.SLOWS,
         f"The last axis is padded to {ALIGNMENT_BYTES} bytes; one element there is the worst case.",
         TRANSFORMERS,
-        Padding(singleton=True),
+        singleton,
+    ),
+    Rule(
+        "narrow",
+        Effect.SLOWS,
+        f"The last axis should have {ALIGNMENT_BYTES} bytes at least, 32 elements of float16.",
+        CORE_AI_RULES,
+        narrow,
     ),
     Rule(
         "alignment",
         Effect.SLOWS,
         f"The last axis is padded to a multiple of {ALIGNMENT_BYTES} bytes.",
         TRANSFORMERS,
-        Padding(singleton=False),
+        unaligned,
     ),
 )
