@@ -1,4 +1,4 @@
-"""What the rules rest on; every page was read in a stored copy in November 2026."""
+"""What the rules rest on; every page was read in a stored copy, in November 2026."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -34,11 +34,12 @@ TRANSFORMERS = Source(
     Standing.APPLE,
 )
 CORE_AI_RULES = Source(
-    "Neural Engine Rules (Core AI's model-authoring skill)",
+    "neural_engine_rules.md of apple/coreai-models, its model-authoring skill",
     "https://www.skills.sh/apple/coreai-models/model-authoring",
     Standing.APPLE,
 )
-"""Written for Core AI, Core ML's successor; it says that it reflects the hardware."""
+"""Written for Core AI, Core ML's successor, of the hardware as it says. The page at the address lists
+the file and what it is about; the file itself was read in a copy that names no repository."""
 TYPED_EXECUTION = Source(
     "Typed Execution",
     "https://apple.github.io/coremltools/docs-guides/source/typed-execution.html",
