@@ -74,8 +74,8 @@ ELEMENT_RULES = (
         "dynamic-shape",
         Effect.KEEPS_OFF,
         "Layers whose shapes are unknown before the run, such as a dynamic reshape, are not "
-        "supported; fixed shapes are, and EnumeratedShapes. The guide's page on flexible shapes adds "
-        "that from iOS 17.4 on a range may do with the hint reshapeFrequency=Infrequent.",
+        "supported; fixed shapes are, and EnumeratedShapes. The guide's page on flexible shapes "
+        "adds that from iOS 17.4 on a range may do with the hint reshapeFrequency=Infrequent.",
         FLEXIBLE_INPUTS,
         dynamic_shape,
     ),

@@ -190,8 +190,8 @@ LAYOUT_RULES = (
     Rule(
         "narrow",
         Effect.SLOWS,
-        f"The last axis should have {ALIGNMENT_BYTES} bytes at least, 32 elements of float16; between "
-        "operators fewer may do, while a tensor stays in the cache.",
+        f"The last axis should have {ALIGNMENT_BYTES} bytes at least, 32 elements of float16; "
+        "between operators fewer may do, while a tensor stays in the cache.",
         CORE_AI_RULES,
         narrow,
     ),

@@ -38,8 +38,8 @@ CORE_AI_RULES = Source(
     "https://www.skills.sh/apple/coreai-models/model-authoring",
     Standing.APPLE,
 )
-"""Written for Core AI, Core ML's successor, of the hardware as it says. The page at the address lists
-the file and what it is about; the file itself was read in a copy that names no repository."""
+"""Written for Core AI, Core ML's successor, of the hardware as it says. The page at the address
+lists the file and its topics; the file itself was read in a copy that names no repository."""
 TYPED_EXECUTION = Source(
     "Typed Execution",
     "https://apple.github.io/coremltools/docs-guides/source/typed-execution.html",
