@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from squeezesam_export.mlprogram.interpreter import Interpreter
 from squeezesam_export.mlprogram.package import read_package
+from squeezesam_export.mlprogram.program import Program as ReadProgram
 from squeezesam_export.quiet import quiet
 
 with quiet():
@@ -30,6 +31,20 @@ def interpreted(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Arr
         build: makes the operators.
         inputs: float32, float16 or int32 arrays, which the program takes when it runs.
         opset: a coremltools target.
+    """
+    answers = Interpreter(read_back(build, *inputs, opset=opset))(
+        {f"input_{place}": torch.from_numpy(np.array(one)) for place, one in enumerate(inputs)}
+    )
+    return tuple(np.asarray(answer) for answer in answers.values())
+
+
+def read_back(build: Build, *inputs: Array, opset: str = "iOS16") -> ReadProgram:
+    """The program as it is read from a saved package.
+
+    Args:
+        build: as for `interpreted`.
+        inputs: likewise; their values do not matter.
+        opset: likewise.
     """
     target = ct.target[opset]
     names = [f"input_{place}" for place in range(len(inputs))]
@@ -53,11 +68,7 @@ def interpreted(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Arr
         )
         path = Path(folder) / "model.mlpackage"
         package.save(path)
-        read = read_package(path).program
-    answers = Interpreter(read)(
-        {name: torch.from_numpy(np.array(one)) for name, one in zip(names, inputs, strict=True)}
-    )
-    return tuple(np.asarray(answer) for answer in answers.values())
+        return read_package(path).program
 
 
 def inferred(build: Build, *inputs: Array, opset: str = "iOS16") -> tuple[Array, ...]:

@@ -1,0 +1,113 @@
+"""What a rule is, and what it may know of the program around an operator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from torch import Tensor
+
+from squeezesam_export.mlprogram.program import (
+    Constant,
+    Operand,
+    Operation,
+    Program,
+    TensorType,
+)
+from squeezesam_export.placement.sources import Source
+
+INPUT = "input"
+"""Kind of the operation that stands for an input of the program."""
+DECOMPRESSION = "constexpr_"
+"""Begins the kinds of operators that make weights out of constants alone."""
+
+
+class Effect(Enum):
+    """What a finding means; the values are what people read."""
+
+    KEEPS_OFF = "keeps it off"
+    SLOWS = "slows"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The values of a program by name.
+
+    Attributes:
+        types: of everything that is a tensor.
+        constants: what the program holds.
+        producers: the operator behind every other value; inputs have one of kind `input`.
+    """
+
+    types: dict[str, TensorType]
+    constants: dict[str, Constant]
+    producers: dict[str, Operation]
+
+    def type_of(self, operand: Operand) -> TensorType | None:
+        """Type of a tensor; None for what is no tensor."""
+        return operand.type if isinstance(operand, Constant) else self.types.get(operand)
+
+    def numbers(self, operation: Operation, parameter: str) -> tuple[float, ...]:
+        """The numbers that a parameter holds; none if it is absent or not constant."""
+        (operand, *_) = operation.operands.get(parameter, ("",))
+        constant = operand if isinstance(operand, Constant) else self.constants.get(operand)
+        if constant is None or not isinstance(constant.value, Tensor):
+            return ()
+        return tuple(constant.value.flatten().tolist())
+
+    def integers(self, operation: Operation, parameter: str) -> tuple[int, ...]:
+        """Likewise, whole numbers."""
+        return tuple(int(number) for number in self.numbers(operation, parameter))
+
+    def computed(self, operand: Operand) -> bool:
+        """Whether a value is known at run time only, unlike constants and weights."""
+        if isinstance(operand, Constant) or operand not in self.producers:
+            return False
+        return not self.producers[operand].kind.startswith(DECOMPRESSION)
+
+    def tensors(self, operation: Operation, parameter: str) -> list[TensorType]:
+        """Types of the tensors that a parameter takes."""
+        found = map(self.type_of, operation.operands.get(parameter, ()))
+        return [one for one in found if one is not None]
+
+
+Check = Callable[[Operation, Context], str | None]
+"""What is to be said against an operator, or nothing."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that is known of the Neural Engine.
+
+    Attributes:
+        name: in reports.
+        effect: what breaking it means.
+        says: what the source says, in our words.
+        source: where.
+        check: finds the operators that it is about.
+    """
+
+    name: str
+    effect: Effect
+    says: str
+    source: Source
+    check: Check
+
+
+def context_of(program: Program, inputs: tuple[Operation, ...]) -> Context:
+    """The values of a program.
+
+    Args:
+        program: any.
+        inputs: operations that stand for its inputs.
+    """
+    operations = (*inputs, *program.operations)
+    named = [one for operation in operations for one in operation.outputs]
+    types = {name: one.type for name, one in program.constants.items() if one.type is not None}
+    types |= {one.name: one.type for one in named if one.type is not None}
+    producers = {one.name: operation for operation in operations for one in operation.outputs}
+    return Context(types, program.constants, producers)
+
+
+def result_types(operation: Operation) -> list[TensorType]:
+    """Types of the tensors that an operator gives."""
+    return [output.type for output in operation.outputs if output.type is not None]
