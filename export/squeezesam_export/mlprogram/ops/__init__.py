@@ -2,12 +2,15 @@
 
 from squeezesam_export.mlprogram.ops import (
     activation,
+    classify,
     constexpr,
     conv,
     elementwise_binary,
     elementwise_unary,
     image_resizing,
     linear,
+    normalization,
+    pool,
     quantization,
     reduction,
     tensor_operation,
@@ -16,12 +19,15 @@ from squeezesam_export.mlprogram.ops import (
 
 MODULES = (
     activation,
+    classify,
     constexpr,
     conv,
     elementwise_binary,
     elementwise_unary,
     image_resizing,
     linear,
+    normalization,
+    pool,
     quantization,
     reduction,
     tensor_operation,
