@@ -1,10 +1,9 @@
 """Resizing and resampling of pictures [..., H, W]."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from squeezesam_export.mlprogram.ops.quantization import along
 from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 DEFAULT = "DEFAULT"
@@ -21,7 +20,7 @@ def upsample_nearest_neighbor(
     whose operators are converted to this one, do.
     """
     size = scaled(x, scale_factor_height, scale_factor_width)
-    return resized(x, size, DEFAULT, at_floor)
+    return nearest(x, size, half_pixel_centers=False)
 
 
 @op("upsample_bilinear", until=5)
@@ -48,19 +47,17 @@ def upsample_bilinear(
     if align_corners and half:
         raise UnsupportedError("align_corners and half_pixel_centers are both true")
     mode = STRICT if align_corners else "UNALIGN_CORNERS" if half else DEFAULT
-    return resized(x, scaled(x, scale_factor_height, scale_factor_width), mode, interpolated)
+    return interpolated(x, scaled(x, scale_factor_height, scale_factor_width), mode)
 
 
 @op("resize_nearest_neighbor")
 def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_width: int) -> Tensor:
-    """Each element repeated a whole number of times.
+    """Output i is input floor((i + 1/2) * side / new side).
 
-    For other sizes neither the documentation nor coremltools' tests say which one is nearest.
+    The documentation does not say which; TensorFlow's operator with half_pixel_centers, which is
+    converted to this one and compared with Core ML in coremltools' tests, does.
     """
-    size = (target_size_height, target_size_width)
-    if any(new % side for new, side in zip(size, x.shape[-2:], strict=True)):
-        raise UnsupportedError(f"{list(x.shape[-2:])} to {list(size)} is no whole factor")
-    return resized(x, size, DEFAULT, at_floor)
+    return nearest(x, (target_size_height, target_size_width), half_pixel_centers=True)
 
 
 @op("resize_bilinear")
@@ -71,7 +68,7 @@ def resize_bilinear(
     sampling_mode: str = DEFAULT,
 ) -> Tensor:
     """To a size, interpolated."""
-    return resized(x, (target_size_height, target_size_width), sampling_mode, interpolated)
+    return interpolated(x, (target_size_height, target_size_width), sampling_mode)
 
 
 @op("resize", since=7)
@@ -84,22 +81,19 @@ def resize(
 ) -> Tensor:
     """The last axes to the last sides of a shape, where 0 keeps a side.
 
-    That the nearest of mode DEFAULT is the one below is what coremltools' own tests expect of
-    Core ML; nothing says it of the other modes.
+    The nearest neighbor is that of resize_nearest_neighbor, which the documentation says to be part
+    of this one; it does not say what other modes than DEFAULT make of it.
     """
-    if interpolation_mode not in ("LINEAR", "NEAREST_NEIGHBOR"):
-        raise UnsupportedError(f"interpolation_mode {interpolation_mode!r} is unknown")
-    if interpolation_mode == "NEAREST_NEIGHBOR" and sampling_mode != DEFAULT:
-        raise UnsupportedError(f"sampling_mode {sampling_mode!r} of the nearest neighbor")
     if not 0 <= resized_dims <= len(shape) <= x.ndim:
         raise UnsupportedError(f"resized_dims {resized_dims} of shape {list(shape)}")
-    if not x.dtype.is_floating_point and interpolation_mode == "LINEAR":
-        raise UnsupportedError("interpolation of integers")
     sides = zip(shape[len(shape) - resized_dims :], x.shape[x.ndim - resized_dims :], strict=True)
     size = tuple(new or side for new, side in sides)
-    return resized(
-        x, size, sampling_mode, interpolated if interpolation_mode == "LINEAR" else at_floor
-    )
+    match interpolation_mode, sampling_mode:
+        case "NEAREST_NEIGHBOR", "DEFAULT":
+            return nearest(x, size, half_pixel_centers=True)
+        case "LINEAR", _ if x.dtype.is_floating_point:
+            return interpolated(x, size, sampling_mode)
+    raise UnsupportedError(f"{interpolation_mode} of {sampling_mode} and {x.dtype}")
 
 
 @op("crop")
@@ -177,15 +171,21 @@ def scaled(x: Tensor, *factors: float) -> tuple[int, ...]:
     return tuple((sides * torch.tensor(factors)).int().tolist())
 
 
-def resized(
-    x: Tensor,
-    size: tuple[int, ...],
-    mode: str,
-    sample: Callable[[Tensor, int, Tensor], Tensor],
-) -> Tensor:
-    """The last axes sampled one by one, each at its grid points."""
+def interpolated(x: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
+    """The last axes at their grid points, one after the other, between the two elements around."""
     for axis, new in enumerate(size, x.ndim - len(size)):
-        x = sample(x, axis, grid_points(x.shape[axis], new, mode))
+        points = grid_points(x.shape[axis], new, mode)
+        below, above = points.floor().long(), points.ceil().long()
+        weight = along((points - below).float(), x, axis)
+        x = x.index_select(axis, below) * (1 - weight) + x.index_select(axis, above) * weight
+    return x
+
+
+def nearest(x: Tensor, size: tuple[int, ...], half_pixel_centers: bool) -> Tensor:
+    """The last axes: element i is that at i * side / new side, or half an element further."""
+    for axis, new in enumerate(size, x.ndim - len(size)):
+        place = 2 * torch.arange(new) + half_pixel_centers
+        x = x.index_select(axis, place * x.shape[axis] // (2 * new))
     return x
 
 
@@ -206,21 +206,6 @@ def grid_points(side: int, new: int, mode: str) -> Tensor:
         case _:
             raise UnsupportedError(f"sampling_mode {mode!r} is unknown")
     return points.clamp(0, side - 1)
-
-
-def interpolated(x: Tensor, axis: int, points: Tensor) -> Tensor:
-    """Values between the two elements around each point of an axis."""
-    below = points.floor().long()
-    above = points.ceil().long()
-    shape = [1] * x.ndim
-    shape[axis] = -1
-    weight = (points - below).float().reshape(shape)
-    return x.index_select(axis, below) * (1 - weight) + x.index_select(axis, above) * weight
-
-
-def at_floor(x: Tensor, axis: int, points: Tensor) -> Tensor:
-    """The element at or before each point of an axis."""
-    return x.index_select(axis, points.floor().long())
 
 
 def unnormalized(coordinate: Tensor, side: int, mode: str, align_corners: bool) -> Tensor:
