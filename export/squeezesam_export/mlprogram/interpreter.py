@@ -119,7 +119,14 @@ def apply(
             declared.name: declared_result(result, declared)
             for result, declared in zip(several, operation.outputs, strict=True)
         }
-    except (UnsupportedError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
+    except (
+        UnsupportedError,
+        TypeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         # PyTorch and numpy raise these of values that do not fit one another.
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ArtifactError(f"{operation.place} fails: {reason}") from error
