@@ -40,6 +40,8 @@ def before_and_total(side: int, span: int, stride: int, case: dict, axis: int) -
         return 0, 0
     if case["pad_type"] == "custom":
         return case["pad"][2 * axis], sum(case["pad"][2 * axis : 2 * axis + 2])
+    # The documentation of `same` has a second formula, which knows no stride and puts the odd
+    # element before; it contradicts both the sides it promises and what it says of same_lower.
     total = max((math.ceil(side / stride) - 1) * stride + span - side, 0)
     return (total // 2 if case["pad_type"] == "same" else -(-total // 2)), total
 
@@ -95,7 +97,7 @@ def transposed_by_sums(x: Array, weight: Array, bias: Array, case: dict, sides) 
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
-@pytest.mark.parametrize("opset", ["iOS15", "iOS16", "iOS17"])
+@pytest.mark.parametrize("opset", ["iOS15", "iOS17"])
 def test_conv(dimensions: int, opset: str) -> None:
     rng = default_rng(dimensions)
     x = normal(rng, 2, 4, *rng.integers(5, 8, dimensions))

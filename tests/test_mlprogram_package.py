@@ -37,6 +37,7 @@ TESTS = {
     ops.quantization: "test_mlprogram_compression.py",
     ops.constexpr: "test_mlprogram_compression.py",
 }
+"""Where the operators of a module are made; that of `classify` is made below, by converting."""
 
 
 @pytest.mark.parametrize("module", TESTS, ids=lambda module: module.__name__.rpartition(".")[2])
