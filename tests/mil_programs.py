@@ -1,5 +1,6 @@
 """ML Programs of a few operators: converted, saved, and run by the reference interpreter."""
 
+import gc
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,10 @@ with quiet():
     import coremltools as ct
     from coremltools.converters.mil import Builder as mb  # noqa: N813 - its usual name
     from coremltools.converters.mil.mil import Function, Program, types
+
+# coremltools collects garbage in every conversion, which would take most of its time: what is
+# imported is none.
+gc.freeze()
 
 Array = NDArray[Any]
 Build = Callable[..., Any]

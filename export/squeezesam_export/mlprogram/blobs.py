@@ -66,7 +66,7 @@ class WeightFile:
         """
         try:
             sentinel, code, size, start, padding_bits = METADATA.unpack_from(self.content, offset)
-        except struct.error:
+        except (struct.error, OverflowError):
             raise ArtifactError(
                 f"{self.path} ends before offset {offset}; convert it again"
             ) from None

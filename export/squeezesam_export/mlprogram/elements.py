@@ -42,6 +42,7 @@ ELEMENTS = {
         Element("int8", "int", 8, torch.int8),
         Element("int16", "int", 16, torch.int16),
         Element("int32", "int", 32, torch.int32),
+        Element("int64", "int", 64, torch.int64),
         Element("uint1", "int", 1, torch.uint8),
         Element("uint2", "int", 2, torch.uint8),
         Element("uint3", "int", 3, torch.uint8),
@@ -52,7 +53,7 @@ ELEMENTS = {
         Element("uint32", "int", 32, torch.int64),
     )
 }
-"""By name. Those that no operator of iOS 15 to 18 gives (float64, bfloat16, int64) are left out."""
+"""By name. Those that no operator of iOS 15 to 18 gives (float64, bfloat16) are left out."""
 
 
 def kind_of(tensor: Tensor) -> Kind:

@@ -63,13 +63,19 @@ class Interpreter:
         for declared in self.program.inputs:
             if declared.name not in inputs:
                 raise ArtifactError(f"input {declared.name} is absent")
-            scope[declared.name] = declared_result(inputs[declared.name], declared)
+            try:
+                scope[declared.name] = declared_result(inputs[declared.name], declared)
+            except (TypeError, ValueError) as error:
+                raise ArtifactError(f"input {declared.name} does not fit: {error}") from error
         with torch.inference_mode():
             for operation, implementation, unused in self.steps:
                 scope |= apply(operation, implementation, scope)
                 for name in unused:
                     scope.pop(name, None)
-        return {name: scope[name] for name in self.program.outputs}
+        try:
+            return {name: scope[name] for name in self.program.outputs}
+        except KeyError as error:
+            raise ArtifactError(f"no operator gives output {error}; convert again") from error
 
 
 def known_operators(program: Program) -> dict[str, Implementation]:
@@ -113,7 +119,14 @@ def apply(
             declared.name: declared_result(result, declared)
             for result, declared in zip(several, operation.outputs, strict=True)
         }
-    except (UnsupportedError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
+    except (
+        UnsupportedError,
+        TypeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         # PyTorch and numpy raise these of values that do not fit one another.
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ArtifactError(f"{operation.place} fails: {reason}") from error

@@ -62,7 +62,9 @@ def read_package(path: Path) -> Package:
     descriptions = {one.name: one for one in spec.description.functions}
     try:
         program = read_program(spec.mlProgram, function, weight_files(model.parent))
-    except (IndexError, KeyError, ValueError) as error:
+    except ArtifactError:
+        raise
+    except (LookupError, ValueError, TypeError, OverflowError) as error:
         raise ArtifactError(
             f"{path} is damaged ({type(error).__name__}: {error}); convert it again"
         ) from error
@@ -82,7 +84,7 @@ def model_file(path: Path) -> Path:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
         relative = inside(item["path"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise ArtifactError(
             f"{path} is no .mlpackage: its {MANIFEST} is missing or damaged; convert it again"
         ) from error

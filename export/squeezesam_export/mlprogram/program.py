@@ -206,7 +206,9 @@ class _Reader:
             words = tuple(map(str, values))
             return Constant(words if type_.shape else words[0], type_)
         if field == "bytes":
-            values = unpacked(bytes(values), type_.element, type_.count)
+            return Constant(
+                shaped(unpacked(bytes(values), type_.element, type_.count), type_), type_
+            )
         return Constant(shaped(np.array(values, type_.element.name), type_), type_)
 
     def collection(self, proto: Any) -> Value:

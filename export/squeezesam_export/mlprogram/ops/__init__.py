@@ -2,6 +2,7 @@
 
 from squeezesam_export.mlprogram.ops import (
     activation,
+    classify,
     constexpr,
     control_flow,
     conv,
@@ -9,6 +10,8 @@ from squeezesam_export.mlprogram.ops import (
     elementwise_unary,
     image_resizing,
     linear,
+    normalization,
+    pool,
     quantization,
     reduction,
     scatter_gather,
@@ -19,6 +22,7 @@ from squeezesam_export.mlprogram.ops import (
 
 MODULES = (
     activation,
+    classify,
     constexpr,
     control_flow,
     conv,
@@ -26,6 +30,8 @@ MODULES = (
     elementwise_unary,
     image_resizing,
     linear,
+    normalization,
+    pool,
     quantization,
     reduction,
     scatter_gather,

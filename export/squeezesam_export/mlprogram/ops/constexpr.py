@@ -1,6 +1,7 @@
 """Weights that are stored compressed."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from squeezesam_export.mlprogram.blobs import unpacked
 from squeezesam_export.mlprogram.elements import ELEMENTS
 from squeezesam_export.mlprogram.ops.quantization import along
-from squeezesam_export.mlprogram.registry import Ints, op
+from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 
 @op("constexpr_affine_dequantize", since=6)
@@ -20,14 +21,18 @@ def constexpr_affine_dequantize(
     return along(scale, quantized_data, axis) * steps
 
 
+@op("constexpr_cast", since=6)
+def constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
+    """Float16 as float32."""
+    if output_dtype != "fp32":
+        raise UnsupportedError(f"output_dtype {output_dtype!r} is unknown")
+    return source_val
+
+
 @op("constexpr_lut_to_dense", since=6, until=7)
 def lut_to_dense_ios16(indices: Tensor, lut: Tensor, shape: Ints) -> Tensor:
-    """Entries of one table; the indices are packed in bytes from the lowest bit on."""
-    bits = (len(lut) - 1).bit_length()
-    element = ELEMENTS[f"uint{bits}"]
-    count = math.prod(shape)
-    data = indices.to(torch.uint8).numpy().tobytes()
-    return lut[torch.from_numpy(unpacked(data, element, count)).long()].reshape(shape)
+    """Entries of one table."""
+    return lut[bit_fields(indices, (len(lut) - 1).bit_length(), shape).long()]
 
 
 @op("constexpr_lut_to_dense", since=8)
@@ -57,6 +62,55 @@ def constexpr_blockwise_shift_scale(
     """Scale * (data - offset), where each covers a block of the data."""
     steps = data if offset is None else data - blockwise(offset, data)
     return blockwise(scale, data) * steps
+
+
+@op("constexpr_sparse_to_dense", since=6, until=7)
+def sparse_to_dense_ios16(nonzero_data: Tensor, mask: Tensor, shape: Ints) -> Tensor:
+    """Values in order where the mask is set, zero elsewhere."""
+    return sparse_to_dense_ios18(nonzero_data, bit_fields(mask, 1, shape))
+
+
+@op("constexpr_sparse_to_dense", since=8)
+def sparse_to_dense_ios18(nonzero_data: Tensor, mask: Tensor) -> Tensor:
+    """Values in order where the mask is set, zero elsewhere."""
+    chosen = mask != 0
+    if chosen.sum() != len(nonzero_data):
+        raise UnsupportedError(f"{len(nonzero_data)} values for {int(chosen.sum())} places")
+    dense = torch.zeros(mask.shape, dtype=nonzero_data.dtype)
+    dense[chosen] = nonzero_data
+    return dense
+
+
+@op("constexpr_lut_to_sparse", since=8)
+def constexpr_lut_to_sparse(
+    indices_mask: Tensor,
+    indices_nonzero_data: Tensor,
+    lut: Tensor,
+    vector_axis: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Mask and values of the entries that indices choose where the mask is set."""
+    indices = sparse_to_dense_ios18(indices_nonzero_data, indices_mask)
+    dense = lut_to_dense_ios18(indices, lut, vector_axis)
+    mask = indices_mask
+    if vector_axis is not None:
+        mask = mask.repeat_interleave(lut.shape[-1], dim=vector_axis)
+    return mask, dense[mask != 0]
+
+
+@op("constexpr_sparse_blockwise_shift_scale", since=8)
+def constexpr_sparse_blockwise_shift_scale(
+    data_mask: Tensor, nonzero_data: Tensor, scale: Tensor, offset: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The mask, and scale * (data - offset) where it is set."""
+    dense = sparse_to_dense_ios18(nonzero_data, data_mask)
+    return data_mask, constexpr_blockwise_shift_scale(dense, scale, offset)[data_mask != 0]
+
+
+def bit_fields(data: Tensor, bits: int, shape: Sequence[int]) -> Tensor:
+    """Numbers of so many bits, packed in bytes from the lowest bit on."""
+    packed = data.to(torch.uint8).numpy().tobytes()
+    fields = unpacked(packed, ELEMENTS[f"uint{bits}"], math.prod(shape))
+    return torch.from_numpy(fields.copy()).reshape(tuple(shape))
 
 
 def blockwise(parameter: Tensor, data: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 @op("conv")
@@ -25,37 +26,106 @@ def conv(
     dimensions = x.ndim - 2
     strides = strides or (1,) * dimensions
     dilations = dilations or (1,) * dimensions
-    margins = conv_padding(x.shape[2:], weight.shape[2:], strides, dilations, pad_type, pad)
-    x = F.pad(x, [side for pair in reversed(margins) for side in pair])
+    spans = dilated(weight.shape[2:], dilations)
+    margins = margins_of(x.shape[2:], spans, strides, pad_type, pad)
+    x = padded(x, margins)
     return CONVOLUTIONS[dimensions](
         x, weight, bias, stride=strides, dilation=dilations, groups=groups
     )
 
 
-def conv_padding(
+@op("conv_transpose")
+def conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    pad: Ints | None = None,
+    output_shape: Ints | None = None,
+    pad_type: str = "valid",
+    strides: Ints | None = None,
+    dilations: Ints | None = None,
+    groups: int = 1,
+) -> Tensor:
+    """Gradient of a conv: [B, in, *D], [in, out / groups, *K] -> [B, out, *D'].
+
+    The conv is that of the same parameters which takes [B, out, *D'] to [B, in, *D].
+    """
+    dimensions = x.ndim - 2
+    strides = strides or (1,) * dimensions
+    dilations = dilations or (1,) * dimensions
+    if pad_type == "same_lower":
+        raise UnsupportedError("pad_type same_lower is not defined for conv_transpose")
+    spans = dilated(weight.shape[2:], dilations)
+    full = [
+        (side - 1) * stride + span
+        for side, stride, span in zip(x.shape[2:], strides, spans, strict=True)
+    ]
+    if output_shape is not None:
+        sides = list(output_shape[2:])
+    elif pad_type == "same":
+        sides = [side * stride for side, stride in zip(x.shape[2:], strides, strict=True)]
+    else:
+        margins = margins_of(full, spans, strides, pad_type, pad)
+        sides = [side - sum(pair) for side, pair in zip(full, margins, strict=True)]
+    margins = margins_of(sides, spans, strides, pad_type, pad)
+    if output_sides(sides, spans, strides, margins) != list(x.shape[2:]):
+        raise UnsupportedError(f"output_shape {list(output_shape or sides)} does not lead to x")
+    y = TRANSPOSED[dimensions](x, weight, None, strides, 0, 0, groups, dilations)
+    # What lies beyond the last kernel is zero; what lies in the margins falls away.
+    y = padded(
+        y,
+        [
+            (-before, side + before - whole)
+            for (before, _), side, whole in zip(margins, sides, full, strict=True)
+        ],
+    )
+    return y if bias is None else y + bias.reshape(-1, *(1,) * dimensions)
+
+
+def dilated(kernel: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    """Sides that a kernel covers."""
+    return [(side - 1) * step + 1 for side, step in zip(kernel, dilations, strict=True)]
+
+
+def margins_of(
     sides: Sequence[int],
-    kernel: Sequence[int],
+    spans: Sequence[int],
     strides: Sequence[int],
-    dilations: Sequence[int],
     pad_type: str,
     pad: Sequence[int] | None,
 ) -> list[tuple[int, int]]:
-    """What goes before and after in each dimension.
+    """What goes before and after in each dimension, for windows of given spans.
 
     `same` gives outputs of ceil(side / stride), the odd element after; `same_lower` puts it before.
     """
-    if pad_type == "valid":
+    if pad_type == "valid" or (pad_type == "custom" and pad is None):
         return [(0, 0)] * len(sides)
     if pad_type == "custom":
-        if pad is None:
-            raise UnsupportedError("pad_type is custom and pad is absent")
+        assert pad is not None
         return list(zip(pad[::2], pad[1::2], strict=True))
     if pad_type not in ("same", "same_lower"):
         raise UnsupportedError(f"pad_type {pad_type!r} is unknown")
     margins = []
-    for side, width, stride, dilation in zip(sides, kernel, strides, dilations, strict=True):
-        span = (width - 1) * dilation + 1
+    for side, span, stride in zip(sides, spans, strides, strict=True):
         total = max(0, (-(-side // stride) - 1) * stride + span - side)
         small, large = total // 2, total - total // 2
         margins.append((small, large) if pad_type == "same" else (large, small))
     return margins
+
+
+def output_sides(
+    sides: Sequence[int],
+    spans: Sequence[int],
+    strides: Sequence[int],
+    margins: Sequence[tuple[int, int]],
+) -> list[int]:
+    """How many windows fit in each dimension."""
+    return [
+        (side + sum(pair) - span) // stride + 1
+        for side, span, stride, pair in zip(sides, spans, strides, margins, strict=True)
+    ]
+
+
+def padded(x: Tensor, margins: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
+    """A value before and after in each of the last dimensions; cut off where negative."""
+    return F.pad(x, [side for pair in reversed(margins) for side in pair], value=value)
