@@ -120,7 +120,7 @@ def test_a_damaged_photo(tmp_path: Path, model: SqueezeSam) -> None:
 def test_nan_activations(tmp_path: Path) -> None:
     broken = random_network(0)
     with torch.no_grad():
-        broken.transformer[0].mlp_in.linear.weight[0, 0] = torch.nan
+        broken.transformer[0].mlp_in.conv.weight[0, 0] = torch.nan
     with pytest.raises(WeightsError, match="NaN or infinity"):
         calibrate(folded(broken), fill(tmp_path / "photos", MIN_PHOTOS), SIZE)
 

@@ -5,7 +5,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class ConvBn(nn.Module):
@@ -49,30 +49,9 @@ class ConvBn(nn.Module):
         nn.init.zeros_(cast(nn.BatchNorm2d, self.bn).weight)
 
 
-class LinearBn(nn.Module):
-    """Linear -> BatchNorm over every token -> optional ReLU, on [B, T, C]."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, relu: bool = False) -> None:
-        super().__init__()
-        self.linear = nn.Linear(channels_in, channels_out, bias=False)
-        self.bn: nn.Module = nn.BatchNorm1d(channels_out)
-        self.relu = relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.linear(x)
-        if isinstance(self.bn, nn.BatchNorm1d):
-            x = self.bn(x.flatten(0, 1)).view_as(x)
-        return F.relu(x) if self.relu else x
-
-    def fold(self) -> None:
-        """Absorb the BatchNorm into the linear layer; for inference only."""
-        if isinstance(self.bn, nn.BatchNorm1d):
-            self.linear = fuse_linear_bn_eval(self.linear, self.bn)
-            self.bn = nn.Identity()
-
-    def start_silent(self) -> None:
-        """Zero the BatchNorm's gain, so that a residual branch that ends here starts as nothing."""
-        nn.init.zeros_(cast(nn.BatchNorm1d, self.bn).weight)
+def token_layer(channels_in: int, channels_out: int, *, relu: bool = False) -> ConvBn:
+    """Linear -> BatchNorm over every token -> optional ReLU, on tokens [B, C, 1, T]."""
+    return ConvBn(channels_in, channels_out, 1, relu=relu)
 
 
 class ResidualBlock(nn.Module):
@@ -102,8 +81,10 @@ class InvertedBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over [B, T, C], written out as matmul, softmax, matmul.
+    """Self-attention over tokens [B, C, 1, T], written out as matmul, softmax, matmul.
 
+    Tokens lie along the last axis and their linear layers are 1x1 convolutions, as Apple advises
+    for the Neural Engine ("Deploying Transformers on the Apple Neural Engine", 2022).
     `scaled_dot_product_attention` decomposes into a safe softmax whose comparisons leave the
     XNNPACK delegate; three-dimensional `bmm` stays inside without an expand.
     """
@@ -113,10 +94,10 @@ class Attention(nn.Module):
         self.heads = heads
         self.head_width = channels // heads
         self.query_scale: float | None = self.head_width**-0.5
-        self.query = LinearBn(channels, channels)
-        self.key = LinearBn(channels, channels)
-        self.value = LinearBn(channels, channels)
-        self.out = LinearBn(channels, channels)
+        self.query = token_layer(channels, channels)
+        self.key = token_layer(channels, channels)
+        self.value = token_layer(channels, channels)
+        self.out = token_layer(channels, channels)
 
     def fold(self) -> None:
         """Absorb the scale into the query; for inference only.
@@ -126,26 +107,24 @@ class Attention(nn.Module):
         self.query.fold()
         if self.query_scale is not None:
             with torch.no_grad():
-                for parameter in self.query.linear.parameters():
+                for parameter in self.query.conv.parameters():
                     parameter.mul_(self.query_scale)
             self.query_scale = None
 
     def split_heads(self, x: Tensor) -> Tensor:
-        batch, tokens, _ = x.shape
-        x = x.view(batch, tokens, self.heads, self.head_width).permute(0, 2, 1, 3)
-        return x.reshape(batch * self.heads, tokens, self.head_width)
+        batch, _, _, tokens = x.shape
+        return x.reshape(batch * self.heads, self.head_width, tokens)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, tokens, channels = x.shape
         query = self.query(x)
         if self.query_scale is not None:
             query = query * self.query_scale
-        query = self.split_heads(query)
+        query = self.split_heads(query)  # [B * heads, C / heads, T]
         key = self.split_heads(self.key(x))
         value = self.split_heads(self.value(x))
-        weights = torch.softmax(torch.bmm(query, key.transpose(1, 2)), dim=-1)
-        mixed = torch.bmm(weights, value).view(batch, self.heads, tokens, self.head_width)
-        return self.out(mixed.permute(0, 2, 1, 3).reshape(batch, tokens, channels))
+        weights = torch.softmax(torch.bmm(query.transpose(1, 2), key), dim=-1)  # over the keys
+        mixed = torch.bmm(value, weights.transpose(1, 2))
+        return self.out(mixed.reshape(x.shape))
 
 
 class TransformerLayer(nn.Module):
@@ -154,8 +133,8 @@ class TransformerLayer(nn.Module):
     def __init__(self, channels: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
         self.attention = Attention(channels, heads)
-        self.mlp_in = LinearBn(channels, channels * mlp_ratio, relu=True)
-        self.mlp_out = LinearBn(channels * mlp_ratio, channels)
+        self.mlp_in = token_layer(channels, channels * mlp_ratio, relu=True)
+        self.mlp_out = token_layer(channels * mlp_ratio, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(x)

@@ -6,17 +6,20 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from squeezesam.network.blocks import Attention, ConvBn, LinearBn
+from squeezesam.network.blocks import Attention, ConvBn
 from squeezesam.network.model import SqueezeSam
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
 def folded(model: Model) -> Model:
-    """A copy in eval mode, on the CPU; layers have absorbed the BatchNorm or scale after them."""
+    """A copy in eval mode, on the CPU; layers have absorbed the BatchNorm or scale after them.
+
+    `set_size` on the copy has its grid embedded anew in every run, as training needs.
+    """
     model = copy.deepcopy(model).cpu().eval()
     for module in model.modules():
-        if isinstance(module, Attention | ConvBn | LinearBn):
+        if isinstance(module, Attention | ConvBn | SqueezeSam):
             module.fold()
     return model
 
@@ -33,14 +36,13 @@ def unfolded(model: SqueezeSam) -> SqueezeSam:
     for name, module in plain.named_modules():
         if isinstance(module, Attention):
             for part in ("weight", "bias"):
-                tensors[f"{name}.query.linear.{part}"] = (
-                    tensors[f"{name}.query.linear.{part}"] * module.head_width**0.5
+                tensors[f"{name}.query.conv.{part}"] = (
+                    tensors[f"{name}.query.conv.{part}"] * module.head_width**0.5
                 )
-        elif isinstance(module, ConvBn | LinearBn):
-            layer = "conv" if isinstance(module, ConvBn) else "linear"
-            norm = cast(nn.BatchNorm1d | nn.BatchNorm2d, module.bn)
+        elif isinstance(module, ConvBn):
+            norm = cast(nn.BatchNorm2d, module.bn)
             tensors[f"{name}.bn.weight"] = torch.ones(norm.num_features)
-            tensors[f"{name}.bn.bias"] = tensors.pop(f"{name}.{layer}.bias")
+            tensors[f"{name}.bn.bias"] = tensors.pop(f"{name}.conv.bias")
             tensors[f"{name}.bn.running_mean"] = torch.zeros(norm.num_features)
             tensors[f"{name}.bn.running_var"] = torch.full((norm.num_features,), 1 - norm.eps)
     plain.load_state_dict(tensors)

@@ -1,8 +1,8 @@
 """SqueezeSAM: a UNet with a transformer at its bottom scale (arXiv 2312.06736).
 
 Early fusion concatenates the prompt maps after the stem; late fusion joins the prompt tokens to the
-image tokens at 1/32. Everything is convolution, linear, ReLU, add, concat, bilinear resize,
-softmax, bmm, mean and sigmoid: operators that XNNPACK, Core ML and ONNX Runtime all delegate.
+image tokens at 1/32. Everything is convolution, ReLU, add, concat, bilinear resize, softmax, bmm,
+mean and sigmoid: operators that XNNPACK, Core ML and ONNX Runtime all delegate.
 """
 
 import torch
@@ -51,7 +51,7 @@ class SqueezeSam(SizedNetwork):
                 widths_in, config.encoder, config.blocks, strict=True
             )
         )
-        self.embed_position = nn.Linear(TOKEN_FEATURES, bottom)
+        self.embed_position = nn.Conv2d(TOKEN_FEATURES, bottom, 1)
         self.transformer = nn.Sequential(
             *(
                 TransformerLayer(bottom, config.heads, config.mlp_ratio)
@@ -82,14 +82,27 @@ class SqueezeSam(SizedNetwork):
         side = size // BOTTOM_STRIDE
         # The four kind features of an image token are zero: the grid shares `embed_position` with
         # the prompt tokens, so a click and the image cell under it speak of the same place.
-        grid = F.pad(grid_features(side), (0, TOKEN_KINDS))[None]
+        grid = F.pad(grid_features(side), (0, TOKEN_KINDS)).T[None, :, None]  # [1, 28, 1, HW]
         device = self.embed_position.weight.device
-        self.register_buffer("grid", grid.to(device), persistent=False)
+        self.register_buffer("grid", grid.contiguous().to(device), persistent=False)
+        self.grid_is_embedded = False
+
+    def fold(self) -> None:
+        """Embed the grid once and for all; for inference at one size only.
+
+        Its layer then serves the prompts alone: XNNPACK's int8 convolution takes no bias that two
+        input scales share.
+        """
+        if not self.grid_is_embedded:
+            with torch.no_grad():
+                self.grid = self.embed_position(self.grid)
+            self.grid_is_embedded = True
 
     def reset_parameters(self) -> None:
         """Initialise so that every residual branch starts as an identity."""
+        on_tokens = {*self.embed_position.modules(), *self.transformer.modules()}
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and module not in on_tokens:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for module in self.modules():
             if isinstance(module, ResidualBlock):
@@ -104,10 +117,12 @@ class SqueezeSam(SizedNetwork):
     def fuse_tokens(self, x: Tensor, prompt_tokens: Tensor) -> Tensor:
         """Late fusion: image cells and prompts attend to one another; the cells go on."""
         batch, channels, height, width = x.shape
-        cells = x.flatten(2).transpose(1, 2) + self.embed_position(self.grid)  # [B, HW, C]
-        tokens = torch.cat([cells, self.embed_position(prompt_tokens)], dim=1)  # [B, HW + 16, C]
-        cells = self.transformer(tokens)[:, : height * width]
-        return cells.transpose(1, 2).reshape(batch, channels, height, width)
+        grid = self.grid if self.grid_is_embedded else self.embed_position(self.grid)
+        cells = x.reshape(batch, channels, 1, height * width) + grid
+        features = prompt_tokens.transpose(1, 2).reshape(batch, TOKEN_FEATURES, 1, -1)
+        tokens = torch.cat([cells, self.embed_position(features)], dim=3)  # [B, C, 1, HW + 16]
+        cells = self.transformer(tokens)[..., : height * width]
+        return cells.reshape(x.shape)
 
     def forward(
         self, image: Tensor, prompt_maps: Tensor, prompt_tokens: Tensor

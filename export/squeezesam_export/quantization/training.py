@@ -45,6 +45,7 @@ class RoundingNetwork(SizedNetwork):
         self.stage, self.config = stage, model.config
         model.set_size(stage.size)
         plain = folded(model).requires_grad_()  # folding freezes the biases
+        plain.set_size(stage.size)  # the grid goes through the layer that is trained
         batches = calibration_batches(plain, stage)
         self.graph = pt2e.rounding(plain, batches[0])
         with torch.no_grad():  # so that the first gradients see ranges that fit
