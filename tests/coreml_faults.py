@@ -12,9 +12,6 @@ from squeezesam_export.quiet import quiet
 with quiet():
     from coremltools.proto import FeatureTypes_pb2, Model_pb2
 
-HEADER = 64
-"""Bytes of metadata before a tensor in a weight file."""
-
 
 class Saved:
     """A package that is altered in place.
@@ -41,6 +38,12 @@ class Saved:
         name = operation.inputs[parameter].arguments[0].name
         (constant,) = (one for one in self.of_kind("const") if one.outputs[0].name == name)
         return constant.attributes["val"]
+
+    def stored(self, operation: Any, parameter: str) -> Any:
+        """The value of a weight, or of the integers that it is decompressed from."""
+        name = operation.inputs[parameter].arguments[0].name
+        (maker,) = (one for one in self.operations if one.outputs[0].name == name)
+        return maker.attributes["val" if maker.type == "const" else "quantized_data"]
 
 
 def set_number(value: Any, number: float) -> None:
@@ -70,20 +73,16 @@ def swapped_channels(package: Saved) -> None:
 
 def transposed_weight(package: Saved) -> None:
     """[in, out] where [out, in] is meant, of a square matrix whose shape does not tell."""
-    for linear in package.of_kind("linear"):
-        name = linear.inputs["weight"].arguments[0].name
-        (maker,) = (one for one in package.operations if one.outputs[0].name == name)
-        key = "val" if maker.type == "const" else "quantized_data"
-        value = maker.attributes[key] if key in maker.attributes else package.constant(maker, key)
-        sides = [int(one.constant.size) for one in value.type.tensorType.dimensions]
-        if sides[0] == sides[1]:
+    for conv in package.of_kind("conv"):
+        value = package.stored(conv, "weight")
+        side, other, *kernel = [int(one.constant.size) for one in value.type.tensorType.dimensions]
+        if side == other and kernel == [1, 1]:
             break
     file = package.path.parent / "weights" / "weight.bin"
     content = bytearray(file.read_bytes())
-    start = value.blobFileValue.offset
-    size, at = np.frombuffer(content, np.uint64, 2, offset=start + 8).tolist()
-    elements = np.frombuffer(content, f"V{size // (sides[0] * sides[1])}", sides[0] * sides[1], at)
-    content[at : at + size] = elements.reshape(sides).T.tobytes()
+    size, at = np.frombuffer(content, np.uint64, 2, offset=value.blobFileValue.offset + 8).tolist()
+    matrix = np.frombuffer(content, f"V{size // side**2}", side**2, at).reshape(side, side)
+    content[at : at + size] = matrix.T.tobytes()
     file.write_bytes(content)
 
 

@@ -40,9 +40,10 @@ def interpret(path: Path) -> InterpretedNetwork:
             (instruction,) = chain.instructions
             (delegate,) = plan.delegates
             call = instruction.instr_args
+            assert delegate.id == DELEGATE
             assert isinstance(call, DelegateCall)
             content = program.backend_delegate_data[delegate.processed.index].data
-        except (AssertionError, ValueError) as error:
+        except (AssertionError, OSError, ValueError) as error:
             raise ArtifactError(
                 f"{path} is not one call of the Core ML delegate; export executorch-coreml again"
             ) from error

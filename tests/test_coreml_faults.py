@@ -1,0 +1,62 @@
+"""`squeezesam verify` on Core ML packages with the faults that conversions have."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from coreml_faults import FAULTS, dropped_zero_point, plant
+from small_networks import run
+
+from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.manifest import read_manifest, write_manifest
+
+IN_FLOAT = [name for name in FAULTS if name != dropped_zero_point.__name__]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the shipped weights, to which every layer matters; small, since 12 cases run each time."""
+    out = tmp_path_factory.mktemp("export") / "artifacts"
+    assert run("export", "--target", "coreml", "--size", 256, "--out", out) == 0
+    return out
+
+
+def with_fault(fault: str, precision: str, exported: Path, directory: Path) -> Path:
+    """A copy of an export whose artifact of a precision has a fault, and a hash that fits it."""
+    shutil.copytree(exported, directory)
+    manifest = read_manifest(directory)
+    (artifact,) = (one for one in manifest.artifacts if one.precision == precision)
+    plant(fault, directory / artifact.file)
+    forged = dataclasses.replace(artifact, sha256=sha256_of(directory / artifact.file))
+    write_manifest(dataclasses.replace(manifest, artifacts=(forged,)), directory)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("precision", "fault"),
+    [
+        *(("fp32", fault) for fault in IN_FLOAT),
+        *(("fp16", fault) for fault in IN_FLOAT),
+        *(("int8", fault) for fault in (dropped_zero_point.__name__, "transposed_weight")),
+    ],
+)
+def test_verify_sees_a_planted_fault(
+    precision: str,
+    fault: str,
+    exported: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    directory = with_fault(fault, precision, exported, tmp_path / "artifacts")
+    assert run("verify", directory) == 1
+    printed = capsys.readouterr()
+    assert "1 of 1 artifacts differ from PyTorch" in printed.err
+    (row,) = (line for line in printed.out.splitlines() if line.startswith("coreml"))
+    assert "reference interpreter" in row
+    assert "BROKEN" in row
+
+
+def test_verify_passes_without_a_fault(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", exported) == 0
+    assert capsys.readouterr().out.count(" ok\n") == 3

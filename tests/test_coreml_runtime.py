@@ -1,0 +1,122 @@
+"""Core ML artifacts off macOS: one code drives the interpreter and a Mac's runtime."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_networks import SIZE, run
+
+from squeezesam.errors import ArtifactError
+from squeezesam.runtimes import InterpretedNetwork, load_network
+from squeezesam_export import coreml_delegate, coreml_target
+from squeezesam_export.golden import read_golden
+from squeezesam_export.manifest import read_manifest
+from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.quiet import quiet
+from squeezesam_export.targets import TARGETS
+from squeezesam_export.verification import measure
+
+with quiet():
+    import coremltools as ct
+
+
+@pytest.fixture(scope="module")
+def exported(weights: Path) -> Path:
+    out = weights.parent / "for_apple"
+    words = ("--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
+    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
+    return out
+
+
+class StandInCoreMl:
+    """coremltools' MLModel as on a Mac, answering from the interpreter."""
+
+    def __init__(self, path: str) -> None:
+        self.model = InterpretedModel(Path(path))
+
+    def predict(self, data: dict[str, Any]) -> dict[str, Any]:
+        return self.model.predict(data)
+
+
+@pytest.fixture
+def _on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ct.models, "MLModel", StandInCoreMl)
+    on_a_mac = dataclasses.replace(TARGETS["coreml"], load=coreml_target.load)
+    monkeypatch.setitem(TARGETS, "coreml", on_a_mac)
+
+
+def package_of(directory: Path) -> Path:
+    (package,) = directory.glob("*.mlpackage")
+    return package
+
+
+@pytest.mark.usefixtures("_on_a_mac")
+def test_on_a_mac_verify_compares_core_ml_with_the_interpreter(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", exported, "--compare") == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("coreml ")]
+    by_itself, interpreted, compared = rows
+    assert "Core ML  " in by_itself
+    assert "reference interpreter  " in interpreted
+    assert "Core ML against reference interpreter" in compared
+    assert "exact" in compared, "the stand-in is the interpreter"
+    assert by_itself.split()[-2] != "-", "Core ML has a time"
+    assert interpreted.split()[-2] == "-", "the interpreter has none"
+
+
+def test_without_core_ml_there_is_nothing_to_compare(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", exported, "--compare") == 0
+    assert "against" not in capsys.readouterr().out.replace("against PyTorch", "")
+
+
+def test_eval_says_that_an_interpreter_ran(
+    scenes: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--target", "coreml", "--precision", "fp32", "--weights", weights)
+    assert run("export", *words, "--out", tmp_path / "artifacts") == 0
+    package = package_of(tmp_path / "artifacts")
+    capsys.readouterr()
+    assert run("eval", "--data", scenes, "--model", package, "--limit", 1, "--clicks", 1) == 0
+    printed = capsys.readouterr().out
+    assert f"{package.name} (reference interpreter)" in printed
+    assert "no operator fusion" in printed
+
+
+def test_a_directory_gives_what_runs_here_before_what_is_interpreted(exported: Path) -> None:
+    assert not isinstance(load_network(exported), InterpretedNetwork)
+
+
+def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -> None:
+    (program,) = exported.glob("*.pte")
+    network = load_network(program)
+    assert isinstance(network, InterpretedNetwork)
+    answers = read_golden(exported, read_manifest(exported))
+    outside = measure(coreml_target.interpret(package_of(exported)), answers).parity
+    assert measure(network, answers).parity.min_mask_iou == pytest.approx(
+        outside.min_mask_iou, abs=0.01
+    )
+
+
+def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:
+    words = ("--target", "executorch", "--precision", "fp32", "--weights", weights)
+    assert run("export", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
+    (program,) = (tmp_path / "out").glob("*.pte")
+    assert not coreml_delegate.is_delegated(program)
+    with pytest.raises(ArtifactError, match="Core ML delegate"):
+        coreml_delegate.interpret(program)
+
+
+def test_a_package_with_other_inputs_is_not_our_network(exported: Path, tmp_path: Path) -> None:
+    package = tmp_path / "other.mlpackage"
+    with quiet():
+        renamed = ct.utils.load_spec(str(package_of(exported)))
+        ct.utils.rename_feature(renamed, "prompt_maps", "maps")
+        ct.models.utils.save_spec(
+            renamed, str(package), weights_dir=str(next(package_of(exported).rglob("weights")))
+        )
+    with pytest.raises(ArtifactError, match="coreml-run"):
+        coreml_target.interpret(package)
