@@ -22,9 +22,6 @@ from squeezesam_export.mlprogram.program import (
 )
 from squeezesam_export.mlprogram.registry import Implementation, UnsupportedError, find
 
-DECOMPRESSION = "constexpr_"
-"""Begins the kinds of operators that make weights out of constants alone."""
-
 
 class Interpreter:
     """A program that can be called; its weights are decompressed once, when it is made.
@@ -43,7 +40,7 @@ class Interpreter:
         steps = []
         for operation in program.operations:
             implementation = implementations[operation.kind]
-            if operation.kind.startswith(DECOMPRESSION):
+            if operation.decompresses:
                 self.constants |= apply(operation, implementation, self.constants)
             else:
                 steps.append((operation, implementation))

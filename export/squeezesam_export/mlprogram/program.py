@@ -90,6 +90,11 @@ class Operation:
     outputs: tuple[Named, ...]
     has_blocks: bool
 
+    @property
+    def decompresses(self) -> bool:
+        """Whether it makes a weight out of constants alone."""
+        return self.kind.startswith("constexpr_")
+
 
 @dataclass(frozen=True)
 class Program:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from squeezesam_export.mlprogram.program import Operation, TensorType
 from squeezesam_export.placement.rule import (
-    DECOMPRESSION,
     Context,
     Effect,
     Rule,
@@ -21,7 +20,7 @@ MAX_WIDTH = 16384
 
 def activations(operation: Operation) -> list[TensorType]:
     """Types of the tensors that an operator writes when the program runs."""
-    return [] if operation.kind.startswith(DECOMPRESSION) else result_types(operation)
+    return [] if operation.decompresses else result_types(operation)
 
 
 def too_many_axes(operation: Operation, context: Context) -> str | None:

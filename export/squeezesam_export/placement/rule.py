@@ -17,8 +17,6 @@ from squeezesam_export.placement.sources import Source
 
 INPUT = "input"
 """Kind of the operation that stands for an input of the program."""
-DECOMPRESSION = "constexpr_"
-"""Begins the kinds of operators that make weights out of constants alone."""
 
 
 class Effect(Enum):
@@ -62,7 +60,7 @@ class Context:
         """Whether a value is known at run time only, unlike constants and weights."""
         if isinstance(operand, Constant) or operand not in self.producers:
             return False
-        return not self.producers[operand].kind.startswith(DECOMPRESSION)
+        return not self.producers[operand].decompresses
 
     def tensors(self, operation: Operation, parameter: str) -> list[TensorType]:
         """Types of the tensors that a parameter takes."""
