@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
@@ -95,6 +96,7 @@ def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -
     network = load_network(program)
     assert isinstance(network, InterpretedNetwork)
     answers = read_golden(exported, read_manifest(exported))
+    assert {answer.dtype for answer in network(*answers[0].inputs)} == {torch.float32}
     outside = measure(coreml_target.interpret(package_of(exported)), answers).parity
     assert measure(network, answers).parity.min_mask_iou == pytest.approx(
         outside.min_mask_iou, abs=0.01

@@ -59,7 +59,8 @@ def interpret(path: Path) -> InterpretedNetwork:
         answer = model.predict(
             {name: tensor.numpy() for name, tensor in zip(inputs, tensors, strict=True)}
         )
-        low_res_masks, iou_predictions = (torch.from_numpy(answer[name]) for name in order)
+        # Of float16 in the package; ExecuTorch gives them in the float32 of its program.
+        low_res_masks, iou_predictions = (torch.from_numpy(answer[name]).float() for name in order)
         return low_res_masks, iou_predictions
 
     return InterpretedNetwork(network)
