@@ -18,14 +18,16 @@ class Saved:
 
     Attributes:
         spec: of the model; `save` writes it back.
+        function: its only one.
+        operations: of that.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = model_file(path)
         self.spec = Model_pb2.Model()
         self.spec.ParseFromString(self.path.read_bytes())
-        (function,) = self.spec.mlProgram.functions.values()
-        self.operations = function.block_specializations[function.opset].operations
+        (self.function,) = self.spec.mlProgram.functions.values()
+        self.operations = self.function.block_specializations[self.function.opset].operations
 
     def save(self) -> None:
         self.path.write_bytes(self.spec.SerializeToString())
@@ -78,6 +80,8 @@ def transposed_weight(package: Saved) -> None:
         side, other, *kernel = [int(one.constant.size) for one in value.type.tensorType.dimensions]
         if side == other and kernel == [1, 1]:
             break
+    else:
+        raise AssertionError("no square weight")
     file = package.path.parent / "weights" / "weight.bin"
     content = bytearray(file.read_bytes())
     size, at = np.frombuffer(content, np.uint64, 2, offset=value.blobFileValue.offset + 8).tolist()
@@ -102,6 +106,11 @@ def flipped_align_corners(package: Saved) -> None:
     flags[0] = not flags[0]
 
 
+def lost_sigmoid(package: Saved) -> None:
+    """Another squashing of the predicted IoUs, which no mask shows."""
+    next(package.of_kind("sigmoid")).type = "tanh"
+
+
 FAULTS: dict[str, Callable[[Saved], None]] = {
     fault.__name__: fault
     for fault in (
@@ -111,6 +120,7 @@ FAULTS: dict[str, Callable[[Saved], None]] = {
         transposed_weight,
         dropped_zero_point,
         flipped_align_corners,
+        lost_sigmoid,
     )
 }
 

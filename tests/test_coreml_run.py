@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from coreml_faults import Saved
 from PIL import Image
 from small_networks import run
 from torch import Tensor, nn
@@ -169,6 +170,50 @@ def test_a_vision_transformer(system: str, precision: str, photo: Path, tmp_path
         np.testing.assert_allclose(outputs["tokens"], wanted, atol=tolerance, rtol=tolerance)
 
 
+def small_package(path: Path, *inputs: object, **options: object) -> Path:
+    """A convolution and a mean, 3 numbers in all."""
+    model = nn.Sequential(nn.Conv2d(3, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    with quiet():
+        traced = torch.jit.trace(model, torch.rand(1, 3, SIDE, SIDE))
+        ct.convert(traced, inputs=list(inputs), **options).save(path)
+    return path
+
+
+def test_a_classifier_whose_classes_are_numbers(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = ct.ImageType(name="image", shape=(1, 3, SIDE, SIDE))
+    labels = ct.ClassifierConfig([10, 11, 12])
+    package = small_package(tmp_path / "a.mlpackage", picture, classifier_config=labels)
+    assert run("coreml-run", package, "--input", photo) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (label,) = (row for row in rows if row[:2] == ["classLabel", "int"])
+    assert label[-1] in ("10", "11", "12")
+
+
+def test_enumerated_shapes_run_and_are_no_dynamic_shapes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes = ct.EnumeratedShapes([(1, 3, SIDE, SIDE), (1, 3, 32, 48)])
+    package = small_package(tmp_path / "a.mlpackage", ct.TensorType(name="x", shape=shapes))
+    assert run("coreml-placement", package) == 0
+    assert "dynamic-shape" not in capsys.readouterr().out
+    for shape, status in (((1, 3, 32, 48), 0), ((1, 3, 32, 32), 2)):
+        np.save(tmp_path / "x.npy", np.ones(shape, np.float32))
+        assert run("coreml-run", package, "--input", tmp_path / "x.npy") == status
+    assert "give 1x3x64x64 or 1x3x32x48" in capsys.readouterr().err
+
+
+def test_numbers_that_an_input_cannot_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = (1, 3, SIDE, SIDE)
+    package = small_package(tmp_path / "a.mlpackage", ct.TensorType(name="x", shape=shape))
+    np.save(tmp_path / "x.npy", np.full(shape, 1e300))
+    assert run("coreml-run", package, "--input", tmp_path / "x.npy") == 2
+    assert "beyond float32" in capsys.readouterr().err
+
+
 def test_what_a_package_takes_and_gives(
     classifier: tuple[nn.Module, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,9 +247,47 @@ def lead_elsewhere(package: Path) -> None:
     (package / "Manifest.json").write_text(json.dumps(manifest))
 
 
+def describe_another_output(package: Path) -> None:
+    saved = Saved(package)
+    saved.spec.description.output[0].name = "another"
+    saved.save()
+
+
+def name_an_absent_operator_set(package: Path) -> None:
+    saved = Saved(package)
+    saved.function.opset = "CoreML99"
+    saved.save()
+
+
+def come_from_the_future(package: Path) -> None:
+    saved = Saved(package)
+    blocks = saved.function.block_specializations
+    blocks["CoreML99"].CopyFrom(blocks[saved.function.opset])
+    saved.function.opset = "CoreML99"
+    saved.save()
+
+
+def lengthen_a_constant(package: Path) -> None:
+    saved = Saved(package)
+    values = [one.attributes["val"].immediateValue.tensor for one in saved.of_kind("const")]
+    next(one for one in values if one.WhichOneof("value") == "bytes").bytes.values += b"more"
+    saved.save()
+
+
+def empty_a_constant(package: Path) -> None:
+    saved = Saved(package)
+    next(saved.of_kind("const")).attributes["val"].ClearField("immediateValue")
+    saved.save()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (describe_another_output, "does not give: another"),
+        (name_an_absent_operator_set, "no block for its operator set"),
+        (come_from_the_future, "does not know, in operator set 99"),
+        (lengthen_a_constant, "bytes for"),
+        (empty_a_constant, "a constant has no value"),
         (lose_weights, "No such file"),
         (lose_manifest, "Manifest.json"),
         (lead_elsewhere, "Manifest.json"),

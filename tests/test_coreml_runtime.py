@@ -10,6 +10,7 @@ from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, load_network
+from squeezesam.spec import input_specs
 from squeezesam_export import coreml_delegate, coreml_target
 from squeezesam_export.golden import read_golden
 from squeezesam_export.manifest import read_manifest
@@ -101,6 +102,23 @@ def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -
     assert measure(network, answers).parity.min_mask_iou == pytest.approx(
         outside.min_mask_iou, abs=0.01
     )
+
+
+@pytest.mark.parametrize("kept", [200, -200])
+def test_a_damaged_program_is_refused(kept: int, exported: Path, tmp_path: Path) -> None:
+    (program,) = exported.glob("*.pte")
+    damaged = tmp_path / "a.pte"
+    content = program.read_bytes()
+    damaged.write_bytes(content[:kept] if kept > 0 else content[:kept].ljust(len(content), b"0"))
+    with pytest.raises(ArtifactError, match="export executorch-coreml again"):
+        coreml_delegate.interpret(damaged)
+
+
+@pytest.mark.parametrize("suffix", [".mlpackage", ".pte"])
+def test_another_input_size_is_refused(suffix: str, exported: Path) -> None:
+    (path,) = exported.glob(f"*{suffix}")
+    with pytest.raises(ArtifactError, match="export it with that --size"):
+        load_network(path)(*(torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)))
 
 
 def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:

@@ -460,3 +460,13 @@ def test_unknown_parameters_are_refused(kind: str, parameters: dict[str, Any]) -
 def test_coremltools_does_not_evaluate_silu() -> None:
     with pytest.raises(AssertionError, match="does not evaluate"):
         inferred(lambda x: mb.silu(x=x), np.zeros(1, np.float32))
+
+
+@pytest.mark.parametrize("value", [300.0, -1.0, np.nan, np.inf])
+def test_a_cast_of_what_does_not_fit_is_refused(value: float) -> None:
+    with pytest.raises(ArtifactError, match="does not fit"):
+        interpreted(
+            lambda x: mb.cast(x=mb.cast(x=x, dtype="uint8"), dtype="int32"),
+            np.full((2,), value, np.float32),
+            opset="iOS17",
+        )

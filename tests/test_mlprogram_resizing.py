@@ -185,9 +185,10 @@ def test_upsampling(seed: int, opset: str) -> None:
             both += [
                 mb.upsample_bilinear(x=x, **factor),
                 mb.upsample_bilinear(x=x, **factor, align_corners=False),
-                mb.upsample_nearest_neighbor(x=x, **factor),
             ]
-        return tuple(both)
+        height, width = factors
+        whole = {"scale_factor_height": height, "scale_factor_width": width}
+        return (*both, mb.upsample_nearest_neighbor(x=x, **whole))
 
     results = interpreted(build, x, opset=opset)
     plain = torch.from_numpy(x)
@@ -199,10 +200,18 @@ def test_upsampling(seed: int, opset: str) -> None:
         wanted = (
             F.interpolate(plain, size, mode="bilinear", align_corners=True),
             F.interpolate(plain, size, mode="bilinear", align_corners=False),
-            F.interpolate(plain, size),
         )
-        for y, one in zip(results[3 * place :], wanted, strict=False):
+        for y, one in zip(results[2 * place :], wanted, strict=False):
             np.testing.assert_allclose(y, one, atol=2e-6)
+    np.testing.assert_array_equal(results[-1], np.kron(x, np.ones(factors, np.float32)))
+
+
+def test_a_fraction_of_a_cell_for_the_nearest_neighbor_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="no whole number"):
+        interpreted(
+            lambda x: mb.upsample_nearest_neighbor(x=x, scale_factor_height=1.5),
+            normal(default_rng(0), 1, 5, 4),
+        )
 
 
 def test_half_pixel_centers() -> None:
@@ -230,9 +239,7 @@ def test_a_scaled_side_is_a_float32_product() -> None:
     # 10 times the float32 next to 0.7 lies below 7, and rounds to it.
     x = normal(default_rng(0), 1, 10, 10)
     (y,) = interpreted(
-        lambda x: mb.upsample_nearest_neighbor(
-            x=x, scale_factor_height=0.7, scale_factor_width=1.1
-        ),
+        lambda x: mb.upsample_bilinear(x=x, scale_factor_height=0.7, scale_factor_width=1.1),
         x,
     )
     assert y.shape == (1, 7, 11)

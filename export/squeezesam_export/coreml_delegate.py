@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.runtimes import InterpretedNetwork
+from squeezesam_export.coreml_target import input_shapes
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import optional
+from squeezesam_export.target import check_shapes, optional
 
 DELEGATE = "CoreMLBackend"
 PACKAGE = "lowered_module/model.mlpackage"
@@ -40,22 +41,27 @@ def interpret(path: Path) -> InterpretedNetwork:
             (instruction,) = chain.instructions
             (delegate,) = plan.delegates
             call = instruction.instr_args
-            assert delegate.id == DELEGATE
-            assert isinstance(call, DelegateCall)
+            if delegate.id != DELEGATE or not isinstance(call, DelegateCall):
+                raise ValueError(f"it calls {delegate.id}")
             content = program.backend_delegate_data[delegate.processed.index].data
-        except (AssertionError, OSError, ValueError) as error:
+            with tempfile.TemporaryDirectory() as folder:
+                executorchcoreml.unflatten_directory_contents(content, folder)
+                model = InterpretedModel(Path(folder) / PACKAGE)
+        except SqueezeSamError:
+            raise
+        except Exception as error:  # the readers of a damaged program raise anything
             raise ArtifactError(
-                f"{path} is not one call of the Core ML delegate; export executorch-coreml again"
+                f"{path} is not one call of the Core ML delegate ({error}); "
+                "export executorch-coreml again"
             ) from error
-        with tempfile.TemporaryDirectory() as folder:
-            executorchcoreml.unflatten_directory_contents(content, folder)
-            model = InterpretedModel(Path(folder) / PACKAGE)
+    shapes = input_shapes(path, model)
     inputs = [feature.name for feature in model.inputs]
     # The delegate's values, by their numbers in the program: its inputs, then its outputs.
     outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
     order = [outputs[number].name for number in plan.outputs]
 
     def network(*tensors: Tensor) -> tuple[Tensor, Tensor]:
+        check_shapes(path, tensors, shapes)
         answer = model.predict(
             {name: tensor.numpy() for name, tensor in zip(inputs, tensors, strict=True)}
         )

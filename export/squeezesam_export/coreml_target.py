@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, NetworkCallable
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, input_specs, output_specs
+from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.activations import module_path
@@ -29,7 +30,7 @@ from squeezesam_export.quantization.schemes import (
     WeightInt8,
 )
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Job, Lowered, Target, float32_io, optional
+from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32_io, optional
 
 DEPLOYMENT_TARGETS = {
     "fp32": "iOS16",
@@ -164,10 +165,29 @@ def interpret(path: Path) -> InterpretedNetwork:
         MissingDependencyError: coremltools is not installed.
     """
     model = InterpretedModel(path)
+    shapes = input_shapes(path, model)
+    network = network_of(model.predict)
+
+    def checked(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        check_shapes(path, inputs, shapes)
+        return network(*inputs)
+
+    return InterpretedNetwork(checked)
+
+
+def input_shapes(path: Path, model: InterpretedModel) -> list[tuple[int, ...]]:
+    """Shapes of the network's inputs, be the image a picture or an array.
+
+    Raises:
+        ArtifactError: the package has other inputs than the network.
+    """
     names = [feature.name for feature in model.inputs]
     if names != [spec.name for spec in input_specs()]:
         raise ArtifactError(f"{path} has inputs {names}, not ours; try squeezesam coreml-run")
-    return InterpretedNetwork(network_of(model.predict))
+    return [
+        (1, 3, *feature.default) if isinstance(feature, Picture) else feature.default
+        for feature in model.inputs
+    ]
 
 
 def network_of(predict: Predict) -> NetworkCallable:

@@ -120,6 +120,8 @@ def broken_bound(parity: Parity, precision: str) -> str | None:
     ):
         if value < bound:
             return f"{name} {value:.4f} is below {bound}"
+    if parity.max_iou_error > scheme.max_iou_error:
+        return f"a predicted IoU is off by {parity.max_iou_error:.4f}, over {scheme.max_iou_error}"
     return None
 
 

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.tables import aligned_table
-from squeezesam_export.mlprogram.package import read_package
+from squeezesam_export.mlprogram.features import Other, read_feature
+from squeezesam_export.mlprogram.package import Package, read_package
+from squeezesam_export.placement.element_rules import DYNAMIC_SHAPE
 from squeezesam_export.placement.report import Assessment, RuleSummary, assess, summaries
-from squeezesam_export.placement.rule import INPUT
+from squeezesam_export.placement.rule import INPUT, Rule
+from squeezesam_export.placement.rules import RULES
 
 HELP = "list what is documented to keep operators of a Core ML package off the Neural Engine"
 HEADER = ("rule", "effect", "found", "MACs", "the first")
 TEXT_COLUMNS = {"rule", "effect", "the first"}
 CAVEAT = (
+    "MACs: of convolutions, linear layers and matrix products of known shape.\n"
     "This is what is documented to keep an operator off the Neural Engine, or to slow it; "
     "no device was asked.\n"
     "On a Mac, MLComputePlan (coremltools) or Xcode's performance report tells what really happens."
@@ -28,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the package and print the report."""
-    assessments = assess(read_package(args.package).program)
+    package = read_package(args.package)
+    assessments = assess(package.program, applicable_rules(package))
     if args.ops:
         print("\n".join(map(line, assessments)), end="\n\n")
     print(headline(assessments))
@@ -38,6 +43,13 @@ def run(args: argparse.Namespace) -> None:
         print(aligned_table(HEADER, [row(one, total) for one in found], TEXT_COLUMNS), end="\n\n")
         print("\n".join(map(reason, found)), end="\n\n")
     print(CAVEAT)
+
+
+def applicable_rules(package: Package) -> Sequence[Rule]:
+    """All, but that of dynamic shapes where the inputs have EnumeratedShapes, which it allows."""
+    inputs = map(read_feature, package.description.input)
+    enumerated = any(not isinstance(one, Other) and len(one.shapes) > 1 for one in inputs)
+    return [rule for rule in RULES if not (enumerated and rule is DYNAMIC_SHAPE)]
 
 
 def headline(assessments: Sequence[Assessment]) -> str:

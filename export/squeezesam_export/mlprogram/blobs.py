@@ -88,8 +88,10 @@ def unpacked(data: bytes, element: Element, count: int) -> NDArray[np.generic]:
     """Values from their bytes, little endian.
 
     Raises:
-        ValueError: the bytes are too few.
+        ValueError: the bytes are too few or too many.
     """
+    if len(data) != -(-count * element.bits // 8):
+        raise ValueError(f"{len(data)} bytes for {count} values of {element.name}")
     if element.bits >= 8:
         return np.frombuffer(data, np.dtype(element.name).newbyteorder("<"), count)
     bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")

@@ -119,7 +119,11 @@ class Array(Feature):
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise ArtifactError(f"{self.name} is of {array.dtype}; give an array of {self.dtype}")
         self.check_shape(array.shape)
-        return torch.from_numpy(array.astype(self.dtype))
+        with np.errstate(over="ignore"):
+            values = array.astype(self.dtype)
+        if not np.allclose(values, array, rtol=0.01, equal_nan=True):
+            raise ArtifactError(f"{self.name} has values beyond {self.dtype}; give smaller ones")
+        return torch.from_numpy(values)
 
     def decode(self, value: Any) -> NDArray[Any]:
         """The program's tensor as an array."""

@@ -34,6 +34,12 @@ class InterpretedModel:
             )
         self.inputs = [one for one in inputs if not isinstance(one, Other)]
         self.outputs = [read_feature(one) for one in description.output]
+        absent = {one.name for one in self.outputs} - set(package.program.outputs)
+        if absent:
+            raise ArtifactError(
+                f"{path} describes outputs that its program does not give: "
+                f"{', '.join(sorted(absent))}; convert it again"
+            )
 
     def predict(self, data: Mapping[str, object]) -> dict[str, Any]:
         """Outputs by name: arrays, pictures, or a classifier's label and probabilities.

@@ -131,6 +131,11 @@ def read_program(proto: Any, function_name: str, open_weights: OpenWeights) -> P
             f"the program has no function {function_name!r}, only {sorted(proto.functions)}"
         )
     function = proto.functions[function_name]
+    if function.opset not in function.block_specializations:
+        raise ArtifactError(
+            f"function {function_name!r} has no block for its operator set {function.opset!r}; "
+            "convert it again"
+        )
     block = function.block_specializations[function.opset]
     reader = _Reader(proto, open_weights)
     constants: dict[str, Constant] = {}
@@ -197,6 +202,8 @@ class _Reader:
 
     def constant(self, proto: Any) -> Constant:
         type_ = self.tensor_type(proto.type)
+        if proto.WhichOneof("value") is None:
+            raise ValueError("a constant has no value")
         if type_ is None:
             return Constant(self.collection(proto.immediateValue), None)
         if proto.WhichOneof("value") == "blobFileValue":

@@ -24,7 +24,8 @@ Strings = tuple[str, ...]
 Result = Any
 """A tensor, or a tuple of tensors (strings, dictionaries) for several outputs."""
 
-NEWEST = 99
+NEWEST = 9
+"""The operator set of iOS 26, which has the operators of iOS 18."""
 
 
 class UnsupportedError(Exception):

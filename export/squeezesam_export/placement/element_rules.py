@@ -54,6 +54,16 @@ def dynamic_shape(operation: Operation, context: Context) -> str | None:
     return None
 
 
+DYNAMIC_SHAPE = Rule(
+    "dynamic-shape",
+    Effect.KEEPS_OFF,
+    "Layers whose shapes are unknown before the run, such as a dynamic reshape, are not "
+    "supported; fixed shapes are, and EnumeratedShapes. The guide's page on flexible shapes "
+    "adds that from iOS 17.4 on a range may do with the hint reshapeFrequency=Infrequent.",
+    FLEXIBLE_INPUTS,
+    dynamic_shape,
+)
+
 ELEMENT_RULES = (
     Rule(
         "float32",
@@ -70,15 +80,7 @@ ELEMENT_RULES = (
         CORE_AI_RULES,
         element_type,
     ),
-    Rule(
-        "dynamic-shape",
-        Effect.KEEPS_OFF,
-        "Layers whose shapes are unknown before the run, such as a dynamic reshape, are not "
-        "supported; fixed shapes are, and EnumeratedShapes. The guide's page on flexible shapes "
-        "adds that from iOS 17.4 on a range may do with the hint reshapeFrequency=Infrequent.",
-        FLEXIBLE_INPUTS,
-        dynamic_shape,
-    ),
+    DYNAMIC_SHAPE,
     Rule(
         "cast",
         Effect.SLOWS,

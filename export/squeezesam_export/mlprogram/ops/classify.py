@@ -17,4 +17,4 @@ def classify(probabilities: Tensor, classes: Any) -> Result:
         raise UnsupportedError(f"{len(classes)} classes for {probabilities.numel()} probabilities")
     flat = probabilities.flatten()
     names = [one.item() if isinstance(one, Tensor) else one for one in classes]
-    return classes[int(flat.argmax())], dict(zip(names, flat.tolist(), strict=True))
+    return names[int(flat.argmax())], dict(zip(names, flat.tolist(), strict=True))

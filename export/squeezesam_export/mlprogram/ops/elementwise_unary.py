@@ -108,8 +108,14 @@ def cast_to(x: Tensor, dtype: str, names: dict[str, str]) -> Tensor:
     """Values as another element type holds them.
 
     Raises:
-        UnsupportedError: the type has no name.
+        UnsupportedError: the type has no name, or no place for a value: what becomes of that is
+            not documented.
     """
     if dtype not in names:
         raise UnsupportedError(f"dtype {dtype!r} is unknown")
-    return widened(x.to(ELEMENTS[names[dtype]].storage))
+    element = ELEMENTS[names[dtype]]
+    if element.kind == "int" and element.storage and x.numel() and x.dtype != torch.bool:
+        limits = torch.iinfo(element.storage)
+        if not (limits.min - 1 < x.min().double() and x.max().double() < limits.max + 1):
+            raise UnsupportedError(f"a value does not fit {dtype}")
+    return widened(x.to(element.storage))

@@ -16,11 +16,16 @@ def upsample_nearest_neighbor(
 ) -> Tensor:
     """Output i is input floor(i * side / new side).
 
-    The documentation does not say which, where the factor is a fraction; PyTorch and TensorFlow,
-    whose operators are converted to this one, do.
+    Where a side times its factor is no whole number the documentation does not say what is which;
+    PyTorch's and TensorFlow's operators, which are converted to this one, differ.
     """
-    size = scaled(x, scale_factor_height, scale_factor_width)
-    return nearest(x, size, half_pixel_centers=False)
+    for axis, factor in ((-2, scale_factor_height), (-1, scale_factor_width)):
+        side = x.shape[axis]
+        new = round(side * factor)
+        if abs(new - side * factor) > 1e-3:  # coremltools adds 1e-4 to a side before it divides
+            raise UnsupportedError(f"{side} times {factor} is no whole number")
+        x = x.index_select(axis, torch.arange(new) * side // new)
+    return x
 
 
 @op("upsample_bilinear", until=5)
@@ -57,7 +62,7 @@ def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_widt
     The documentation does not say which; TensorFlow's operator with half_pixel_centers, which is
     converted to this one and compared with Core ML in coremltools' tests, does.
     """
-    return nearest(x, (target_size_height, target_size_width), half_pixel_centers=True)
+    return nearest(x, (target_size_height, target_size_width))
 
 
 @op("resize_bilinear")
@@ -90,7 +95,7 @@ def resize(
     size = tuple(new or side for new, side in sides)
     match interpolation_mode, sampling_mode:
         case "NEAREST_NEIGHBOR", "DEFAULT":
-            return nearest(x, size, half_pixel_centers=True)
+            return nearest(x, size)
         case "LINEAR", _ if x.dtype.is_floating_point:
             return interpolated(x, size, sampling_mode)
     raise UnsupportedError(f"{interpolation_mode} of {sampling_mode} and {x.dtype}")
@@ -181,10 +186,10 @@ def interpolated(x: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
     return x
 
 
-def nearest(x: Tensor, size: tuple[int, ...], half_pixel_centers: bool) -> Tensor:
-    """The last axes: element i is that at i * side / new side, or half an element further."""
+def nearest(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The last axes: element i is that at (i + 1/2) * side / new side."""
     for axis, new in enumerate(size, x.ndim - len(size)):
-        place = 2 * torch.arange(new) + half_pixel_centers
+        place = 2 * torch.arange(new) + 1
         x = x.index_select(axis, place * x.shape[axis] // (2 * new))
     return x
 
