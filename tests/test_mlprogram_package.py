@@ -209,7 +209,7 @@ def test_a_wrong_place_of_the_data_itself(package: Path) -> None:
     assert re.search(r"at offset 64", refusal(package))
 
 
-@pytest.mark.parametrize("name", ["@model_path/../../../secret", "/etc/hostname"])
+@pytest.mark.parametrize("name", ["@model_path/../../../secret", "/secret"])
 def test_weights_outside_of_the_package(package: Path, name: str) -> None:
     def change(spec) -> None:
         for operation in block_of(spec).operations:

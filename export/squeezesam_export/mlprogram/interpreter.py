@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam_export.mlprogram import ops
+from squeezesam_export.mlprogram import ops  # noqa: F401 - fills the table of operators
 from squeezesam_export.mlprogram.elements import narrowed
 from squeezesam_export.mlprogram.program import (
     Constant,
@@ -148,6 +148,3 @@ def fits(shape: Sequence[int], declared: Sequence[int | None]) -> bool:
     return len(shape) == len(declared) and all(
         wanted in (None, side) for side, wanted in zip(shape, declared, strict=True)
     )
-
-
-assert ops.MODULES  # importing them fills the table of operators
