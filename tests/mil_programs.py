@@ -51,28 +51,31 @@ def read_back(build: Build, *inputs: Array, opset: str = "iOS16") -> ReadProgram
         inputs: likewise; their values do not matter.
         opset: likewise.
     """
-    target = ct.target[opset]
     names = [f"input_{place}" for place in range(len(inputs))]
+    placeholders = {
+        name: mb.TensorSpec(one.shape, types.numpy_type_to_builtin_type(one.dtype))
+        for name, one in zip(names, inputs, strict=True)
+    }
+    with quiet(), Function(placeholders, opset_version=ct.target[opset]) as function:
+        results = build(*(function.inputs[name] for name in names))
+        function.set_outputs(list(several(results)))
+    program = Program()
+    program.add_function("main", function)
+    return saved(program, opset, pass_pipeline=ct.PassPipeline.EMPTY)
+
+
+def saved(source: Any, opset: str, **options: Any) -> ReadProgram:
+    """What coremltools converts in float32, as it is read from a saved package."""
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        placeholders = {
-            name: mb.TensorSpec(one.shape, types.numpy_type_to_builtin_type(one.dtype))
-            for name, one in zip(names, inputs, strict=True)
-        }
-        with Function(placeholders, opset_version=target) as function:
-            results = build(*(function.inputs[name] for name in names))
-            function.set_outputs(list(several(results)))
-        program = Program()
-        program.add_function("main", function)
-        package = ct.convert(
-            program,
-            convert_to="mlprogram",
-            minimum_deployment_target=target,
-            compute_precision=ct.precision.FLOAT32,
-            pass_pipeline=ct.PassPipeline.EMPTY,
-            skip_model_load=True,
-        )
         path = Path(folder) / "model.mlpackage"
-        package.save(path)
+        ct.convert(
+            source,
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target[opset],
+            compute_precision=ct.precision.FLOAT32,
+            skip_model_load=True,
+            **options,
+        ).save(path)
         return read_package(path).program
 
 

@@ -155,6 +155,13 @@ def block_of(spec):
     return block
 
 
+def blobs_of(spec):
+    values = [
+        value for operation in block_of(spec).operations for value in operation.attributes.values()
+    ]
+    return [one.blobFileValue for one in values if one.WhichOneof("value") == "blobFileValue"]
+
+
 def test_an_undamaged_package_is_read(package: Path) -> None:
     program = read_package(package).program
     assert [one.name for one in program.inputs] == ["x"]
@@ -193,10 +200,8 @@ def test_missing_weights(package: Path) -> None:
 @pytest.mark.parametrize("offset", [65, 4096, 2**63, 2**64 - 1])
 def test_a_wrong_offset(package: Path, offset: int) -> None:
     def change(spec) -> None:
-        for operation in block_of(spec).operations:
-            for value in operation.attributes.values():
-                if value.WhichOneof("value") == "blobFileValue":
-                    value.blobFileValue.offset = offset
+        for blob in blobs_of(spec):
+            blob.offset = offset
 
     changed_model(package, change)
     assert re.search(rf"at offset {offset}|before offset {offset}", refusal(package))
@@ -212,10 +217,8 @@ def test_a_wrong_place_of_the_data_itself(package: Path) -> None:
 @pytest.mark.parametrize("name", ["@model_path/../../../secret", "/secret"])
 def test_weights_outside_of_the_package(package: Path, name: str) -> None:
     def change(spec) -> None:
-        for operation in block_of(spec).operations:
-            for value in operation.attributes.values():
-                if value.WhichOneof("value") == "blobFileValue":
-                    value.blobFileValue.fileName = name
+        for blob in blobs_of(spec):
+            blob.fileName = name
 
     changed_model(package, change)
     assert re.search(r"leads out of the package.*convert", refusal(package))

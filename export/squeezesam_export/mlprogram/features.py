@@ -121,7 +121,8 @@ class Array(Feature):
         self.check_shape(array.shape)
         with np.errstate(over="ignore"):
             values = array.astype(self.dtype)
-        if not np.allclose(values, array, rtol=0.01, equal_nan=True):
+        always_fits = np.can_cast(array.dtype, self.dtype)
+        if not (always_fits or np.allclose(values, array, rtol=0.01, equal_nan=True)):
             raise ArtifactError(f"{self.name} has values beyond {self.dtype}; give smaller ones")
         return torch.from_numpy(values)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezesam_export.mlprogram.ops.axes import CHANNELS, along
 from squeezesam_export.mlprogram.ops.elementwise_unary import register_unary
 from squeezesam_export.mlprogram.registry import UnsupportedError, op
 
@@ -61,7 +62,7 @@ def linear_activation(x: Tensor, alpha: float, beta: float) -> Tensor:
 @op("prelu")
 def prelu(x: Tensor, alpha: Tensor) -> Tensor:
     """X where x > 0, else alpha * x, with one alpha for each channel: [B, C, *D], [C]."""
-    return torch.where(x > 0, x, by_channel(alpha, x) * x)
+    return torch.where(x > 0, x, along(alpha, x, CHANNELS) * x)
 
 
 @op("scaled_tanh")
@@ -85,15 +86,10 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
 @op("softplus_parametric")
 def softplus_parametric(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     """Alpha * log(1 + exp(beta * x)), with one alpha and beta for each channel: [B, C, *D], [C]."""
-    return by_channel(alpha, x) * F.softplus(by_channel(beta, x) * x)
+    return along(alpha, x, CHANNELS) * F.softplus(along(beta, x, CHANNELS) * x)
 
 
 @op("thresholded_relu")
 def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
     """X where x >= alpha, else 0."""
     return torch.where(x >= alpha, x, 0)
-
-
-def by_channel(parameter: Tensor, x: Tensor) -> Tensor:
-    """A vector [C] in a shape that is broadcast over x [B, C, *D]."""
-    return parameter.reshape(-1, *(1,) * (x.ndim - 2))

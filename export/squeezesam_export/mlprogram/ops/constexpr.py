@@ -8,7 +8,7 @@ from torch import Tensor
 
 from squeezesam_export.mlprogram.blobs import unpacked
 from squeezesam_export.mlprogram.elements import ELEMENTS
-from squeezesam_export.mlprogram.ops.quantization import along
+from squeezesam_export.mlprogram.ops.quantization import dequantize
 from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 
@@ -17,8 +17,7 @@ def constexpr_affine_dequantize(
     quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: int
 ) -> Tensor:
     """Scale * (quantized_data - zero_point)."""
-    steps = quantized_data - along(zero_point, quantized_data, axis)
-    return along(scale, quantized_data, axis) * steps
+    return dequantize(quantized_data, scale, zero_point, axis)
 
 
 @op("constexpr_cast", since=6)
@@ -44,9 +43,8 @@ def lut_to_dense_ios18(indices: Tensor, lut: Tensor, vector_axis: int | None = N
         lut: [*tables, entries, vector], where each number of tables divides the side of I.
         vector_axis: along which a vector lies in the result.
     """
-    *tables, _, width = lut.shape
-    for axis, (side, number) in enumerate(zip(indices.shape, tables, strict=True)):
-        lut = lut.repeat_interleave(side // number, dim=axis)
+    entries, width = lut.shape[-2:]
+    lut = blockwise(lut, (*indices.shape, entries, width))
     picked = lut.gather(-2, indices.long()[..., None, None].expand(*indices.shape, 1, width))
     picked = picked[..., 0, :]  # [*I, vector]
     if vector_axis is None:
@@ -60,8 +58,8 @@ def constexpr_blockwise_shift_scale(
     data: Tensor, scale: Tensor, offset: Tensor | None = None
 ) -> Tensor:
     """Scale * (data - offset), where each covers a block of the data."""
-    steps = data if offset is None else data - blockwise(offset, data)
-    return blockwise(scale, data) * steps
+    steps = data if offset is None else data - blockwise(offset, data.shape)
+    return blockwise(scale, data.shape) * steps
 
 
 @op("constexpr_sparse_to_dense", since=6, until=7)
@@ -113,8 +111,8 @@ def bit_fields(data: Tensor, bits: int, shape: Sequence[int]) -> Tensor:
     return torch.from_numpy(fields.copy()).reshape(tuple(shape))
 
 
-def blockwise(parameter: Tensor, data: Tensor) -> Tensor:
-    """A parameter repeated to the shape of the data."""
-    for axis, (side, number) in enumerate(zip(data.shape, parameter.shape, strict=True)):
+def blockwise(parameter: Tensor, shape: Sequence[int]) -> Tensor:
+    """A parameter repeated to a shape, each value over a block of it."""
+    for axis, (side, number) in enumerate(zip(shape, parameter.shape, strict=True)):
         parameter = parameter.repeat_interleave(side // number, dim=axis)
     return parameter

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezesam_export.mlprogram.ops.axes import CHANNELS, along
 from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -79,7 +80,7 @@ def conv_transpose(
             for (before, _), side, whole in zip(margins, sides, full, strict=True)
         ],
     )
-    return y if bias is None else y + bias.reshape(-1, *(1,) * dimensions)
+    return y if bias is None else y + along(bias, y, CHANNELS)
 
 
 def dilated(kernel: Sequence[int], dilations: Sequence[int]) -> list[int]:
@@ -98,11 +99,10 @@ def margins_of(
 
     `same` gives outputs of ceil(side / stride), the odd element after; `same_lower` puts it before.
     """
-    if pad_type == "valid" or (pad_type == "custom" and pad is None):
-        return [(0, 0)] * len(sides)
-    if pad_type == "custom":
-        assert pad is not None
+    if pad_type == "custom" and pad is not None:
         return list(zip(pad[::2], pad[1::2], strict=True))
+    if pad_type in ("valid", "custom"):
+        return [(0, 0)] * len(sides)
     if pad_type not in ("same", "same_lower"):
         raise UnsupportedError(f"pad_type {pad_type!r} is unknown")
     margins = []

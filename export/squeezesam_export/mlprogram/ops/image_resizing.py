@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from squeezesam_export.mlprogram.ops.quantization import along
+from squeezesam_export.mlprogram.ops.axes import along
 from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
 
 DEFAULT = "DEFAULT"

@@ -3,12 +3,9 @@
 import torch
 from torch import Tensor
 
+from squeezesam_export.mlprogram.ops.axes import CHANNELS, along
 from squeezesam_export.mlprogram.ops.conv import padded
-from squeezesam_export.mlprogram.ops.quantization import along
 from squeezesam_export.mlprogram.registry import Ints, op
-
-CHANNELS = 1
-"""The axis of channels."""
 
 
 @op("batch_norm")

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from squeezesam_export.mlprogram.ops.axes import along
 from squeezesam_export.mlprogram.registry import UnsupportedError, op
 
 RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
@@ -35,12 +36,3 @@ def dequantize(
     """Scale * (input - zero_point)."""
     steps = input if zero_point is None else input - along(zero_point, input, axis)
     return along(scale, input, axis) * steps
-
-
-def along(parameter: Tensor, data: Tensor, axis: int | None) -> Tensor:
-    """A scalar, or a vector along an axis, in a shape that is broadcast over the data."""
-    if axis is None or parameter.ndim == 0:
-        return parameter
-    shape = [1] * data.ndim
-    shape[axis] = -1
-    return parameter.reshape(shape)

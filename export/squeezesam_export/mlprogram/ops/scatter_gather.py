@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor
 
+from squeezesam_export.mlprogram.ops.axes import along
 from squeezesam_export.mlprogram.registry import UnsupportedError, op
 
 
@@ -134,9 +135,8 @@ def scattered_slices(
     data: Tensor, indices: Tensor, updates: Tensor, axis: int, mode: str
 ) -> Tensor:
     """Data combined with slices, at indices from the front."""
-    shape = [1] * data.ndim
-    shape[axis] = -1
-    return scattered(data, indices.reshape(shape).expand_as(updates), updates, axis, mode)
+    places = along(indices, data, axis).expand_as(updates)
+    return scattered(data, places, updates, axis, mode)
 
 
 @op("scatter_along_axis", until=6)

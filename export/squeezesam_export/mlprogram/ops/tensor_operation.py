@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from squeezesam_export.mlprogram.ops.conv import padded
 from squeezesam_export.mlprogram.registry import Ints, Tensors, UnsupportedError, op
 
 
@@ -79,7 +79,7 @@ def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0)
     """
     margins = list(zip(pad[::2], pad[1::2], strict=True))
     if mode == "constant":
-        return F.pad(x, [side for pair in reversed(margins) for side in pair], value=constant_val)
+        return padded(x, margins, constant_val)
     if mode not in ("reflect", "replicate"):
         raise UnsupportedError(f"mode {mode!r} is unknown")
     for axis, (before, after) in enumerate(margins, x.ndim - len(margins)):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezesam_export.mlprogram.ops.axes import along
 from squeezesam_export.mlprogram.registry import Bools, Ints, Tensors, UnsupportedError, op
 
 
@@ -66,17 +67,10 @@ def reverse(x: Tensor, axes: Ints | None = None) -> Tensor:
 @op("reverse_sequence")
 def reverse_sequence(x: Tensor, lengths: Tensor, seq_axis: int = 0, batch_axis: int = 0) -> Tensor:
     """The first lengths[b] elements of seq_axis from the last to the first, for each b."""
-    places = axis_shaped(torch.arange(x.shape[seq_axis]), x, seq_axis)
-    lengths = axis_shaped(lengths, x, batch_axis)
+    places = along(torch.arange(x.shape[seq_axis]), x, seq_axis)
+    lengths = along(lengths, x, batch_axis)
     places = torch.where(places < lengths, lengths - 1 - places, places)
     return torch.take_along_dim(x, places, seq_axis)
-
-
-def axis_shaped(vector: Tensor, x: Tensor, axis: int) -> Tensor:
-    """A vector along an axis of x, in a shape that is broadcast over x."""
-    shape = [1] * x.ndim
-    shape[axis] = -1
-    return vector.reshape(shape)
 
 
 @op("slice_by_index")
