@@ -21,7 +21,7 @@ struct BenchmarkApp: App {
             try await Verb(words: words).perform()
             exit(EXIT_SUCCESS)
         } catch {
-            print("\(error.localizedDescription)")
+            print(error.localizedDescription)
             exit(EXIT_FAILURE)
         }
     }

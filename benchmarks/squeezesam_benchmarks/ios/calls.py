@@ -33,6 +33,7 @@ def call(
     try:
         return subprocess.run(
             command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

@@ -38,8 +38,11 @@ DRIVERS: dict[str, Callable[[], Driver]] = {
 }
 """By the program that each runs; the first that is installed is taken."""
 
+ASIDE_LIMIT_S = 60.0
+"""The longest that the app may take to clean up, or to tell the phone's state."""
+
 LAUNCH_LIMIT_S = 600.0
-"""The longest that the app may take beside what the protocol asks for."""
+"""The longest that it may take to compile, or to load beside what the protocol asks for."""
 
 INFERENCE_LIMIT_S = 10.0
 """The longest that one inference may take."""
@@ -93,7 +96,9 @@ class Iphone:
             self.driver.push(self.phone, self.app, subject.path)
 
     def clean(self) -> None:
-        """Remove all that was copied to the app or written by it; the app itself stays.
+        """Have the app remove all that was copied to it or written by it; the app itself stays.
+
+        The app does it, since devicectl deletes no files.
 
         Raises:
             DeviceError: the phone is gone or refuses.
@@ -101,7 +106,7 @@ class Iphone:
         if not self.is_installed:
             return
         try:
-            self.driver.launch(self.phone, self.app, [app.CLEAN], LAUNCH_LIMIT_S)
+            self.driver.launch(self.phone, self.app, [app.CLEAN], ASIDE_LIMIT_S)
         except DeviceError as error:
             raise DeviceError(
                 f"copied files may be left in the app on {self.phone.name}: {error}; "
@@ -115,7 +120,7 @@ class Iphone:
             DeviceError: the phone is gone, or the app does not answer.
         """
         try:
-            return self._answer([app.CONDITION], LAUNCH_LIMIT_S, Condition)
+            return self._answer([app.CONDITION], ASIDE_LIMIT_S, Condition)
         except ArtifactError as error:
             raise DeviceError(f"asking {self.phone.name} for its state: {error}") from error
 

@@ -121,8 +121,8 @@ def refused(step: str, said: str) -> DeviceError:
     for refusal in REFUSALS:
         if any(words in heard for words in refusal.words):
             return refusal_error(step, refusal)
-    line = " ".join(said.split()) or "no message"
-    return DeviceError(f"{step} failed: {line}; mend that, or connect the iPhone again")
+    line = " ".join(said.split()).rstrip(".") or "no message"
+    return DeviceError(f"{step} failed: {line}; see that the iPhone is awake, and try again")
 
 
 def refusal_error(step: str, refusal: Refusal) -> DeviceError:
