@@ -115,7 +115,7 @@ class Bench:
 
     @property
     def left(self):
-        return list((self.state / "container" / app.FOLDER).iterdir())
+        return list((self.state / "container" / app.FOLDER).glob("*"))
 
 
 @pytest.fixture(params=MODELS)
@@ -192,6 +192,8 @@ def test_a_refusal_is_one_line_with_its_cause_and_its_mend(bench, fault, cause, 
     line = bench.error(fault=fault)
     assert re.search(cause, line), line
     assert re.search(mend, line), line
+    assert "may be left" not in line
+    assert bench.left == []
     assert not bench.results.exists()
 
 

@@ -59,7 +59,7 @@ class Iphone:
         self.app = built
         self.compute_units = compute_units
         self.compiled: set[Path] = set()
-        self.is_installed = False
+        self.holds_files = False
         self.device = Device(
             place="ios",
             model=phone.model,
@@ -90,23 +90,21 @@ class Iphone:
             DeviceError: the phone does not take it.
         """
         self.driver.install(self.phone, self.app)
-        self.is_installed = True
-        self.clean()
+        self._have_cleaned()
+        self.holds_files = True
         for subject in subjects:
             self.driver.push(self.phone, self.app, subject.path)
 
     def clean(self) -> None:
-        """Have the app remove all that was copied to it or written by it; the app itself stays.
-
-        The app does it, since devicectl deletes no files.
+        """Remove all that was copied to the app or written by it; the app itself stays.
 
         Raises:
             DeviceError: the phone is gone or refuses.
         """
-        if not self.is_installed:
+        if not self.holds_files:
             return
         try:
-            self.driver.launch(self.phone, self.app, [app.CLEAN], ASIDE_LIMIT_S)
+            self._have_cleaned()
         except DeviceError as error:
             raise DeviceError(
                 f"copied files may be left in the app on {self.phone.name}: {error}; "
@@ -141,6 +139,10 @@ class Iphone:
         except ArtifactError as error:
             where = f"timing {subject.path.name} on {self.phone.name}"
             raise ArtifactError(f"{where} failed: {error}") from error
+
+    def _have_cleaned(self) -> None:
+        """Have the app empty its folder, since devicectl deletes no files."""
+        self.driver.launch(self.phone, self.app, [app.CLEAN], ASIDE_LIMIT_S)
 
     def _pushed_job(self, job: app.AppJob) -> str:
         """The name of the file that now says it on the phone."""
