@@ -1,0 +1,13 @@
+// The verbs of the program; each takes the words behind it and writes one result.
+#pragma once
+
+#include <string>
+#include <vector>
+
+using Words = std::vector<std::string>;
+
+// MODEL INPUTS OUTPUTS TENSOR... -- TENSOR...
+//
+// INPUTS holds any number of cases, each the raw input tensors one after another; OUTPUTS gets the
+// raw outputs of each. On one thread.
+void answer(const Words &words);
