@@ -19,7 +19,7 @@ from squeezesam_benchmarks.arm64.emulator import Emulator, cpu_info, make_root
 from squeezesam_benchmarks.arm64.packages import download_command
 from squeezesam_benchmarks.arm64.records import Count, Finding, Report
 from squeezesam_benchmarks.arm64.reporting import fewer_than_fp32, table
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
 from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Artifact, Device
@@ -64,17 +64,6 @@ REPORT = Report(
     cases=("one click", "box"),
     findings=(finding("fp32"), finding("int8", instructions=40), FAILED),
 )
-
-
-def test_the_runner_is_told_names_types_and_shapes() -> None:
-    assert described(CONTRACT, HALVES | {"image": "float32"}) == [
-        "image=float32:1,3,64,64",
-        "prompt_maps=float16:1,4,32,32",
-        "prompt_tokens=float16:1,16,28",
-        "--",
-        "low_res_masks=float16:1,4,32,32",
-        "iou_predictions=float16:1,4",
-    ]
 
 
 def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:

@@ -9,10 +9,11 @@ from squeezesam_benchmarks.arm64.agreement import compare
 from squeezesam_benchmarks.arm64.emulator import Emulator
 from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.arm64.records import SHORT_RUN, Count, Finding
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
 from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.native.building import build_runner
 from squeezesam_benchmarks.native.runtimes import RUNTIMES, Runtime
+from squeezesam_benchmarks.native.words import tensor_words
 from squeezesam_benchmarks.places import Subject
 from squeezesam_export.contract import Contract
 from squeezesam_export.golden import Answered
@@ -55,7 +56,7 @@ class Checker:
         here, there = self.runners_of(runtime)
         agreement, count, failure = None, None, None
         inputs = [case_bytes(case, contract, io_dtypes) for case in cases]
-        words = described(contract, io_dtypes)
+        words = tensor_words(contract, io_dtypes)
         warm_up = [inputs[0]] * SHORT_RUN
         try:
             ours = self.run([str(here)], subject.path, inputs, words)

@@ -13,6 +13,7 @@
 int main(int count, char **words) try {
   const std::map<std::string, void (*)(const Words &)> verbs = {
       {"answer", answer},
+      {"time", time_model},
   };
   std::string known;
   for (const auto &[name, work] : verbs) known += " " + name;

@@ -1,8 +1,10 @@
 #include "tensors.h"
 
 #include <algorithm>
+#include <cstring>
 #include <sstream>
 
+#include "half.h"
 #include "usage.h"
 
 namespace {
@@ -27,6 +29,25 @@ Tensor tensor(const std::string &word) {
 }
 
 }  // namespace
+
+void Tensor::set(const std::vector<float> &values) {
+  if (half)
+    std::transform(values.begin(), values.end(), reinterpret_cast<uint16_t *>(bytes.data()),
+                   half_of);
+  else
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+}
+
+std::vector<float> Tensor::first(size_t count) const {
+  std::vector<float> values(count);
+  if (half)
+    std::transform(reinterpret_cast<const uint16_t *>(bytes.data()),
+                   reinterpret_cast<const uint16_t *>(bytes.data()) + count, values.begin(),
+                   float_of);
+  else
+    std::memcpy(values.data(), bytes.data(), count * sizeof(float));
+  return values;
+}
 
 Signature signature(const std::vector<std::string> &words) {
   const auto dashes = std::find(words.begin(), words.end(), "--");

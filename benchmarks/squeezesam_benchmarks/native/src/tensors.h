@@ -12,6 +12,15 @@ struct Tensor {
   bool half;  // float16, else float32
   std::vector<int64_t> shape;
   std::vector<char> bytes;
+
+  // Number of elements.
+  size_t size() const { return bytes.size() / (half ? 2 : 4); }
+
+  // Takes as many numbers as it has elements.
+  void set(const std::vector<float> &values);
+
+  // The first so many elements.
+  std::vector<float> first(size_t count) const;
 };
 
 using Tensors = std::vector<Tensor>;

@@ -11,3 +11,8 @@ using Words = std::vector<std::string>;
 // INPUTS holds any number of cases, each the raw input tensors one after another; OUTPUTS gets the
 // raw outputs of each. On one thread.
 void answer(const Words &words);
+
+// MODEL SETTING=VALUE... -- TENSOR... -- TENSOR...
+//
+// The settings are those of job.h. Prints a schema.Measurement as one line of JSON and nothing else.
+void time_model(const Words &words);
