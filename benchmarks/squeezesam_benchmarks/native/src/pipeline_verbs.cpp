@@ -7,6 +7,7 @@
 #include "letterbox.h"
 #include "prompts.h"
 #include "spec.h"
+#include "tensors.h"
 #include "usage.h"
 #include "verbs.h"
 
@@ -20,9 +21,20 @@ int whole(const std::string &word) {
   return number;
 }
 
-Letterbox letterbox_of(const Words &words) {
-  return Letterbox::fit(whole(words[1]), whole(words[2]), whole(words[0]));
-}
+// What both verbs begin with: TYPE SIZE WIDTH HEIGHT.
+struct Setting {
+  bool half;
+  Letterbox letterbox;
+
+  explicit Setting(const Words &words)
+      : half(is_half(words[0])),
+        letterbox(Letterbox::fit(whole(words[2]), whole(words[3]), whole(words[1]))) {}
+
+  // A flat tensor of the type.
+  Tensor tensor(size_t size) const {
+    return {"", half, {}, std::vector<char>(size * (half ? 2 : 4))};
+  }
+};
 
 Click click_of(const std::string &word) {
   std::istringstream text(word);
@@ -34,19 +46,10 @@ Click click_of(const std::string &word) {
   return click;
 }
 
-template <class Value>
-std::vector<Value> read_file(const std::string &path, size_t count) {
-  std::vector<Value> values(count);
+void read_file(const std::string &path, char *to, std::streamsize size) {
   std::ifstream file(path, std::ios::binary);
-  const std::streamsize size = count * sizeof(Value);
-  if (!file.read(reinterpret_cast<char *>(values.data()), size) || file.peek() != file.eof())
+  if (!file.read(to, size) || file.peek() != std::ifstream::traits_type::eof())
     throw std::runtime_error(path + " does not hold " + std::to_string(size) + " bytes");
-  return values;
-}
-
-template <class Value>
-void write(std::ofstream &file, const std::vector<Value> &values) {
-  file.write(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(Value));
 }
 
 void close(std::ofstream &file, const std::string &path) {
@@ -57,26 +60,33 @@ void close(std::ofstream &file, const std::string &path) {
 }  // namespace
 
 void encode(const Words &words) {
-  if (words.size() < 5) throw UsageError("give SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...");
-  const Letterbox letterbox = letterbox_of(words);
+  if (words.size() < 6) throw UsageError("give TYPE SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...");
+  const Setting setting(words);
+  const Letterbox &letterbox = setting.letterbox;
   std::vector<Click> clicks;
-  for (size_t i = 5; i < words.size(); i++) clicks.push_back(click_of(words[i]));
+  for (size_t i = 6; i < words.size(); i++) clicks.push_back(click_of(words[i]));
   clicks = in_input(clicks, letterbox);
-  const size_t bytes = static_cast<size_t>(letterbox.width) * letterbox.height * 3;
-  const auto photo = read_file<uint8_t>(words[3], bytes);
-  std::ofstream inputs(words[4], std::ios::binary);
-  write(inputs, letterbox.image(photo));
-  write(inputs, prompt_maps(clicks, letterbox.size));
-  write(inputs, prompt_tokens(clicks, letterbox.size));
-  close(inputs, words[4]);
+  std::vector<uint8_t> photo(static_cast<size_t>(letterbox.width) * letterbox.height * 3);
+  read_file(words[4], reinterpret_cast<char *>(photo.data()), photo.size());
+  std::ofstream inputs(words[5], std::ios::binary);
+  for (const auto &values :
+       {letterbox.image(photo), prompt_maps(clicks, letterbox.size),
+        prompt_tokens(clicks, letterbox.size)}) {
+    Tensor tensor = setting.tensor(values.size());
+    tensor.set(values);
+    inputs.write(tensor.bytes.data(), tensor.bytes.size());
+  }
+  close(inputs, words[5]);
 }
 
 void mask(const Words &words) {
-  if (words.size() != 5) throw UsageError("give SIZE WIDTH HEIGHT LOGITS MASK");
-  const Letterbox letterbox = letterbox_of(words);
-  const size_t side = letterbox.size / spec::MAP_STRIDE;
-  const auto logits = read_file<float>(words[3], side * side);
-  std::ofstream answer(words[4], std::ios::binary);
-  write(answer, letterbox.photo_mask(logits));
-  close(answer, words[4]);
+  if (words.size() != 6) throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS MASK");
+  const Setting setting(words);
+  const size_t side = setting.letterbox.size / spec::MAP_STRIDE;
+  Tensor logits = setting.tensor(side * side);
+  read_file(words[4], logits.bytes.data(), logits.bytes.size());
+  const auto made = setting.letterbox.photo_mask(logits.first(side * side));
+  std::ofstream answer(words[5], std::ios::binary);
+  answer.write(reinterpret_cast<const char *>(made.data()), made.size());
+  close(answer, words[5]);
 }

@@ -109,13 +109,21 @@ std::vector<typename Kind::Value> resized_down(const std::vector<typename Kind::
   return made;
 }
 
+// The order of the passes shows in the last digit. It is that of Pillow 13; older ones always go
+// across first.
 template <class Kind, int CHANNELS>
 std::vector<typename Kind::Value> resized_both(const std::vector<typename Kind::Value> &pixels,
-                                               int width, const Taps &across, const Taps &down) {
+                                               int width, int height, const Taps &across,
+                                               const Taps &down) {
+  const int to_width = across.first.size(), to_height = down.first.size();
+  if (to_height < height && height - to_height > 2 * (width - to_width)) {
+    const auto lowered = resized_down<Kind>(pixels, width * CHANNELS, 0, down);
+    return resized_across<Kind, CHANNELS>(lowered.data(), width, to_height, across);
+  }
   const int first = down.first.front(), end = down.first.back() + down.count.back();
   const auto *start = &pixels[static_cast<size_t>(first) * width * CHANNELS];
   const auto narrowed = resized_across<Kind, CHANNELS>(start, width, end - first, across);
-  return resized_down<Kind>(narrowed, across.first.size() * CHANNELS, first, down);
+  return resized_down<Kind>(narrowed, to_width * CHANNELS, first, down);
 }
 
 }  // namespace
@@ -123,12 +131,12 @@ std::vector<typename Kind::Value> resized_both(const std::vector<typename Kind::
 std::vector<uint8_t> resized(const std::vector<uint8_t> &pixels, int width, int height,
                              int to_width, int to_height) {
   const Span across{0, static_cast<float>(width)}, down{0, static_cast<float>(height)};
-  return resized_both<Bytes, 3>(pixels, width, taps(width, across, to_width),
+  return resized_both<Bytes, 3>(pixels, width, height, taps(width, across, to_width),
                                 taps(height, down, to_height));
 }
 
 std::vector<float> resized(const std::vector<float> &pixels, int width, int height, Span across,
                            Span down, int to_width, int to_height) {
-  return resized_both<Floats, 1>(pixels, width, taps(width, across, to_width),
+  return resized_both<Floats, 1>(pixels, width, height, taps(width, across, to_width),
                                  taps(height, down, to_height));
 }
