@@ -13,6 +13,7 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "arm64-emulated": "squeezesam_benchmarks.arm64.place",
 }
 
 
@@ -47,12 +48,14 @@ class PlaceOptions:
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
+        cases: golden cases to compare where the processor is emulated.
     """
 
     device: str | None = None
     cpu: str | None = None
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
+    cases: int = 2
 
 
 class Place(Interface):
@@ -64,6 +67,8 @@ class Place(Interface):
 
     device: Device
     default_threads: tuple[int, ...]
+    deterministic: bool
+    """Whether a second measurement only says the first again; then there is one round."""
 
     def takes(self, subject: Subject) -> bool:
         """Whether this kind of artifact runs there."""

@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from squeezesam.errors import ConfigError, DataError
-from squeezesam_benchmarks.commands import arm64
+from squeezesam_benchmarks.arm64.agreement import check_agreement
+from squeezesam_benchmarks.arm64.cpus import CPUS, DEFAULT_CPU
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
 from squeezesam_benchmarks.protocol import Protocol
@@ -40,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     timing.add_argument("--artifacts", type=Path, required=True, help="an export directory")
     timing.add_argument("--on", default="host", help=f"{', '.join(PLACE_MODULES)} (default host)")
     timing.add_argument("--device", help="serial number or UDID, where several are connected")
-    timing.add_argument("--cpu", help="to emulate")
+    timing.add_argument("--cpu", help=f"to emulate: {', '.join(CPUS)} (default {DEFAULT_CPU})")
+    timing.add_argument(
+        "--cases",
+        type=int,
+        default=PlaceOptions.cases,
+        help=f"golden cases to compare where emulated (default {PlaceOptions.cases})",
+    )
     timing.add_argument("--runners", type=Path, help="built runners for the device")
     timing.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
     timing.set_defaults(work=run_artifacts)
@@ -66,9 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     schemes.set_defaults(work=print_schemes)
     for verb in (timing, comparing, schemes):
         add_protocol_arguments(verb)
-    emulating = verbs.add_parser("arm64", help=arm64.HELP)
-    arm64.add_arguments(emulating)
-    emulating.set_defaults(work=arm64.check_artifacts)
     reporting = verbs.add_parser("report", help="tables of a results file")
     reporting.add_argument("results", type=Path)
     reporting.add_argument("--baseline", help="artifact or variant to compare each row with")
@@ -94,12 +98,24 @@ def run(args: argparse.Namespace) -> None:
 
 
 def run_artifacts(args: argparse.Namespace) -> None:
-    """Time the artifacts of an export directory."""
+    """Time the artifacts of an export directory, or count their instructions.
+
+    Raises:
+        VerificationError: an emulated processor answers with other masks than this machine.
+    """
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser())
+    options = PlaceOptions(
+        device=args.device,
+        cpu=args.cpu,
+        runners=args.runners,
+        cache=args.cache.expanduser(),
+        cases=args.cases,
+    )
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
-        print(report(time_all(place, subjects, threads, protocol, args.out, say)))
+        results = time_all(place, subjects, threads, protocol, args.out, say)
+    print(report(results))
+    check_agreement(results)
 
 
 def compare_reference(args: argparse.Namespace) -> None:
