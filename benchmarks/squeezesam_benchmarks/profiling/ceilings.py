@@ -26,9 +26,7 @@ def int8_square(side: int) -> Tensor:
     return torch.randint(-127, 128, (side, side), dtype=torch.int8)
 
 
-PRODUCTS: dict[
-    str, tuple[str, Callable[[int], Tensor], Callable[[Tensor, Tensor], Tensor]]
-] = {
+PRODUCTS: dict[str, tuple[str, Callable[[int], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
     "fp32": ("torch.mm, float32", lambda side: torch.rand(side, side), torch.mm),
     "fp16": ("torch.mm, float16", lambda side: torch.rand(side, side).half(), torch.mm),
     "int8": ("torch._int_mm, int8 to int32", int8_square, torch._int_mm),

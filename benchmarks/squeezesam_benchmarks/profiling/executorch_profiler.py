@@ -1,4 +1,4 @@
-"""ExecuTorch's event tracer (ETDump), which also tells of the operators inside the XNNPACK delegate.
+"""ExecuTorch's event tracer (ETDump), which tells of the operators inside of XNNPACK as well.
 
 XNNPACK's times come in whole microseconds, rounded down.
 """

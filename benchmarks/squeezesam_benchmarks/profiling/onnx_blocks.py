@@ -27,7 +27,9 @@ CONVOLUTIONS = frozenset({"Conv", "FusedConv"})
 def find_blocks(events: Sequence[Event], network: Network) -> list[str | None] | None:
     """Implements `profilers.Profiler.find_blocks`; None where no operator has a known name."""
     operators = {operator.name: operator for operator in network.operators}
-    found = [block_by_weights(event, network) or block_by_name(event, operators) for event in events]
+    found = [
+        block_by_weights(event, network) or block_by_name(event, operators) for event in events
+    ]
     if not any(found):
         return None
     givers = {name: index for index, event in enumerate(events) for name in event.outputs}
