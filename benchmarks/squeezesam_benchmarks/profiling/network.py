@@ -18,7 +18,9 @@ from squeezesam_export.quantization.blocks import FUSION, block_of
 
 CONVOLUTION = "conv2d"
 LINEAR = "linear"
-PRODUCTS = frozenset({CONVOLUTION, LINEAR, "bmm", "matmul", "scaled_dot_product_attention"})
+PRODUCTS = frozenset(
+    {CONVOLUTION, LINEAR, "bmm", "conv_transpose2d", "matmul", "scaled_dot_product_attention"}
+)
 """Kinds whose multiply-accumulates are counted."""
 
 

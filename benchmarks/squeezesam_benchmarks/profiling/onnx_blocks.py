@@ -4,7 +4,7 @@ An operator belongs to the block whose weights it takes; else to that of the net
 whose name it bears. An operator that the optimizer fused bears the name of the last part: it goes
 whole to the block of its convolution. What the runtime or the quantizer put in between (reorders,
 transposes, quantization) belongs to the block that gave the tensor, and at the inputs to the one
-that takes it.
+that takes it. What multiplies is never placed by its neighbours.
 """
 
 import re
@@ -18,10 +18,23 @@ from squeezesam_benchmarks.profiling.network import (
 )
 from squeezesam_benchmarks.profiling.profilers import Event
 
-DECORATION = re.compile(r"^node_|(_nchwc|_token_\d+)+$|/.*$")
+DECORATION = re.compile(r"^(node|InsertedPrecisionFreeCast)_|(_nchwc|_token_\d+)+$|/.*$")
 """What torch's exporter and ONNX Runtime's optimizer add to a name of the network's graph."""
 
 CONVOLUTIONS = frozenset({"Conv", "FusedConv"})
+MULTIPLYING = CONVOLUTIONS | {
+    "ConvInteger",
+    "ConvTranspose",
+    "FusedGemm",
+    "FusedMatMul",
+    "Gemm",
+    "MatMul",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "QGemm",
+    "QLinearConv",
+    "QLinearMatMul",
+}
 
 
 def find_blocks(events: Sequence[Event], network: Network) -> list[str | None] | None:
@@ -32,14 +45,17 @@ def find_blocks(events: Sequence[Event], network: Network) -> list[str | None] |
     ]
     if not any(found):
         return None
+    placed_by_neighbours = [event.kind not in MULTIPLYING for event in events]
     givers = {name: index for index, event in enumerate(events) for name in event.outputs}
     for index, event in enumerate(events):
         sources = [found[givers[name]] for name in event.inputs if name in givers]
-        found[index] = found[index] or next(filter(None, sources), None)
+        if placed_by_neighbours[index]:
+            found[index] = found[index] or next(filter(None, sources), None)
     takers: dict[str, str | None] = {}
     for index, event in reversed(list(enumerate(events))):
         users = (takers.get(name) for name in event.outputs)
-        found[index] = found[index] or next(filter(None, users), None)
+        if placed_by_neighbours[index]:
+            found[index] = found[index] or next(filter(None, users), None)
         takers |= dict.fromkeys(event.inputs, found[index])
     return found
 
@@ -48,7 +64,7 @@ def block_by_weights(event: Event, network: Network) -> str | None:
     """The block of the first weights that an operator takes; quantized ones have a suffix."""
     for name in event.inputs:
         for parameter, block in network.parameters.items():
-            if name.startswith(parameter):
+            if DECORATION.sub("", name).startswith(parameter):
                 return block
     return None
 

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from squeezesam.errors import ArtifactError
 from squeezesam_benchmarks.ort_session import OrtSession, open_session
@@ -30,6 +29,7 @@ DATA_MOVEMENT = frozenset(
         "Expand",
         "Flatten",
         "Gather",
+        "GatherND",
         "Identity",
         "Pad",
         "QLinearConcat",
@@ -67,22 +67,24 @@ class OrtTracer:
                 durations.setdefault(name, []).append(float(record["dur"]))
                 kinds[name] = record["args"]["op_name"]
         nodes = onnx.load(self.optimized, load_external_data=False).graph.node
-        named: dict[str, Any] = {node.name: node for node in nodes}
-        runs = {len(samples) for samples in durations.values()}  # a name that is not unique shows
-        if len(runs) != 1 or durations.keys() - named.keys():
+        # The graph is saved in the order of execution; the profile names what has no name there.
+        saved = [(node.op_type, node.name) for node in nodes]
+        ran = [(kinds[name], name) for name in durations]
+        same = len(ran) == len(saved) and all(
+            kind == saved_kind and saved_name in (name, "")
+            for (kind, name), (saved_kind, saved_name) in zip(ran, saved, strict=True)
+        )
+        runs = {len(samples) for samples in durations.values()}  # two of one name would show
+        if not same or len(runs) != 1:
             raise ArtifactError(
                 f"ONNX Runtime {self.session.version} wrote no profile that fits its graph; "
                 "use the version in constraints.txt"
             )
         return tuple(
             Event(
-                name,
-                kinds[name],
-                tuple(samples[warm_up:]),
-                tuple(named[name].input),
-                tuple(named[name].output),
+                name, kinds[name], tuple(samples[warm_up:]), tuple(node.input), tuple(node.output)
             )
-            for name, samples in durations.items()
+            for (name, samples), node in zip(durations.items(), nodes, strict=True)
         )
 
 
