@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import json
 import multiprocessing
 import re
@@ -8,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_networks import SIZE, random_network, run
+from small_networks import SIZE, run
 
 from squeezesam.counting import macs_by_block
 from squeezesam.network.folding import folded
 from squeezesam.spec import input_specs
+from squeezesam.weights import load_weights
 from squeezesam_benchmarks.profiling.network import describe_network
-from squeezesam_benchmarks.profiling.profile import artifact_at, assembled
+from squeezesam_benchmarks.profiling.profile import artifacts_of, assembled
 from squeezesam_benchmarks.profiling.profilers import Event, find_profiler
 from squeezesam_benchmarks.profiling.records import (
     Block,
@@ -30,19 +33,15 @@ from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_export.quantization.blocks import FUSION
 from squeezesam_export.quantization.onnx_quantization import SCOPES
-from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job
-from squeezesam_export.targets import find_target
 
 INFERENCES = 3
-ARTIFACTS = [
-    (target, precision) for target in ("onnx", "executorch") for precision in ("fp32", "int8")
-]
+TARGETS, PRECISIONS = ("onnx", "executorch"), ("fp32", "int8")
+ARTIFACTS = list(itertools.product(TARGETS, PRECISIONS))
 
 
 @pytest.fixture(scope="module")
-def model():
-    return folded(random_network(0))
+def model(weights):
+    return folded(load_weights(weights, SIZE)[1])
 
 
 @pytest.fixture(scope="module")
@@ -51,34 +50,33 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def paths(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artifacts")
-    torch.manual_seed(0)
-    calibration = [tuple(torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE))]
+def artifacts(exported):
+    """Paths and descriptions by target and precision."""
     found = {}
-    for name, precision in ARTIFACTS:
-        target = find_target(name)
-        path = folder / f"nano_{name}_{precision}{target.suffix}"
-        target.export(Job(model, SIZE, SCHEMES[precision], calibration), path)
-        found[name, precision] = path
+    for path, artifact in artifacts_of(exported):
+        _, target, precision = path.stem.split("_")
+        found[target, precision] = path, artifact
     return found
 
 
 @pytest.fixture(scope="module")
-def traces(paths):
+def traces(artifacts):
     """All of them in one process, since starting one takes longer than tracing."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        jobs = {key: pool.submit(trace_quietly, path, 1, INFERENCES) for key, path in paths.items()}
+        jobs = {
+            key: pool.submit(trace_quietly, artifacts[key][0], 1, INFERENCES) for key in ARTIFACTS
+        }
         return {key: job.result() for key, job in jobs.items()}
 
 
 @pytest.fixture(scope="module")
-def profiles(paths, traces, network):
-    return {
-        key: assembled(artifact_at(path, "nano")[1], 1, traces[key], network, find_profiler(path))
-        for key, path in paths.items()
-    }
+def profiles(artifacts, traces, network):
+    found = {}
+    for key, trace in traces.items():
+        path, artifact = artifacts[key]
+        found[key] = assembled(artifact, 1, trace, network, find_profiler(path))
+    return found
 
 
 @pytest.fixture(params=ARTIFACTS, ids="-".join)
@@ -147,16 +145,16 @@ def test_data_movement_is_apart(profiles, key, moving, computing):
     assert computing <= {operator.kind for operator in operators if not operator.moves_data}
 
 
-def test_onnx_blocks_are_those_that_the_file_itself_notes(paths, traces, network):
+def test_onnx_blocks_are_those_that_the_file_itself_notes(artifacts, traces, network):
     """Torch's exporter leaves the modules of each node in a file that nobody quantized."""
     import onnx
 
     noted = {}
-    for node in onnx.load(paths["onnx", "fp32"]).graph.node:
+    for node in onnx.load(artifacts["onnx", "fp32"][0]).graph.node:
         scopes = [entry.value for entry in node.metadata_props if entry.key == SCOPES]
         noted[node.name] = scopes[0]
     events = traces["onnx", "fp32"].events
-    found = find_profiler(paths["onnx", "fp32"]).find_blocks(events, network)
+    found = find_profiler(artifacts["onnx", "fp32"][0]).find_blocks(events, network)
     compared = [
         (block, f"'{block}'" in noted[event.name] or block == FUSION)
         for event, block in zip(events, found, strict=True)
@@ -166,11 +164,11 @@ def test_onnx_blocks_are_those_that_the_file_itself_notes(paths, traces, network
     assert all(agrees for _, agrees in compared)
 
 
-def test_both_precisions_of_onnx_place_the_same_operators_alike(traces, network, paths):
+def test_both_precisions_of_onnx_place_the_same_operators_alike(traces, network, artifacts):
     placed = []
     for precision in ("fp32", "int8"):
         events = traces["onnx", precision].events
-        blocks = find_profiler(paths["onnx", precision]).find_blocks(events, network)
+        blocks = find_profiler(artifacts["onnx", precision][0]).find_blocks(events, network)
         kinds = ("Concat", "QLinearConcat", "Resize", "Upsample", "Softmax", "ReduceMean")
         placed.append(
             [block for event, block in zip(events, blocks, strict=True) if event.kind in kinds]
@@ -179,9 +177,9 @@ def test_both_precisions_of_onnx_place_the_same_operators_alike(traces, network,
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_the_delegate_runs_in_the_order_of_the_network(paths, traces, model, precision):
+def test_the_delegate_runs_in_the_order_of_the_network(artifacts, traces, model, precision):
     """What places its operators, seen in the file: kinds in order, and filters of each shape."""
-    graph = delegate_graph(paths["executorch", precision])
+    graph = delegate_graph(artifacts["executorch", precision][0])
     tensors = {}
     for value in graph["xvalues"]:
         tensor = value["xvalue_union"].get("tensor_value", value["xvalue_union"])
@@ -234,15 +232,15 @@ def delegate_graph(path):
     return json.loads(re.sub(r": [+-]?(inf|nan)\b", ": 0", text))
 
 
-def test_operators_outside_of_the_delegate_are_not_placed(traces, network, paths):
+def test_operators_outside_of_the_delegate_are_not_placed(traces, network, artifacts):
     events = [*traces["executorch", "fp32"].events, Event("n", "portable expand_copy", (1.0,))]
-    assert find_profiler(paths["executorch", "fp32"]).find_blocks(events, network) is None
+    assert find_profiler(artifacts["executorch", "fp32"][0]).find_blocks(events, network) is None
 
 
-def test_another_network_of_as_many_inputs_is_not_placed(traces, paths):
+def test_another_network_of_as_many_inputs_is_not_placed(traces, artifacts):
     other = describe_network("base", SIZE)
     events = traces["executorch", "int8"].events
-    assert find_profiler(paths["executorch", "int8"]).find_blocks(events, other) is None
+    assert find_profiler(artifacts["executorch", "int8"][0]).find_blocks(events, other) is None
 
 
 def drawn_profile(blocks_unknown=None):
@@ -292,9 +290,7 @@ def test_drawn_numbers_stand_under_their_roofs():
 
 
 def test_a_block_far_from_both_ceilings_says_so():
-    from dataclasses import replace
-
-    fast = replace(drawn_profile(), gemm=(Ceiling("fast", 10_000_000, (10.0,)),))
+    fast = dataclasses.replace(drawn_profile(), gemm=(Ceiling("fast", 10_000_000, (10.0,)),))
     assert standings(fast)[0].bound == "far from both"
 
 
@@ -337,10 +333,10 @@ def test_head_says_what_the_profiler_costs_and_what_operators_explain():
     assert "blocks unknown: a reason" in profile_text(drawn_profile("a reason"))
 
 
-def test_the_command_prints_tables_and_writes_what_they_are_made_of(paths, tmp_path, capsys):
+def test_the_command_prints_tables_and_writes_what_they_are_made_of(artifacts, tmp_path, capsys):
     out = tmp_path / "profile.json"
-    artifact = paths["onnx", "fp32"]
-    options = ["--variant", "nano", "--inferences", 2, "--out", out]
+    artifact = artifacts["onnx", "fp32"][0]
+    options = ["--inferences", 2, "--out", out]
     assert run("bench", "profile", artifact, *options) == 0
     report = record_from_json(ProfileReport, json.loads(out.read_text()))
     (profile,) = report.profiles
