@@ -34,9 +34,8 @@ PRODUCTS: dict[str, tuple[str, Callable[[int], Tensor], Callable[[Tensor, Tensor
 """Name, square operand and product, by arithmetic."""
 
 
-def gemm_ceilings(arithmetic: str, threads: int) -> tuple[Ceiling, ...]:
-    """Time products of squares on so many threads of this process."""
-    torch.set_num_threads(threads)
+def gemm_ceilings(arithmetic: str) -> tuple[Ceiling, ...]:
+    """Time products of squares on PyTorch's threads of this process."""
     kernel, square, product = PRODUCTS[arithmetic]
     return tuple(
         Ceiling(
@@ -48,9 +47,8 @@ def gemm_ceilings(arithmetic: str, threads: int) -> tuple[Ceiling, ...]:
     )
 
 
-def copy_ceiling(threads: int) -> Ceiling:
-    """Time a copy on so many threads of this process; bytes read and written both count."""
-    torch.set_num_threads(threads)
+def copy_ceiling() -> Ceiling:
+    """Time a copy on PyTorch's threads of this process; bytes read and written both count."""
     source = torch.ones(COPY_BYTES, dtype=torch.uint8)
     target = torch.zeros_like(source)
     durations = durations_us(functools.partial(target.copy_, source))

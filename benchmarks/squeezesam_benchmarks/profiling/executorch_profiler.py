@@ -58,7 +58,7 @@ class EtdumpSession(ExecutorchSession):
 
     def load(self, path: Path) -> None:
         """Make the artifact ready to run, with the event tracer on."""
-        self.program = self.executorch.load_program(path, enable_etdump=True)
+        self.program = self.portable_lib._load_program(str(path), enable_etdump=True)
         self.method = self.program.load_method("forward")
 
 
@@ -99,7 +99,7 @@ def traced(path: Path, threads: int) -> Iterator[EtdumpTracer]:
     Raises:
         MissingDependencyError: executorch is not installed.
     """
-    session = EtdumpSession(open_session(threads).executorch)
+    session = EtdumpSession(open_session(threads).portable_lib)
     session.load(path)
     yield EtdumpTracer(session)
 

@@ -7,6 +7,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam_benchmarks.profiling.ceilings import copy_ceiling, gemm_ceilings
 from squeezesam_benchmarks.profiling.profilers import Event, find_profiler
@@ -76,6 +78,7 @@ def trace_quietly(path: Path, threads: int, inferences: int) -> Trace:
 def trace(path: Path, threads: int, inferences: int) -> Trace:
     """Time inferences with and without the profiler, in turn; once in a process, at its start."""
     pinned_cores = pin(threads)  # before the runtime starts its threads
+    torch.set_num_threads(threads)
     profiler = find_profiler(path)
     session = open_session(path, threads)
     session.load(path)
@@ -94,8 +97,8 @@ def trace(path: Path, threads: int, inferences: int) -> Trace:
         wall_us=wall_us,
         profiled_wall_us=profiled_wall_us,
         events=events,
-        gemm=gemm_ceilings(arithmetic, threads),
-        copy=copy_ceiling(threads),
+        gemm=gemm_ceilings(arithmetic),
+        copy=copy_ceiling(),
     )
 
 
