@@ -325,6 +325,12 @@ def test_kinds_table_of_drawn_numbers():
     assert moving == ["all that moves data", "2", "3.00", "30.0"]
 
 
+def test_a_busy_machine_is_told_of():
+    disturbed = dataclasses.replace(drawn_profile(), wall_us=(5000.0, 10000.0, 10000.0))
+    assert "kept the cores busy" in profile_text(disturbed)
+    assert "kept the cores busy" not in profile_text(drawn_profile())
+
+
 def test_head_says_what_the_profiler_costs_and_what_operators_explain():
     text = profile_text(drawn_profile())
     # 9, 11 and 15 ms of operators in 10, 20 and 15 ms.
@@ -348,6 +354,22 @@ def test_the_command_prints_tables_and_writes_what_they_are_made_of(artifacts, t
     assert "decoder.3" in printed
 
 
+def test_another_variant_than_the_manifest_says_is_refused(artifacts, capsys):
+    path, _ = artifacts["onnx", "fp32"]
+    assert run("bench", "profile", path, "--variant", "base") == 2
+    assert "leave --variant out" in capsys.readouterr().err
+
+
+def test_a_file_of_no_known_network_is_profiled_by_kind_alone(traces, artifacts):
+    path, artifact = artifacts["onnx", "fp32"]
+    trace = traces["onnx", "fp32"]
+    stranger = assembled(artifact, 1, trace, None, find_profiler(path))
+    assert {operator.block for operator in stranger.operators} == {None}
+    text = profile_text(stranger)
+    assert "name it with --variant" in text
+    assert "Softmax" in text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -358,6 +380,7 @@ def test_the_command_prints_tables_and_writes_what_they_are_made_of(artifacts, t
         (["a.onnx", "--threads", "0"], "threads=0"),
         (["a.onnx", "--inferences", "0"], "--inferences 0"),
         (["--artifacts", "missing"], "missing"),
+        (["--artifacts", "missing", "--variant", "nano"], "--variant is for one artifact"),
         (["damaged.onnx"], "damaged.onnx does not run"),
         (["damaged.pte"], "damaged.pte does not run"),
     ],

@@ -3,9 +3,11 @@
 import argparse
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
+from squeezesam.files import whole_file
 from squeezesam_benchmarks.profiling.profile import (
     ProfileOptions,
     artifact_at,
@@ -33,6 +35,7 @@ def profile_artifacts(args: argparse.Namespace) -> None:
 
     Raises:
         ConfigError: neither an artifact nor an export is named, or both.
+        OutputError: the place cannot be written to.
     """
     if (args.artifact is None) == (args.artifacts is None):
         raise ConfigError("name one artifact, or an export with --artifacts")
@@ -43,9 +46,11 @@ def profile_artifacts(args: argparse.Namespace) -> None:
         artifacts = artifacts_of(args.artifacts)
     else:
         artifacts = [artifact_at(args.artifact, args.variant)]
-    report = profile_all(artifacts, options, shlex.join(["squeezesam", *sys.argv[1:]]), show)
-    if args.out is not None:
-        write_report(report, args.out)
+    # A bad place shows before the measuring.
+    with whole_file(args.out) if args.out is not None else nullcontext() as partial:
+        report = profile_all(artifacts, options, shlex.join(["squeezesam", *sys.argv[1:]]), show)
+        if partial is not None:
+            write_report(report, partial)
     print(report_text(report))
 
 

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError, ConfigError
-from squeezesam.files import whole_file
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import input_specs
 from squeezesam_benchmarks.device import host_device
@@ -85,6 +84,7 @@ def artifact_at(path: Path, variant: str | None) -> tuple[Path, Artifact]:
 
     Raises:
         ArtifactError: missing, of another kind, or altered since its export.
+        ConfigError: its manifest says another variant.
     """
     find_profiler(path)
     if not path.is_file():
@@ -92,6 +92,11 @@ def artifact_at(path: Path, variant: str | None) -> tuple[Path, Artifact]:
     if (path.parent / MANIFEST_NAME).is_file():
         for subject in listed_subjects(path.parent):
             if subject.path.name == path.name:
+                if variant not in (None, subject.artifact.variant):
+                    raise ConfigError(
+                        f"{path.name} is {subject.artifact.variant!r} by its manifest, "
+                        f"not {variant!r}; leave --variant out"
+                    )
                 return path, subject.artifact
     return path, Artifact(path.name, sha256_of(path), size_of(path), variant)
 
@@ -195,10 +200,5 @@ def assembled(
 
 
 def write_report(report: ProfileReport, path: Path) -> None:
-    """Write it as JSON.
-
-    Raises:
-        OutputError: the place cannot be written to.
-    """
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(report), indent=1) + "\n")
+    """Write it as JSON."""
+    path.write_text(json.dumps(dataclasses.asdict(report), indent=1) + "\n", encoding="utf-8")

@@ -12,6 +12,9 @@ from squeezesam_benchmarks.profiling.roofline import (
     standings,
 )
 
+DISTURBED = 1.15
+"""Half of all inferences taking so many times the shortest one is no repeatable profile."""
+
 MOST = 3
 """Blocks to name as the next to optimize."""
 
@@ -49,22 +52,29 @@ def profile_text(profile: Profile) -> str:
 
 def head(profile: Profile) -> str:
     """What ran, how much of the time the operators explain, and the ceilings."""
-    wall, profiled = (
-        float(np.median(each)) for each in (profile.wall_us, profile.profiled_wall_us)
+    wall, profiled, least, own = (
+        us / US_PER_MS
+        for us in (
+            np.median(profile.wall_us),
+            np.median(profile.profiled_wall_us),
+            min(profile.wall_us),
+            operators_us(profile),
+        )
     )
     gemm = max(profile.gemm, key=lambda ceiling: ceiling.per_second)
-    return "\n".join(
-        [
-            f"{profile.artifact.name}: {profile.runtime} {profile.runtime_version}, "
-            f"{profile.backend}, {profile.arithmetic}, threads: {profile.threads}, "
-            f"medians of {len(profile.wall_us)} inferences",
-            f"  {wall / US_PER_MS:.2f} ms; with the profiler {profiled / US_PER_MS:.2f} ms "
-            f"({100 * (profiled / wall - 1):+.1f} %), {100 * explained(profile):.1f} % of that in "
-            f"operators, whose own medians add up to {operators_us(profile) / US_PER_MS:.2f} ms",
-            f"  peak {gemm.per_second * 1e-9:.1f} GMAC/s ({gemm.kernel}); "
-            f"memory {profile.copy.per_second * 1e-9:.1f} GB/s ({profile.copy.kernel})",
-        ]
-    )
+    lines = [
+        f"{profile.artifact.name}: {profile.runtime} {profile.runtime_version}, "
+        f"{profile.backend}, {profile.arithmetic}, threads: {profile.threads}, "
+        f"medians of {len(profile.wall_us)} inferences",
+        f"  {wall:.2f} ms (least {least:.2f}); with the profiler {profiled:.2f} ms "
+        f"({100 * (profiled / wall - 1):+.1f} %), {100 * explained(profile):.1f} % of that in "
+        f"operators, whose own medians add up to {own:.2f} ms",
+        f"  peak {gemm.per_second * 1e-9:.1f} GMAC/s ({gemm.kernel}); "
+        f"memory {profile.copy.per_second * 1e-9:.1f} GB/s ({profile.copy.kernel})",
+    ]
+    if wall > DISTURBED * least:
+        lines.append("  something else kept the cores busy: profile again for figures")
+    return "\n".join(lines)
 
 
 def explained(profile: Profile) -> float:
