@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from squeezesam.errors import ConfigError, DataError
-from squeezesam_benchmarks.commands import arm64
+from squeezesam_benchmarks.commands import arm64, profile
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
 from squeezesam_benchmarks.protocol import Protocol
@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     emulating = verbs.add_parser("arm64", help=arm64.HELP)
     arm64.add_arguments(emulating)
     emulating.set_defaults(work=arm64.check_artifacts)
+    profiling = verbs.add_parser("profile", help=profile.HELP)
+    profile.add_arguments(profiling)
+    profiling.set_defaults(work=profile.profile_artifacts)
     reporting = verbs.add_parser("report", help="tables of a results file")
     reporting.add_argument("results", type=Path)
     reporting.add_argument("--baseline", help="artifact or variant to compare each row with")
