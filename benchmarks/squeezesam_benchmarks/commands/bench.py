@@ -8,6 +8,7 @@ from pathlib import Path
 from squeezesam.errors import ConfigError, DataError
 from squeezesam_benchmarks.commands import arm64, profile
 from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     timing.add_argument("--cpu", help="to emulate")
     timing.add_argument("--runners", type=Path, help="built runners for the device")
     timing.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
+    timing.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
     timing.set_defaults(work=run_artifacts)
     comparing = verbs.add_parser(
         "compare-reference", help="time base and nano beside the reference network, fp32"
@@ -99,7 +101,9 @@ def run(args: argparse.Namespace) -> None:
 def run_artifacts(args: argparse.Namespace) -> None:
     """Time the artifacts of an export directory."""
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser())
+    options = PlaceOptions(
+        args.device, args.cpu, args.runners, args.cache.expanduser(), args.compute_units
+    )
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
         print(report(time_all(place, subjects, threads, protocol, args.out, say)))
