@@ -43,6 +43,10 @@ class MissingDependencyError(SqueezeSamError, ImportError):
     """An optional package, or the pinned pair of packages, that a command needs and lacks."""
 
 
+class DeviceError(SqueezeSamError):
+    """A phone that is missing, refuses, is full or went away, or a tool that talks to it."""
+
+
 class VerificationError(SqueezeSamError):
     """An artifact that runs, but not like the PyTorch model it came from."""
 

@@ -5,20 +5,29 @@ import pytest
 
 from squeezesam.cli import main
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.host import time_interleaved
+from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.results_file import added_results, read_results
 from squeezesam_benchmarks.subjects import random_subjects
 
-QUICK = Protocol(warm_up_inferences=1, timed_inferences=3, rounds=2)
+QUICK = Protocol(
+    warm_up_inferences=1,
+    timed_inferences=3,
+    pipeline_runs=2,
+    photo_width_px=48,
+    photo_height_px=64,
+    sustained_s=0.01,
+    rounds=2,
+)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artifacts")
     subjects = random_subjects(["nano"], ["onnx", "executorch"], folder, lambda _: None, size=64)
-    return list(time_interleaved(subjects, [1], QUICK, "test"))
+    return list(time_interleaved(Host(), subjects, [1], QUICK, "test"))
 
 
 def test_every_process_reports_raw_samples(results):
@@ -29,6 +38,9 @@ def test_every_process_reports_raw_samples(results):
         assert len(result.measurement.warm_samples_ms) == 3
         assert min(result.measurement.warm_samples_ms) > 0
         assert result.measurement.load_ms > 0
+        assert len(result.measurement.pipeline_samples) == 2
+        assert result.measurement.pipeline_samples[0].model_ms > 0
+        assert sum(result.measurement.sustained_samples_ms) > 5
         assert result.artifact.size_bytes > 1000
 
 

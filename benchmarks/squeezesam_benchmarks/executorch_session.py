@@ -5,12 +5,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from squeezesam.errors import MissingDependencyError
-from squeezesam_benchmarks.sessions import FloatArray
+from squeezesam_benchmarks.sessions import FloatArray, Input
 
-DTYPES = {5: torch.float16, 6: torch.float32}
+DTYPES: dict[int, np.dtype[Any]] = {5: np.dtype(np.float16), 6: np.dtype(np.float32)}
 """ExecuTorch's codes of the element types that our artifacts take."""
 
 
@@ -28,19 +30,28 @@ class ExecutorchSession:
         """Make the artifact ready to run."""
         self.program = self.executorch.load_program(path)  # keeps the method's memory alive
         self.method = self.program.load_method("forward")
-        meta = self.method.metadata
-        inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
-        self.dtypes = [DTYPES[tensor.dtype()] for tensor in inputs]
 
-    def input_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of the inputs."""
+    def inputs(self) -> list[Input]:
+        """Shapes and element types as the program declares them."""
         meta = self.method.metadata
-        return [tuple(meta.input_tensor_meta(i).sizes()) for i in range(meta.num_inputs())]
+        tensors = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
+        return [Input(tuple(one.sizes()), DTYPES[one.dtype()]) for one in tensors]
 
-    def infer(self, inputs: Sequence[FloatArray]) -> None:
+    def prepare(self, inputs: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
+        """As tensors of the declared types."""
+        return [
+            torch.from_numpy(array.astype(one.dtype, copy=False))
+            for array, one in zip(inputs, self.inputs(), strict=True)
+        ]
+
+    def infer(self, prepared: list[torch.Tensor]) -> list[torch.Tensor]:
         """Run once."""
-        pairs = zip(inputs, self.dtypes, strict=True)
-        self.method.execute([torch.from_numpy(array).to(dtype) for array, dtype in pairs])
+        given: list[torch.Tensor] = self.method.execute(prepared)
+        return given
+
+    def outputs(self, given: list[torch.Tensor]) -> list[FloatArray]:
+        """In float32."""
+        return [tensor.float().numpy() for tensor in given]
 
 
 def open_session(threads: int) -> ExecutorchSession:

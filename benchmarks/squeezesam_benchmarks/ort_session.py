@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from squeezesam.errors import MissingDependencyError
-from squeezesam_benchmarks.sessions import FloatArray
+from squeezesam_benchmarks.sessions import FloatArray, Input
 
 PROVIDER = "CPUExecutionProvider"
+DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(uint8)": np.dtype(np.uint8),
+}
+"""ONNX Runtime's names of the element types that inputs have."""
 
 
 class OrtSession:
@@ -26,15 +37,27 @@ class OrtSession:
     def load(self, path: Path) -> None:
         """Make the artifact ready to run."""
         self.session = self.onnxruntime.InferenceSession(path, self.options, providers=[PROVIDER])
-        self.names = [node.name for node in self.session.get_inputs()]
+        self.nodes = self.session.get_inputs()
 
-    def input_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of the inputs."""
-        return [tuple(node.shape) for node in self.session.get_inputs()]
+    def inputs(self) -> list[Input]:
+        """Shapes and element types as the model declares them."""
+        return [Input(tuple(node.shape), DTYPES[node.type]) for node in self.nodes]
 
-    def infer(self, inputs: Sequence[FloatArray]) -> None:
+    def prepare(self, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """By name, in the declared types."""
+        return {
+            node.name: array.astype(DTYPES[node.type], copy=False)
+            for node, array in zip(self.nodes, inputs, strict=True)
+        }
+
+    def infer(self, prepared: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run once."""
-        self.session.run(None, dict(zip(self.names, inputs, strict=True)))
+        given: list[NDArray[Any]] = self.session.run(None, prepared)
+        return given
+
+    def outputs(self, given: list[NDArray[Any]]) -> list[FloatArray]:
+        """In float32."""
+        return [array.astype(np.float32, copy=False) for array in given]
 
 
 def open_session(threads: int) -> OrtSession:

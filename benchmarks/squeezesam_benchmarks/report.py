@@ -18,7 +18,7 @@ HEADER = (
     "p90 ms",
     "first ms",
     "load ms",
-    "peak RSS MB",
+    "peak memory MB",
     "size MB",
     "ops outside delegate",
 )
@@ -56,15 +56,15 @@ def _section(run: Sequence[Result], baseline: str | None) -> str:
 
 def _cells(row: Row, rows: Sequence[Row], baseline: str | None) -> list[str]:
     processes = row.processes
-    peaks = [one.peak_rss_bytes for one in processes if one.peak_rss_bytes is not None]
+    peaks = [one.peak_memory_bytes for one in processes if one.peak_memory_bytes is not None]
     cells = [
         row.artifact.name,
         row.runtime,
         str(row.threads),
         with_interval(statistics.median(row.samples_ms())),
         f"{statistics.percentile(row.samples_ms(), 90):.1f}",
-        f"{statistics.percentile([[one.first_inference_ms for one in processes]], 50):.1f}",
-        f"{statistics.percentile([[one.load_ms for one in processes]], 50):.1f}",
+        middle([one.first_inference_ms for one in processes]),
+        middle([one.load_ms for one in processes]),
         f"{max(peaks) / MEGA:.0f}" if peaks else UNKNOWN,
         f"{row.artifact.size_bytes / MEGA:.2f}",
         operators(row.artifact.ops_outside_delegate),
@@ -74,6 +74,12 @@ def _cells(row: Row, rows: Sequence[Row], baseline: str | None) -> list[str]:
         ratio = speed_up(row, other) if other else None
         cells.append(with_interval(ratio, digits=2) if ratio else UNKNOWN)
     return cells
+
+
+def middle(samples: Sequence[float | None]) -> str:
+    """Median of what is known, one sample a process."""
+    known = [sample for sample in samples if sample is not None]
+    return f"{statistics.percentile([known], 50):.1f}" if known else UNKNOWN
 
 
 def operators(counts: dict[str, int] | None) -> str:

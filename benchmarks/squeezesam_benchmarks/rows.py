@@ -33,8 +33,8 @@ class Row:
         return f"{one.runtime} {one.runtime_version} {one.backend}"
 
     @property
-    def threads(self) -> int:
-        """Number of threads."""
+    def threads(self) -> int | None:
+        """Number of threads; None where the runtime takes no such number."""
         return self.processes[0].threads
 
     def samples_ms(self, rounds: Sequence[int] | None = None) -> list[tuple[float, ...]]:
@@ -53,12 +53,12 @@ def group_by_run(results: Sequence[Result]) -> list[list[Result]]:
 
 def rows_of_run(run: Sequence[Result]) -> list[Row]:
     """Rows of one run, sorted by runtime, threads and artifact name."""
-    rows: dict[tuple[str, str, int], Row] = {}
+    rows: dict[tuple[str, str, int | None], Row] = {}
     for result in run:
         key = (result.artifact.name, result.measurement.runtime, result.measurement.threads)
         row = rows.setdefault(key, Row(result.artifact, {}))
         row.measurements[result.round_index] = result.measurement
-    return sorted(rows.values(), key=lambda row: (row.runtime, row.threads, row.artifact.name))
+    return sorted(rows.values(), key=lambda row: (row.runtime, row.threads or 0, row.artifact.name))
 
 
 def baseline_of(row: Row, rows: Sequence[Row], baseline: str) -> Row | None:

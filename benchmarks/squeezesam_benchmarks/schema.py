@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from squeezesam_benchmarks.protocol import Protocol
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -16,16 +16,53 @@ class Device:
     """The machine that ran the inferences.
 
     Attributes:
+        place: `host`, `android`, `ios` or `arm64-emulated`, as `bench run --on` says it.
         model: product name of the machine or phone.
+        soc: name of the chip.
         cpu: model name of the processor.
         cores: logical cores of the whole machine.
         os: operating system with its version.
     """
 
+    place: str
     model: str | None
+    soc: str | None
     cpu: str | None
     cores: int | None
-    os: str
+    os: str | None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What may slow a device, at one moment.
+
+    Attributes:
+        thermal_state: in the system's own words: Android's `none`, `light`, `moderate`, `severe`,
+            `critical`, `emergency`, `shutdown`; iOS' `nominal`, `fair`, `serious`, `critical`.
+        temperature_celsius: the hottest sensor of the processor, or the device's skin.
+        battery_percent: charge.
+        charging: whether it is on external power.
+        power_mode: `normal` or `low_power` on a phone; the CPU governor on Linux.
+    """
+
+    thermal_state: str | None = None
+    temperature_celsius: float | None = None
+    battery_percent: float | None = None
+    charging: bool | None = None
+    power_mode: str | None = None
+
+
+@dataclass(frozen=True)
+class ManifestReference:
+    """The export that an artifact came from.
+
+    Attributes:
+        sha256: of its manifest.json.
+        weights_sha256: of the weights that were exported.
+    """
+
+    sha256: str
+    weights_sha256: str
 
 
 @dataclass(frozen=True)
@@ -34,12 +71,13 @@ class Artifact:
 
     Attributes:
         name: file name.
-        sha256: of the file, in hexadecimal.
+        sha256: of the file, in hexadecimal; of a directory as `artifacts.sha256_of` defines it.
         size_bytes: of the file.
         variant: `base`, `nano`, ...
         precision: `fp32`, `fp16`, ...
         ops_outside_delegate: number of nodes by operator name; None where the format has no
             delegate or nobody counted.
+        manifest: None where no export directory holds the file.
     """
 
     name: str
@@ -48,6 +86,55 @@ class Artifact:
     variant: str | None = None
     precision: str | None = None
     ops_outside_delegate: dict[str, int] | None = None
+    manifest: ManifestReference | None = None
+
+
+@dataclass(frozen=True)
+class PipelineSample:
+    """One click on one photo, from its decoded pixels to a mask of its size.
+
+    Attributes:
+        preprocess_ms: letterboxing and encoding the click.
+        model_ms: the network, with what its runtime copies in and out.
+        postprocess_ms: upsampling and thresholding the mask.
+    """
+
+    preprocess_ms: float
+    model_ms: float
+    postprocess_ms: float
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """What an emulated processor tells: counts and answers, never times.
+
+    Attributes:
+        cpu: emulated.
+        emulator: with its version.
+        short_run_inferences: of the run whose count is taken off.
+        short_run_instructions: of that whole process.
+        long_run_inferences: of the run that it is taken off from.
+        long_run_instructions: likewise.
+        identical: whether every bit of the answers is this machine's.
+        max_difference: largest absolute one of an output.
+        min_mask_iou: smallest between the masks of the two processors.
+    """
+
+    cpu: str
+    emulator: str
+    short_run_inferences: int
+    short_run_instructions: int
+    long_run_inferences: int
+    long_run_instructions: int
+    identical: bool
+    max_difference: float
+    min_mask_iou: float
+
+    @property
+    def instructions_per_inference(self) -> float:
+        """Slope between the two runs, free of what loading costs."""
+        more = self.long_run_instructions - self.short_run_instructions
+        return more / (self.long_run_inferences - self.short_run_inferences)
 
 
 @dataclass(frozen=True)
@@ -55,28 +142,40 @@ class Measurement:
     """What one fresh process measured; the only thing a runner has to report.
 
     Attributes:
-        runtime: `onnxruntime`, `executorch` or `torch`.
+        runtime: `onnxruntime`, `executorch`, `coreml` or `torch`.
         runtime_version: of that package.
         backend: execution provider, delegate or compute unit.
-        threads: given to the runtime.
+        threads: given to the runtime; None where it takes no such number.
         pinned_cores: cores the process was confined to; None where the OS cannot.
-        load_ms: from the file to a session ready to run. The runtime is already imported and the
-            file may be in the page cache.
+        load_ms: from the file to a session ready to run, cold: in a fresh process, the file out of
+            the page cache where the OS can do that. The runtime's library is already loaded.
         first_inference_ms: the first inference after loading.
         warm_samples_ms: every timed inference after the warm-up, in order; network only, without
             preprocessing and postprocessing.
-        peak_rss_bytes: of the whole process, runtime and interpreter included.
+        pipeline_samples: every timed run of the whole pipeline, in order.
+        sustained_samples_ms: every inference of sustained mode, in order and without pauses.
+        peak_memory_bytes: of the whole process, runtime and interpreter included, in its life.
+        memory_kind: of that peak: `rss`, `pss` or `phys_footprint`.
+        before: the device before the process.
+        after: likewise after it.
+        emulation: where the processor was emulated; all times are then None or empty.
     """
 
     runtime: str
-    runtime_version: str
+    runtime_version: str | None
     backend: str
-    threads: int
+    threads: int | None
     pinned_cores: tuple[int, ...] | None
-    load_ms: float
-    first_inference_ms: float
+    load_ms: float | None
+    first_inference_ms: float | None
     warm_samples_ms: tuple[float, ...]
-    peak_rss_bytes: int | None
+    pipeline_samples: tuple[PipelineSample, ...]
+    sustained_samples_ms: tuple[float, ...]
+    peak_memory_bytes: int | None
+    memory_kind: str | None
+    before: Condition = Condition()
+    after: Condition = Condition()
+    emulation: Emulation | None = None
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import check_place, whole_file
 from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import load_weights, shipped_weights
-from squeezesam_benchmarks.host import Subject
+from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.pipelines import SQUEEZESAM
+from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.rows import rows_of_run
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.scheme_accuracy import measured, open_columns
 from squeezesam_benchmarks.scheme_table import SchemeRow, scheme_table, small_print
-from squeezesam_benchmarks.subjects import listed_subjects, runs_here
+from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_benchmarks.timing import time_all
 from squeezesam_export.artifacts import sha256_of, size_of
 from squeezesam_export.exporting import ExportOptions, export
@@ -87,8 +89,9 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
             subject.path, columns, options.limit, out / EVALUATIONS
         )
         progress(f"[{len(evaluations)}/{len(subjects)}] evaluated {subject.path.name}")
-    timed = [one for one in subjects if one is pytorch or runs_here(one)]
-    run = time_all(timed, (THREADS,), options.protocol, out / LATENCY, progress)
+    host = Host()
+    timed = [one for one in subjects if host.takes(one)]
+    run = time_all(host, timed, (THREADS,), options.protocol, out / LATENCY, progress)
     latency = {row.artifact.name: row for row in rows_of_run(run)}
     rows = [
         SchemeRow(
@@ -113,7 +116,7 @@ def weights_subject(weights: Path) -> Subject:
     """
     variant, _ = load_weights(weights)
     artifact = Artifact(weights.name, sha256_of(weights), size_of(weights), variant, "fp32", None)
-    return Subject(weights, PYTORCH, artifact)
+    return Subject(weights, PYTORCH, artifact, SQUEEZESAM)
 
 
 def exported(options: SchemeOptions, directory: Path, progress: Callable[[str], None]) -> Path:

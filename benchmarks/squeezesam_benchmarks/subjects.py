@@ -10,28 +10,27 @@ from squeezesam.config import variant_config
 from squeezesam.errors import ArtifactError
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
+from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import INPUT_SIZE
-from squeezesam_benchmarks.host import Subject
-from squeezesam_benchmarks.schema import Artifact
-from squeezesam_benchmarks.sessions import SESSION_MODULES
+from squeezesam_benchmarks.pipelines import SQUEEZESAM
+from squeezesam_benchmarks.places import Place, Subject
+from squeezesam_benchmarks.schema import Artifact, ManifestReference
 from squeezesam_export.artifacts import checked_path, sha256_of, size_of
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job
-from squeezesam_export.targets import TARGETS, find_target
+from squeezesam_export.targets import find_target
 
 
-def exported_subjects(directory: Path) -> list[Subject]:
-    """The artifacts of an export directory that run on this machine.
+def exported_subjects(directory: Path, place: Place) -> list[Subject]:
+    """The artifacts of an export directory that run in a place.
 
     Raises:
-        ArtifactError: no manifest, an altered artifact, or none that runs here.
+        ArtifactError: no manifest, an altered artifact, or none that runs there.
     """
-    subjects = [one for one in listed_subjects(directory) if runs_here(one)]
+    subjects = [one for one in listed_subjects(directory) if place.takes(one)]
     if not subjects:
-        raise ArtifactError(
-            f"nothing in {directory} runs on this machine; export onnx or executorch"
-        )
+        raise ArtifactError(f"nothing in {directory} runs there; export another target")
     return subjects
 
 
@@ -42,6 +41,7 @@ def listed_subjects(directory: Path) -> list[Subject]:
         ArtifactError: no manifest, or an altered artifact.
     """
     manifest = read_manifest(directory)
+    reference = ManifestReference(sha256_of(directory / MANIFEST_NAME), manifest.weights_sha256)
     subjects = []
     for artifact in manifest.artifacts:
         outside = artifact.ops_outside_delegate
@@ -52,15 +52,12 @@ def listed_subjects(directory: Path) -> list[Subject]:
             variant=manifest.variant,
             precision=artifact.precision,
             ops_outside_delegate=None if outside is None else dict(Counter(outside)),
+            manifest=reference,
         )
         path = checked_path(directory, artifact.file, artifact.sha256)
-        subjects.append(Subject(path, artifact.target, described))
+        io_dtypes = tuple(artifact.io_dtypes.items())
+        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes))
     return subjects
-
-
-def runs_here(subject: Subject) -> bool:
-    """Whether this machine has what runs an artifact."""
-    return TARGETS[subject.target].load is not None and subject.path.suffix in SESSION_MODULES
 
 
 def random_subjects(
@@ -92,5 +89,6 @@ def random_subjects(
             described = Artifact(
                 path.name, sha256_of(path), size_of(path), variant, scheme.name, outside
             )
-            subjects.append(Subject(path, target.name, described))
+            io_dtypes = tuple(lowered.io_dtypes.items())
+            subjects.append(Subject(path, target.name, described, SQUEEZESAM, io_dtypes))
     return subjects

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from squeezesam_benchmarks.host import Subject, time_interleaved
+from squeezesam_benchmarks.interleaving import time_interleaved
+from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import added_results
 from squeezesam_benchmarks.schema import Result
 
 
 def time_all(
+    place: Place,
     subjects: Sequence[Subject],
     threads: Sequence[int],
     protocol: Protocol,
@@ -21,22 +23,27 @@ def time_all(
     """Time the subjects, add the results to a file and return the new ones.
 
     Args:
+        place: where.
         subjects: what to time.
-        threads: numbers of threads, each at most the usable cores.
+        threads: numbers of threads; empty for the place's usual ones.
         protocol: how.
         out: results file.
         progress: takes a line for each result.
     """
     new = []
+    threads = threads or place.default_threads
     total = len(subjects) * len(threads) * protocol.rounds
     with added_results(out) as results:
         command = shlex.join(["squeezesam", *sys.argv[1:]])
-        for result in time_interleaved(subjects, threads, protocol, command):
+        for result in time_interleaved(place, subjects, threads, protocol, command):
             results.append(result)
             new.append(result)
-            samples = sorted(result.measurement.warm_samples_ms)
-            progress(
-                f"[{len(new)}/{total}] {result.artifact.name}, {result.measurement.threads} "
-                f"threads: {samples[len(samples) // 2]:.1f} ms"
-            )
+            progress(f"[{len(new)}/{total}] {summary(result)}")
     return new
+
+
+def summary(result: Result) -> str:
+    """One line on a result, to see that it is alive."""
+    samples = sorted(result.measurement.warm_samples_ms)
+    found = f"{samples[len(samples) // 2]:.1f} ms" if samples else "counted"
+    return f"{result.artifact.name}, {result.measurement.threads} threads: {found}"

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from squeezesam.runtimes import load_network
 from squeezesam.spec import input_specs
-from squeezesam_benchmarks.sessions import FloatArray
+from squeezesam_benchmarks.sessions import FloatArray, Input
 
 
 class TorchSession:
@@ -21,15 +24,23 @@ class TorchSession:
         """Make the network ready to run."""
         self.network = load_network(path)
 
-    def input_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of the inputs; weights do not fix a size, so it is the default one."""
-        return [spec.shape for spec in input_specs()]
+    def inputs(self) -> list[Input]:
+        """What it takes; weights do not fix a size, so it is the default one."""
+        return [Input(spec.shape, np.dtype(spec.dtype)) for spec in input_specs()]
 
-    def infer(self, inputs: Sequence[FloatArray]) -> None:
+    def prepare(self, inputs: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
+        """As tensors."""
+        return [torch.from_numpy(array) for array in inputs]
+
+    def infer(self, prepared: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Run once."""
-        image, prompt_maps, prompt_tokens = map(torch.from_numpy, inputs)
+        image, prompt_maps, prompt_tokens = prepared
         with torch.inference_mode():
-            self.network(image, prompt_maps, prompt_tokens)
+            return self.network(image, prompt_maps, prompt_tokens)
+
+    def outputs(self, given: tuple[torch.Tensor, torch.Tensor]) -> list[FloatArray]:
+        """As arrays."""
+        return [tensor.numpy() for tensor in given]
 
 
 def open_session(threads: int) -> TorchSession:

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from squeezesam.errors import MissingDependencyError, SqueezeSamError
+from squeezesam_benchmarks.pipelines import pipeline_samples
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Measurement
-from squeezesam_benchmarks.sessions import open_session
+from squeezesam_benchmarks.sessions import open_session, random_inputs
 
 MISSING_DEPENDENCY_STATUS = 3
 
@@ -31,6 +30,7 @@ class Job:
     artifact: str
     threads: int
     protocol: Protocol
+    pipeline: str | None = None
 
 
 def measure(job: Job) -> Measurement:
@@ -41,18 +41,19 @@ def measure(job: Job) -> Measurement:
         MissingDependencyError: the runtime is not installed.
     """
     pinned_cores = pin(job.threads)  # before the runtime starts its threads
-    path = Path(job.artifact)
+    path, protocol = Path(job.artifact), job.protocol
     session = open_session(path, job.threads)
+    drop_from_page_cache(path)
     load_ms = elapsed_ms(lambda: session.load(path))
-    rng = np.random.default_rng(0)
-    inputs = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in session.input_shapes()]
+    prepared = session.prepare(random_inputs(session))
 
     def infer() -> None:
-        session.infer(inputs)
+        session.infer(prepared)
 
     first_inference_ms = elapsed_ms(infer)
-    for _ in range(job.protocol.warm_up_inferences):
+    for _ in range(protocol.warm_up_inferences):
         infer()
+    warm = samples_ms(infer, protocol.timed_inferences, protocol.time_budget_s)
     return Measurement(
         runtime=session.runtime,
         runtime_version=session.version,
@@ -61,9 +62,32 @@ def measure(job: Job) -> Measurement:
         pinned_cores=pinned_cores,
         load_ms=load_ms,
         first_inference_ms=first_inference_ms,
-        warm_samples_ms=tuple(elapsed_ms(infer) for _ in range(job.protocol.timed_inferences)),
-        peak_rss_bytes=peak_rss_bytes(),
+        warm_samples_ms=warm,
+        pipeline_samples=(
+            pipeline_samples(session, job.pipeline, protocol)
+            if job.pipeline is not None and protocol.pipeline_runs
+            else ()
+        ),
+        sustained_samples_ms=samples_ms(infer, 0, protocol.sustained_s),
+        peak_memory_bytes=peak_rss_bytes(),
+        memory_kind="rss",
     )
+
+
+def samples_ms(infer: Callable[[], None], at_least: int, budget_s: float) -> tuple[float, ...]:
+    """Time one inference after another: `at_least` so many, and on until the budget is spent."""
+    samples: list[float] = []
+    deadline = time.perf_counter() + budget_s
+    while len(samples) < at_least or time.perf_counter() < deadline:
+        samples.append(elapsed_ms(infer))
+    return tuple(samples)
+
+
+def drop_from_page_cache(path: Path) -> None:
+    """Make the next reading of a file cold, where the OS can do that."""
+    if hasattr(os, "posix_fadvise") and path.is_file():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def pin(threads: int) -> tuple[int, ...] | None:

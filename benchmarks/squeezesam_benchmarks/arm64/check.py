@@ -18,7 +18,7 @@ from squeezesam_benchmarks.arm64.emulator import Emulator, make_root
 from squeezesam_benchmarks.arm64.records import METHOD, SCHEMA_VERSION, SHORT_RUN, Finding, Report
 from squeezesam_benchmarks.arm64.runtimes import RUNTIMES
 from squeezesam_benchmarks.device import host_device
-from squeezesam_benchmarks.subjects import exported_subjects
+from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export.golden import Answered, read_golden
 from squeezesam_export.manifest import read_manifest
 
@@ -65,7 +65,7 @@ def check_on_arm64(
     tools.check_tools()
     manifest = read_manifest(options.artifacts)
     io_dtypes = {artifact.file: artifact.io_dtypes for artifact in manifest.artifacts}
-    subjects = [one for one in exported_subjects(options.artifacts) if one.path.suffix in RUNTIMES]
+    subjects = [one for one in listed_subjects(options.artifacts) if one.path.suffix in RUNTIMES]
     if not subjects:
         raise ArtifactError(f"{options.artifacts} has nothing to emulate; export onnx, executorch")
     cases = spread(read_golden(options.artifacts, manifest), options.cases)

@@ -13,7 +13,7 @@ from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.arm64.records import SHORT_RUN, Count, Finding
 from squeezesam_benchmarks.arm64.runtimes import RUNTIMES, Runtime
 from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
-from squeezesam_benchmarks.host import Subject
+from squeezesam_benchmarks.places import Subject
 from squeezesam_export.contract import Contract
 from squeezesam_export.golden import Answered
 

@@ -1,0 +1,105 @@
+"""Times artifacts in one place: a fresh process each, interleaved over rounds."""
+
+import dataclasses
+import random
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from squeezesam.errors import ArtifactError, DeviceError
+from squeezesam_benchmarks.places import Place, Subject
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.schema import SCHEMA_VERSION, Condition, Measurement, Result
+
+COOL_STATES = (None, "none", "nominal")
+"""Thermal states in which nothing is throttled, and that of a device that does not say."""
+
+GATE_POLL_S = 5.0
+UNKNOWN = Condition()
+
+
+def time_interleaved(
+    place: Place,
+    subjects: Sequence[Subject],
+    threads: Sequence[int],
+    protocol: Protocol,
+    command: str,
+) -> Iterator[Result]:
+    """Time every subject with every number of threads, and report as each process ends.
+
+    The order is shuffled anew in each round, so that no job always follows the same other one. An
+    artifact that fails is left out from then on; the others are timed to the end.
+
+    Args:
+        place: where.
+        subjects: what to time.
+        threads: numbers of threads.
+        protocol: how.
+        command: what was typed, for the record.
+
+    Raises:
+        ConfigError: a number of threads that the place cannot pin.
+        ArtifactError: at the end, where artifacts did not load or run.
+        DeviceError: the device is gone, refuses, or stays hot.
+        MissingDependencyError: a runtime is not installed.
+    """
+    place.check_threads(threads)
+    place.prepare(subjects)
+    run_id = uuid.uuid4().hex
+    jobs = [(subject, count) for subject in subjects for count in threads]
+    shuffler = random.Random(0)
+    failures: list[str] = []
+    for round_index in range(protocol.rounds):
+        shuffler.shuffle(jobs)
+        for subject, count in tuple(jobs):
+            time.sleep(protocol.cool_down_s)
+            before = when_cool(place, protocol.thermal_gate_s)
+            started_at = datetime.now(UTC).isoformat(timespec="seconds")
+            try:
+                measurement = place.measure(subject, count, protocol)
+            except ArtifactError as error:
+                failures.append(str(error))
+                jobs.remove((subject, count))
+                continue
+            yield Result(
+                schema_version=SCHEMA_VERSION,
+                harness_version=version("squeezesam"),
+                run_id=run_id,
+                round_index=round_index,
+                started_at=started_at,
+                command=command,
+                protocol=protocol,
+                device=place.device,
+                artifact=subject.artifact,
+                measurement=between(before, measurement, place.condition()),
+            )
+    if failures:
+        raise ArtifactError("; ".join(failures))
+
+
+def when_cool(place: Place, longest_s: float) -> Condition:
+    """Wait until the device is not throttling; its state then.
+
+    Raises:
+        DeviceError: it still is after `longest_s`.
+    """
+    deadline = time.monotonic() + longest_s
+    while (condition := place.condition()).thermal_state not in COOL_STATES:
+        if time.monotonic() >= deadline:
+            raise DeviceError(
+                f"the device still says thermal state {condition.thermal_state!r} after "
+                f"{longest_s:g} s; let it cool, or give a longer --thermal-gate"
+            )
+        time.sleep(min(GATE_POLL_S, max(0.0, deadline - time.monotonic())))
+    return condition
+
+
+def between(before: Condition, measurement: Measurement, after: Condition) -> Measurement:
+    """The measurement with the device's states, where its runner did not report them itself."""
+    return dataclasses.replace(
+        measurement,
+        before=before if measurement.before == UNKNOWN else measurement.before,
+        after=after if measurement.after == UNKNOWN else measurement.after,
+    )

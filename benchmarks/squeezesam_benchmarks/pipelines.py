@@ -1,0 +1,71 @@
+"""The whole way of one click, timed in its three parts; adding a pipeline is a line here."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from squeezesam.predictor import Predictor, SamPredictor
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.schema import PipelineSample
+from squeezesam_benchmarks.sessions import Session
+
+SQUEEZESAM = "squeezesam"
+NS_PER_MS = 1e6
+
+PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
+    SQUEEZESAM: lambda network: SamPredictor(network, network.input_side),
+}
+
+
+class TimedNetwork:
+    """A session as a network callable that notes when its last call began and ended."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.input_side: int = session.inputs()[0].shape[-1]
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Run once, copies in and out included."""
+        self.began_ns = time.perf_counter_ns()
+        prepared = self.session.prepare([tensor.numpy() for tensor in inputs])
+        masks, ious = self.session.outputs(self.session.infer(prepared))
+        self.ended_ns = time.perf_counter_ns()
+        return torch.from_numpy(masks), torch.from_numpy(ious)
+
+
+def pipeline_samples(
+    session: Session, pipeline: str, protocol: Protocol
+) -> tuple[PipelineSample, ...]:
+    """Time runs from a photo's pixels to a mask of its size, after an untimed one.
+
+    Args:
+        session: loaded.
+        pipeline: name in PIPELINES.
+        protocol: how many, on how large a photo.
+    """
+    network = TimedNetwork(session)
+    predictor = PIPELINES[pipeline](network)
+    shape = (protocol.photo_height_px, protocol.photo_width_px, 3)
+    photo = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    samples = [one_click(predictor, network, photo) for _ in range(protocol.pipeline_runs + 1)]
+    return tuple(samples[1:])
+
+
+def one_click(
+    predictor: Predictor, network: TimedNetwork, photo: NDArray[np.uint8]
+) -> PipelineSample:
+    """One click on the middle of a photo, [H, W, 3]."""
+    height, width = photo.shape[:2]
+    began_ns = time.perf_counter_ns()
+    predictor.set_image(photo)
+    predictor.predict([[width / 2, height / 2]], [1], multimask_output=False)
+    ended_ns = time.perf_counter_ns()
+    return PipelineSample(
+        preprocess_ms=(network.began_ns - began_ns) / NS_PER_MS,
+        model_ms=(network.ended_ns - network.began_ns) / NS_PER_MS,
+        postprocess_ms=(ended_ns - network.ended_ns) / NS_PER_MS,
+    )

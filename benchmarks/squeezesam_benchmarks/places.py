@@ -1,0 +1,111 @@
+"""Where artifacts can run; adding a place is a file and a line here."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol as Interface
+
+from squeezesam.errors import ConfigError
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measurement
+
+PLACE_MODULES = {
+    "host": "squeezesam_benchmarks.host",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An artifact to time.
+
+    Attributes:
+        path: where it lies.
+        target: its name in `squeezesam_export.targets.TARGETS`, or PyTorch for weights.
+        artifact: what is known about it.
+        pipeline: its name in `pipelines.PIPELINES`; None where only the network can be timed.
+        io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
+            where none is known.
+    """
+
+    path: Path
+    target: str
+    artifact: Artifact
+    pipeline: str | None = None
+    io_dtypes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PlaceOptions:
+    """How to find a device and what to use on it; each place reads what it needs.
+
+    Attributes:
+        device: serial number of an Android device, UDID of an iPhone; None where there is only one.
+        cpu: to emulate; None for the usual one.
+        runners: built runners for the device; None for the usual folder.
+        cache: keeps what is fetched or built.
+    """
+
+    device: str | None = None
+    cpu: str | None = None
+    runners: Path | None = None
+    cache: Path = Path("~/.cache/squeezesam")
+
+
+class Place(Interface):
+    """A machine that runs artifacts, each in a fresh process.
+
+    A module of PLACE_MODULES offers `opened(options) -> AbstractContextManager[Place]`. Leaving the
+    context takes everything off the device again, whatever happened.
+    """
+
+    device: Device
+    default_threads: tuple[int, ...]
+
+    def takes(self, subject: Subject) -> bool:
+        """Whether this kind of artifact runs there."""
+
+    def check_threads(self, threads: Sequence[int]) -> None:
+        """Refuse numbers of threads that would not have a core each.
+
+        Raises:
+            ConfigError: none given, or one that the place cannot pin.
+        """
+
+    def prepare(self, subjects: Sequence[Subject]) -> None:
+        """Bring there what is needed to run them.
+
+        Raises:
+            DeviceError: the device does not take it.
+        """
+
+    def condition(self) -> Condition:
+        """The state of the device now.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
+
+    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+        """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
+
+        Raises:
+            ArtifactError: the artifact does not load or run, or its process crashed; the place
+                is still good for others.
+            DeviceError: the device is gone or refuses.
+            MissingDependencyError: its runtime is not installed.
+        """
+
+
+def open_place(name: str, options: PlaceOptions) -> AbstractContextManager[Place]:
+    """The place of a name.
+
+    Raises:
+        ConfigError: there is none.
+        DeviceError: no such device, or it refuses; on entering.
+    """
+    if name not in PLACE_MODULES:
+        raise ConfigError(f"unknown --on {name!r}; choose from {', '.join(PLACE_MODULES)}")
+    opened: AbstractContextManager[Place] = import_module(PLACE_MODULES[name]).opened(options)
+    return opened
