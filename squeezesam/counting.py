@@ -23,12 +23,16 @@ def macs(module: nn.Module, size: int = INPUT_SIZE) -> int:
 
     Convolutions and matrix products count; resizing, normalisation and activations do not.
     """
-    return macs_on(module, our_shapes(size))
+    return sum(macs_by_operator(module, our_shapes(size)).values())
 
 
-def macs_on(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> int:
-    """Multiply-accumulates of one call with float inputs of these shapes, counted likewise."""
-    return _count(module, shapes).get_total_flops() // FLOPS_PER_MAC
+def macs_by_operator(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> dict[str, int]:
+    """Multiply-accumulates of one call with float inputs of these shapes, by ATen operator.
+
+    Linear layers are `addmm` or `mm`, the products inside of attention `bmm`.
+    """
+    flops = _count(module, shapes).get_flop_counts()["Global"]
+    return {operator.__name__: count // FLOPS_PER_MAC for operator, count in flops.items()}
 
 
 def our_shapes(size: int) -> list[tuple[int, ...]]:

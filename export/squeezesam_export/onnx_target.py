@@ -18,7 +18,7 @@ from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32
 OPSET = 18
 
 
-def export(job: Job, path: Path) -> Lowered:
+def export(job: Job, path: Path, opset: int = OPSET) -> Lowered:
     """Write one self-contained .onnx file; its inputs and outputs are float32 in every scheme.
 
     Raises:
@@ -27,14 +27,14 @@ def export(job: Job, path: Path) -> Lowered:
     with quiet(), optional("onnx"):
         import onnx
 
-        proto = apply_scheme(float32_proto(job), job)
+        proto = apply_scheme(float32_proto(job, opset), job)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, path)
     io_dtypes = float32_io(job.inputs + job.outputs)
-    return Lowered(io_dtypes, f"ONNX opset {OPSET}")
+    return Lowered(io_dtypes, f"ONNX opset {opset}")
 
 
-def float32_proto(job: Job) -> Any:
+def float32_proto(job: Job, opset: int) -> Any:
     """The network as an onnx.ModelProto in float32."""
     import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
 
@@ -42,7 +42,7 @@ def float32_proto(job: Job) -> Any:
         job.model,
         tuple(torch.zeros(spec.shape) for spec in job.inputs),
         dynamo=True,
-        opset_version=OPSET,
+        opset_version=opset,
         external_data=False,
         input_names=[spec.name for spec in job.inputs],
         output_names=[spec.name for spec in job.outputs],

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam_benchmarks.peers.explicit_attention import ExplicitAttention
+from squeezesam_benchmarks.peers.attention import PeerAttention
 from squeezesam_benchmarks.peers.token_mlp import TokenMlp
 
 EPS = 1e-6
@@ -39,7 +39,7 @@ class PlainVitLayer(nn.Module):
     def __init__(self, config: PlainVitConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, eps=EPS)
-        self.attention = ExplicitAttention(config.width, config.heads)
+        self.attention = PeerAttention(config.width, config.heads)
         self.mlp = TokenMlp(config.width, config.mlp_ratio, EPS)
 
     def forward(self, tokens: Tensor) -> Tensor:

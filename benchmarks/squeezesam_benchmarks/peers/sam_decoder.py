@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from squeezesam.network.reference import MaskHeads
 from squeezesam.network.two_way_transformer import TwoWayTransformer
-from squeezesam_benchmarks.peers.explicit_attention import ExplicitAttention
+from squeezesam_benchmarks.peers.attention import PeerAttention
 
 MASK_TOKENS = 4
 
@@ -45,7 +45,7 @@ class SamDecoder(nn.Module):
             config.depth,
             config.heads,
             config.mlp_width,
-            ExplicitAttention,
+            PeerAttention,
             config.activation,
         )
         self.upscale = nn.Sequential(

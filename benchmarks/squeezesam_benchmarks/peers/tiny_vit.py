@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam.network.blocks import ConvBn
-from squeezesam_benchmarks.peers.explicit_attention import ExplicitAttention
+from squeezesam_benchmarks.peers.attention import PeerAttention
 from squeezesam_benchmarks.peers.token_mlp import TokenMlp
 
 EPS = 1e-5
@@ -66,7 +66,7 @@ class Merging(nn.Sequential):
         )
 
 
-class WindowAttention(ExplicitAttention):
+class WindowAttention(PeerAttention):
     """Attention whose scores get a learnt bias for each distance in x and y."""
 
     offsets: Tensor
@@ -79,15 +79,15 @@ class WindowAttention(ExplicitAttention):
         distance = (cells[:, None] - cells[None]).abs()
         offsets = distance[..., 0] * window + distance[..., 1]  # [window^2, window^2]
         self.register_buffer("offsets", offsets, persistent=False)
-        self.bias: Tensor | None = None
+        self.looked_up: Tensor | None = None
 
     def fold(self) -> None:
         """Look the biases up once; for inference only."""
-        self.bias = self.bias_table[:, self.offsets].detach()
+        self.looked_up = self.bias().detach()
 
-    def adjusted(self, scores: Tensor) -> Tensor:
-        bias = self.bias_table[:, self.offsets] if self.bias is None else self.bias
-        return (scores.unflatten(0, (-1, self.heads)) + bias).flatten(0, 1)
+    def bias(self) -> Tensor:
+        """Biases [heads, window^2, window^2]."""
+        return self.bias_table[:, self.offsets] if self.looked_up is None else self.looked_up
 
 
 class TinyVitLayer(nn.Module):
