@@ -63,6 +63,7 @@ class PeerAttention(ProjectedAttention):
         return None
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """In the chosen form."""
         return self.form(query, key, value, self.bias())
 
 

@@ -11,9 +11,10 @@ from squeezesam.spec import TensorSpec
 from squeezesam_benchmarks.peers.attention import fused_by_onnxruntime, in_form, written_out
 from squeezesam_benchmarks.peers.catalog import PEERS
 from squeezesam_benchmarks.peers.click_network import ClickNetwork
+from squeezesam_benchmarks.subjects import FRESH_PRECISION
 from squeezesam_export import executorch_target, onnx_target
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job, Lowered
+from squeezesam_export.target import Job, Lowered, Target
 
 SIZE = 1024
 """Side in pixels of the square that both peers were published for."""
@@ -21,8 +22,6 @@ SIZE = 1024
 OPSET = 20
 """The first with a GELU of its own; ONNX Runtime does not fuse the five operators of earlier
 ones."""
-
-PRECISION = "fp32"
 
 
 class ClickJob(Job):
@@ -43,7 +42,7 @@ class ClickJob(Job):
 
 def click_job(network: ClickNetwork) -> ClickJob:
     """The job of exporting a network in float32."""
-    return ClickJob(network, network.size, SCHEMES[PRECISION])
+    return ClickJob(network, network.size, SCHEMES[FRESH_PRECISION])
 
 
 def to_onnx(network: ClickNetwork, path: Path) -> Lowered:
@@ -57,9 +56,9 @@ def to_executorch(network: ClickNetwork, path: Path) -> Lowered:
     return executorch_target.export_xnnpack(click_job(in_form(network, written_out)), path)
 
 
-EXPORTERS: dict[str, Callable[[ClickNetwork, Path], Lowered]] = {
-    onnx_target.TARGET.suffix: to_onnx,
-    executorch_target.XNNPACK_TARGET.suffix: to_executorch,
+EXPORTERS: dict[Target, Callable[[ClickNetwork, Path], Lowered]] = {
+    onnx_target.TARGET: to_onnx,
+    executorch_target.XNNPACK_TARGET: to_executorch,
 }
 
 
@@ -84,13 +83,16 @@ def export_peer(name: str, path: Path, size: int = SIZE) -> Lowered:
 
     Args:
         name: in `catalog.PEERS`.
-        path: ends in one of EXPORTERS.
+        path: with the suffix of one of EXPORTERS.
         size: side of its square input in pixels, a multiple of 16.
 
     Raises:
         ConfigError: no such peer, or another suffix.
         MissingDependencyError: a package of the runtime is not installed.
     """
-    if path.suffix not in EXPORTERS:
-        raise ConfigError(f"{path.name} must end in one of {', '.join(EXPORTERS)}")
-    return EXPORTERS[path.suffix](random_peer(name, size), path)
+    network = random_peer(name, size)
+    for target, export in EXPORTERS.items():
+        if path.suffix == target.suffix:
+            return export(network, path)
+    suffixes = ", ".join(target.suffix for target in EXPORTERS)
+    raise ConfigError(f"{path.name} must end in one of {suffixes}")

@@ -10,4 +10,5 @@ class ChannelNorm(nn.LayerNorm):
         super().__init__(channels, eps=1e-6)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Normalise every pixel."""
         return super().forward(image.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -43,6 +43,7 @@ class PlainVitLayer(nn.Module):
         self.mlp = TokenMlp(config.width, config.mlp_ratio, EPS)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens [1, T, C] to the same."""
         normed = self.norm(tokens)
         tokens = tokens + self.attention(normed, normed, normed)
         return tokens + self.mlp(tokens)
@@ -64,11 +65,13 @@ class StretchedPositions(nn.Module):
         self.stretched = self.resized().detach()
 
     def resized(self) -> Tensor:
+        """Positions [1, T, C] of the image's grid."""
         grid = self.learnt[:, 1:].transpose(1, 2).unflatten(2, (self.pretrained_side, -1))
         resized = F.interpolate(grid, (self.side, self.side), mode="bicubic")
         return resized.flatten(2).transpose(1, 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens [1, T, C] with their positions added."""
         return tokens + (self.resized() if self.stretched is None else self.stretched)
 
 
@@ -85,6 +88,7 @@ class PlainVit(nn.Module):
         self.layers = nn.Sequential(*(PlainVitLayer(config) for _ in range(config.depth)))
 
     def forward(self, image: Tensor) -> Tensor:
+        """Encode."""
         tokens = self.embed(image).flatten(2).transpose(1, 2)
         tokens = self.layers(self.positions(tokens))
         return tokens.transpose(1, 2).unflatten(2, (self.side, self.side))

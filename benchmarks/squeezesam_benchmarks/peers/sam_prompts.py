@@ -1,4 +1,4 @@
-"""Segment Anything's prompt encoder (arXiv 2304.02643) for clicks, inside of the graph as theirs is.
+"""Segment Anything's prompt encoder (arXiv 2304.02643) for clicks, inside of the graph as there.
 
 Its convolutions for a mask as prompt are left out: a click does not run them, and they have 5 k
 parameters.

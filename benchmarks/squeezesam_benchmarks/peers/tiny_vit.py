@@ -50,6 +50,7 @@ class MbConv(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        """[B, C, H, W] to the same."""
         return F.gelu(image + self.branch(image))
 
 
@@ -102,6 +103,7 @@ class TinyVitLayer(nn.Module):
         self.mlp = TokenMlp(width, mlp_ratio, EPS)
 
     def attend(self, image: Tensor) -> Tensor:
+        """What attention adds; windows that stick out are filled up with zeros."""
         _, height, width, _ = image.shape
         pad_right, pad_below = -width % self.window, -height % self.window
         if pad_right or pad_below:
@@ -111,6 +113,7 @@ class TinyVitLayer(nn.Module):
         return joined(tokens, image.shape, self.window)[:, :height, :width]
 
     def forward(self, image: Tensor) -> Tensor:
+        """[B, H, W, C] to the same."""
         image = image + self.attend(image)
         image = self.local(image.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return image + self.mlp(image)
@@ -145,6 +148,7 @@ class AttentionStage(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        """[B, C, H, W] to the widths and size of this stage."""
         return self.layers(self.merge(image).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
