@@ -13,6 +13,7 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "ios": "squeezesam_benchmarks.ios.place",
     "arm64-emulated": "squeezesam_benchmarks.arm64.place",
 }
 
@@ -48,6 +49,7 @@ class PlaceOptions:
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
+        compute_units: of Core ML, as iOS names them; None for all.
         cases: golden cases to compare where the processor is emulated.
     """
 
@@ -55,6 +57,7 @@ class PlaceOptions:
     cpu: str | None = None
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
+    compute_units: str | None = None
     cases: int = 2
 
 
@@ -66,14 +69,15 @@ class Place(Interface):
     """
 
     device: Device
-    default_threads: tuple[int, ...]
+    default_threads: tuple[int | None, ...]
+    """None alone where the runtime takes no such number."""
     deterministic: bool
     """Whether a second measurement only says the first again; then there is one round."""
 
     def takes(self, subject: Subject) -> bool:
         """Whether this kind of artifact runs there."""
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
@@ -94,7 +98,7 @@ class Place(Interface):
             DeviceError: the device is gone.
         """
 
-    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
         """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
 
         Raises:

@@ -31,7 +31,7 @@ class EmulatedArm64:
         cases: golden cases to compare, spread over all.
     """
 
-    default_threads: tuple[int, ...] = (1,)
+    default_threads: tuple[int | None, ...] = (1,)
     deterministic = True
 
     def __init__(self, checker: Checker, cases: int) -> None:
@@ -50,7 +50,7 @@ class EmulatedArm64:
         """Whether there is a runner for it."""
         return subject.target in {runtime.target for runtime in RUNTIMES.values()}
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse any number but 1: with more, counts are not of the artifact alone.
 
         Raises:
@@ -76,7 +76,7 @@ class EmulatedArm64:
     def measure(
         self,
         subject: Subject,
-        threads: int,
+        threads: int | None,
         protocol: Protocol,  # noqa: ARG002 - a protocol is about time
     ) -> Measurement:
         """Compare with this machine and count.
