@@ -384,11 +384,11 @@ def test_a_file_of_no_known_network_is_profiled_by_kind_alone(traces, artifacts)
         (["damaged.onnx"], "damaged.onnx does not run"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(words, said, capsys, tmp_path, monkeypatch):
+def test_bad_input_is_one_line_and_status_2(words, said, capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.onnx", "damaged.onnx"):
         Path(name).write_bytes(b"no network")
     assert run("bench", "profile", *words) == 2
-    error = capsys.readouterr().err.removeprefix(f"profiling {words[0] if words else ''}\n")
+    error = capfd.readouterr().err.removeprefix(f"profiling {words[0] if words else ''}\n")
     assert error.count("\n") == 1
     assert said in error
