@@ -326,7 +326,14 @@ def test_kinds_table_of_drawn_numbers():
 
 
 def test_a_busy_machine_is_told_of():
-    disturbed = dataclasses.replace(drawn_profile(), wall_us=(5000.0, 10000.0, 10000.0))
+    """An interruption of 5 ms in each inference, each time in another operator."""
+    operators = tuple(
+        Operator(
+            str(hit), "Conv", "stem", False, tuple(1000.0 + 5000.0 * (i == hit) for i in range(3))
+        )
+        for hit in range(3)
+    )
+    disturbed = dataclasses.replace(drawn_profile(), operators=operators)
     assert "kept the cores busy" in profile_text(disturbed)
     assert "kept the cores busy" not in profile_text(drawn_profile())
 
