@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from squeezesam.errors import ConfigError, DataError
-from squeezesam_benchmarks.commands import arm64
+from squeezesam_benchmarks.commands import arm64, profile
+from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 from squeezesam_benchmarks.peers.comparison import PeerOptions, time_peers
 from squeezesam_benchmarks.peers.report import peers_report
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     timing.add_argument("--cpu", help="to emulate")
     timing.add_argument("--runners", type=Path, help="built runners for the device")
     timing.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
+    timing.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
     timing.set_defaults(work=run_artifacts)
     comparing = verbs.add_parser("peers", help=PEERS_HELP)
     comparing.add_argument(
@@ -78,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     emulating = verbs.add_parser("arm64", help=arm64.HELP)
     arm64.add_arguments(emulating)
     emulating.set_defaults(work=arm64.check_artifacts)
+    profiling = verbs.add_parser("profile", help=profile.HELP)
+    profile.add_arguments(profiling)
+    profiling.set_defaults(work=profile.profile_artifacts)
     reporting = verbs.add_parser("report", help="tables of a results file")
     reporting.add_argument("results", type=Path)
     reporting.add_argument("--baseline", help="artifact or variant to compare each row with")
@@ -105,7 +110,9 @@ def run(args: argparse.Namespace) -> None:
 def run_artifacts(args: argparse.Namespace) -> None:
     """Time the artifacts of an export directory."""
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser())
+    options = PlaceOptions(
+        args.device, args.cpu, args.runners, args.cache.expanduser(), args.compute_units
+    )
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
         print(report(time_all(place, subjects, threads, protocol, args.out, say)))
