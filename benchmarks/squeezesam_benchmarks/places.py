@@ -1,6 +1,6 @@
 """Where artifacts can run; adding a place is a file and a line here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +13,7 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "android": "squeezesam_benchmarks.android.place",
 }
 
 
@@ -45,12 +46,14 @@ class PlaceOptions:
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
+        tell: takes a line on what happens beside the measuring.
     """
 
     device: str | None = None
     cpu: str | None = None
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
+    tell: Callable[[str], None] = print
 
 
 class Place(Interface):

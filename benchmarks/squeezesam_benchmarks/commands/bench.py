@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
 def run_artifacts(args: argparse.Namespace) -> None:
     """Time the artifacts of an export directory."""
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser())
+    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser(), say)
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
         print(report(time_all(place, subjects, threads, protocol, args.out, say)))
