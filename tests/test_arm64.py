@@ -11,7 +11,6 @@ import torch
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
-from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.agreement import Agreement, compare
 from squeezesam_benchmarks.arm64.check import CheckOptions, check_on_arm64, spread, write_report
 from squeezesam_benchmarks.arm64.checking import Checker
@@ -20,7 +19,8 @@ from squeezesam_benchmarks.arm64.emulator import Emulator, cpu_info, make_root
 from squeezesam_benchmarks.arm64.packages import download_command
 from squeezesam_benchmarks.arm64.records import Count, Finding, Report
 from squeezesam_benchmarks.arm64.reporting import fewer_than_fp32, table
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
+from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Artifact, Device
 from squeezesam_export.contract import contract
@@ -64,17 +64,6 @@ REPORT = Report(
     cases=("one click", "box"),
     findings=(finding("fp32"), finding("int8", instructions=40), FAILED),
 )
-
-
-def test_the_runner_is_told_names_types_and_shapes() -> None:
-    assert described(CONTRACT, HALVES | {"image": "float32"}) == [
-        "image=float32:1,3,64,64",
-        "prompt_maps=float16:1,4,32,32",
-        "prompt_tokens=float16:1,16,28",
-        "--",
-        "low_res_masks=float16:1,4,32,32",
-        "iou_predictions=float16:1,4",
-    ]
 
 
 def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:
@@ -205,7 +194,7 @@ def test_missing_programs_are_named_with_their_packages(
     assert cli.main(["bench", "arm64", "--artifacts", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "qemu-aarch64" in said
-    assert "apt-get install qemu-user g++-aarch64-linux-gnu g++ gcc" in said
+    assert "apt-get install cmake ninja-build g++ g++-aarch64-linux-gnu gcc qemu-user" in said
 
 
 def test_a_program_that_fails_is_told_by_its_last_line() -> None:

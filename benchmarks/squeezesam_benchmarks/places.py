@@ -28,6 +28,7 @@ class Subject:
         pipeline: its name in `pipelines.PIPELINES`; None where only the network can be timed.
         io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
             where none is known.
+        input_size: side of its square image input in pixels; None where it takes others.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Subject:
     artifact: Artifact
     pipeline: str | None = None
     io_dtypes: tuple[tuple[str, str], ...] = ()
+    input_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def listed_subjects(directory: Path) -> list[Subject]:
         )
         path = checked_path(directory, artifact.file, artifact.sha256)
         io_dtypes = tuple(artifact.io_dtypes.items())
-        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes))
+        size = manifest.contract.input_size
+        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size))
     return subjects
 
 
@@ -90,5 +91,5 @@ def random_subjects(
                 path.name, sha256_of(path), size_of(path), variant, scheme.name, outside
             )
             io_dtypes = tuple(lowered.io_dtypes.items())
-            subjects.append(Subject(path, target.name, described, SQUEEZESAM, io_dtypes))
+            subjects.append(Subject(path, target.name, described, SQUEEZESAM, io_dtypes, size))
     return subjects

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import whole_file
-from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.building import build_counter
 from squeezesam_benchmarks.arm64.checking import Checker
 from squeezesam_benchmarks.arm64.cpus import DEFAULT_CPU, Cpu, find_cpu
 from squeezesam_benchmarks.arm64.emulator import Emulator, make_root
 from squeezesam_benchmarks.arm64.records import METHOD, SCHEMA_VERSION, SHORT_RUN, Finding, Report
-from squeezesam_benchmarks.arm64.runtimes import RUNTIMES
 from squeezesam_benchmarks.device import host_device
+from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export.golden import Answered, read_golden
 from squeezesam_export.manifest import read_manifest
@@ -62,7 +62,7 @@ def check_on_arm64(
         ArtifactError: the export directory is damaged, or holds no .onnx or .pte.
     """
     cpu = find_cpu(options.cpu)
-    tools.check_tools()
+    tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))
     manifest = read_manifest(options.artifacts)
     io_dtypes = {artifact.file: artifact.io_dtypes for artifact in manifest.artifacts}
     subjects = [one for one in listed_subjects(options.artifacts) if one.path.suffix in RUNTIMES]

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError, VerificationError
-from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.agreement import compare
-from squeezesam_benchmarks.arm64.building import build_runner
 from squeezesam_benchmarks.arm64.emulator import Emulator
 from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.arm64.records import SHORT_RUN, Count, Finding
-from squeezesam_benchmarks.arm64.runtimes import RUNTIMES, Runtime
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
+from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.building import build_runner
+from squeezesam_benchmarks.native.runtimes import RUNTIMES, Runtime
+from squeezesam_benchmarks.native.words import tensor_words
 from squeezesam_benchmarks.places import Subject
 from squeezesam_export.contract import Contract
 from squeezesam_export.golden import Answered
@@ -55,7 +56,7 @@ class Checker:
         here, there = self.runners_of(runtime)
         agreement, count, failure = None, None, None
         inputs = [case_bytes(case, contract, io_dtypes) for case in cases]
-        words = described(contract, io_dtypes)
+        words = tensor_words(contract, io_dtypes)
         warm_up = [inputs[0]] * SHORT_RUN
         try:
             ours = self.run([str(here)], subject.path, inputs, words)
@@ -76,16 +77,10 @@ class Checker:
         """The runner for this machine and the one for ARM64."""
         if runtime.name not in self.runners:
             packages, _ = runtime.installed()
+            emulated = arm64_packages(runtime, self.cache)
             self.runners[runtime.name] = (
-                build_runner(
-                    tools.HOST_COMPILER, runtime, packages, self.folder / f"{runtime.name}-here"
-                ),
-                build_runner(
-                    tools.ARM64_COMPILER,
-                    runtime,
-                    arm64_packages(runtime, self.cache),
-                    self.folder / f"{runtime.name}-arm64",
-                ),
+                build_runner("host", runtime, packages, self.folder / "here"),
+                build_runner("arm64-linux", runtime, emulated, self.folder / "arm64"),
             )
         return self.runners[runtime.name]
 
@@ -108,7 +103,7 @@ class Checker:
         asked, answered = self.folder / "inputs", self.folder / "answers"
         asked.write_bytes(b"".join(inputs))
         done = subprocess.run(
-            [*start, artifact.absolute(), asked, answered, *words],
+            [*start, "answer", artifact.absolute(), asked, answered, *words],
             capture_output=True,
             text=True,
             check=False,

@@ -7,24 +7,29 @@ from pathlib import Path
 
 from squeezesam.errors import MissingDependencyError
 
+CmakeVariables = dict[str, str | Path]
+
 
 @dataclass(frozen=True)
 class Runtime:
     """A runtime whose Python package has a C or C++ library for every processor alike.
 
     Attributes:
-        name: of the package.
+        name: of the package, and of the C++ file that implements runtime.h.
         extra: of ours that installs it.
-        source: the C++ file that implements runner.h.
         needed: folders of the package that hold headers and libraries.
-        flags: for the compiler, given where packages lie and where the runner goes.
+        variables: for CMake, given where packages lie and the runtime's version.
     """
 
     name: str
     extra: str
-    source: str
     needed: tuple[str, ...]
-    flags: Callable[[Path, Path], list[str]]
+    variables: Callable[[Path, str], CmakeVariables]
+
+    @property
+    def runner(self) -> str:
+        """File name of its runner."""
+        return f"squeezesam_runner_{self.name}"
 
     def installed(self) -> tuple[Path, str]:
         """Where the packages of this Python lie, and the version of this one.
@@ -41,17 +46,14 @@ class Runtime:
         return Path(str(found.locate_file(""))).absolute(), found.version
 
 
-def onnxruntime_flags(packages: Path, folder: Path) -> list[str]:
-    """Link the one library, which the loader seeks under another name than its file has."""
-    (library,) = (packages / "onnxruntime/capi").glob("libonnxruntime.so.*")
-    loaded = folder / "libonnxruntime.so.1"
-    loaded.symlink_to(library)
-    return [str(loaded), f"-Wl,-rpath,{folder}"]
+def onnxruntime_variables(packages: Path, version: str) -> CmakeVariables:
+    """The one library."""
+    return {"ONNXRUNTIME_LIBRARY": packages / f"onnxruntime/capi/libonnxruntime.so.{version}"}
 
 
-def executorch_flags(packages: Path, folder: Path) -> list[str]:  # noqa: ARG001 - shared signature
-    """Link as the package's CMake file does; kernels and delegate register when they are loaded."""
-    headers, libraries = packages / "executorch/include", packages / "executorch/lib"
+def executorch_variables(packages: Path, version: str) -> CmakeVariables:
+    """The runtime and what registers with it; the delegates of other processors are left out."""
+    libraries = packages / "executorch/lib"
     parts = (
         "",
         "_threadpool",
@@ -59,26 +61,20 @@ def executorch_flags(packages: Path, folder: Path) -> list[str]:  # noqa: ARG001
         "_kernels_optimized",
         "_kernels_quantized",
     )
-    return [
-        "-DC10_USING_CUSTOM_GENERATED_MACROS",
-        "-DET_EVENT_TRACER_ENABLED",
-        f"-I{headers}",
-        f"-I{headers / 'executorch/runtime/core/portable_type/c10'}",
-        "-Wno-deprecated-declarations",
-        "-Wl,--no-as-needed",
-        *(str(libraries / f"libexecutorch{part}.so") for part in parts),
-        f"-Wl,-rpath,{libraries}",
-    ]
+    return {
+        "EXECUTORCH_INCLUDE_DIR": packages / "executorch/include",
+        "EXECUTORCH_LIBRARIES": ";".join(f"{libraries}/libexecutorch{part}.so" for part in parts),
+        "EXECUTORCH_VERSION": version,
+    }
 
 
 RUNTIMES = {
-    ".onnx": Runtime("onnxruntime", "onnx", "onnx.cpp", ("onnxruntime/capi/",), onnxruntime_flags),
+    ".onnx": Runtime("onnxruntime", "onnx", ("onnxruntime/capi/",), onnxruntime_variables),
     ".pte": Runtime(
         "executorch",
         "executorch",
-        "executorch.cpp",
         ("executorch/include/", "executorch/lib/"),
-        executorch_flags,
+        executorch_variables,
     ),
 }
 """By the suffix of their artifacts."""

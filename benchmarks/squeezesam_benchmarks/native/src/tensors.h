@@ -1,0 +1,33 @@
+// Dense tensors, named and shaped by words of the command line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+// A tensor and its bytes in the byte order of the machine.
+struct Tensor {
+  std::string name;
+  bool half;  // float16, else float32
+  std::vector<int64_t> shape;
+  std::vector<char> bytes;
+
+  // Number of elements.
+  size_t size() const { return bytes.size() / (half ? 2 : 4); }
+
+  // Takes as many numbers as it has elements.
+  void set(const std::vector<float> &values);
+
+  // The first so many elements.
+  std::vector<float> first(size_t count) const;
+};
+
+using Tensors = std::vector<Tensor>;
+
+// From the words `TENSOR... -- TENSOR...`, where a TENSOR is name=float32:1,3,512,512, inputs before
+// and outputs behind the --. Throws UsageError.
+struct Signature {
+  Tensors inputs, outputs;
+};
+Signature signature(const std::vector<std::string> &words);
