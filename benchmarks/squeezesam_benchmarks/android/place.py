@@ -14,18 +14,20 @@ from pathlib import Path
 
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError
 from squeezesam.files import content_hash
-from squeezesam_benchmarks.android._native import job_words, measurement_of
-from squeezesam_benchmarks.android.adb import Adb, Answer
+from squeezesam_benchmarks.android.adb import Adb
 from squeezesam_benchmarks.android.condition import android_condition
 from squeezesam_benchmarks.android.device import android_device
 from squeezesam_benchmarks.android.discovery import find_device
 from squeezesam_benchmarks.android.folder import RUNNER_NAME, RUNNER_PROCESS, private_folder
 from squeezesam_benchmarks.android.interruption import unwinding_signals
-from squeezesam_benchmarks.android.runners import RUNNERS, files_to_push, runners_folder
+from squeezesam_benchmarks.android.runners import files_to_push, runner_of, runners_folder
+from squeezesam_benchmarks.native.tools import last_line
+from squeezesam_benchmarks.native.words import measurement_of, time_words
 from squeezesam_benchmarks.places import PlaceOptions, Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Measurement
 
+TARGETS = ("onnx", "executorch")
 DEFAULT_THREADS = (1, 4)
 LOAD_LIMIT_S = 120.0
 INFERENCE_LIMIT_S = 30.0
@@ -33,6 +35,9 @@ INFERENCE_LIMIT_S = 30.0
 
 CANNOT_EXECUTE, NO_SUCH_PROGRAM = 126, 127
 """Exit statuses of a shell; the second one is the loader's too, where a library is missing."""
+
+KILLED = 128
+"""Added by a shell to the number of the signal that ended a program."""
 
 
 class Android:
@@ -52,7 +57,7 @@ class Android:
 
     def takes(self, subject: Subject) -> bool:
         """Whether a runner exists for this kind of artifact."""
-        return subject.target in RUNNERS
+        return subject.target in TARGETS
 
     def check_threads(self, threads: Sequence[int]) -> None:
         """Refuse numbers of threads that would not have a core each.
@@ -102,8 +107,8 @@ class Android:
             ArtifactError: it fails or crashes, or prints no measurement.
             DeviceError: the device is gone, cannot run the runner, or hangs.
         """
-        runner = RUNNERS[subject.target]
-        words = [f"./{runner}", *job_words(subject, threads, protocol)]
+        name, runner = subject.artifact.name, runner_of(subject)
+        words = [f"./{runner}", *time_words(subject, name, threads, protocol)]
         answer = self.adb.shell(
             f"cd {self.folder}\n"
             f"LD_LIBRARY_PATH=. {shlex.join(words)} &\n"
@@ -115,15 +120,13 @@ class Android:
         )
         if answer.status in (CANNOT_EXECUTE, NO_SUCH_PROGRAM):
             raise DeviceError(
-                f"device {self.adb.serial} cannot run {runner}: {last_line(answer)}; build it and "
-                "its libraries for this device"
+                f"device {self.adb.serial} cannot run {runner}: {last_line(answer.stderr)}; build "
+                "it and its libraries for this device"
             )
-        if answer.status:
-            raise ArtifactError(f"{subject.path.name} {fate(answer)} on device {self.adb.serial}")
-        try:
-            return measurement_of(answer.stdout)
-        except ArtifactError as error:
-            raise ArtifactError(f"{subject.path.name}: {error}") from error
+        if answer.status - KILLED in signal.valid_signals():
+            fate = signal.strsignal(answer.status - KILLED)
+            raise ArtifactError(f"timing {name} crashed {runner}: {fate}; export another precision")
+        return measurement_of(name, answer.status, answer.stdout, answer.stderr)
 
 
 def limit_s(protocol: Protocol) -> float:
@@ -132,18 +135,6 @@ def limit_s(protocol: Protocol) -> float:
     inferences += 2 * (1 + protocol.pipeline_runs)  # photos of any size around the network
     paid_for = protocol.time_budget_s + protocol.sustained_s
     return LOAD_LIMIT_S + paid_for + inferences * INFERENCE_LIMIT_S
-
-
-def fate(answer: Answer) -> str:
-    """How a runner failed."""
-    if answer.status > 128:
-        return f"crashed its runner with {signal.Signals(answer.status - 128).name}"
-    return f"failed with status {answer.status}: {last_line(answer)}"
-
-
-def last_line(answer: Answer) -> str:
-    """The last that a runner said."""
-    return (answer.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 @contextmanager

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
-from squeezesam_benchmarks.android.folder import RUNNER_NAME
+from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.places import Subject
 
-PRESET = "android-arm64"
-RUNNERS = {
-    "onnx": f"{RUNNER_NAME}_onnxruntime",
-    "executorch": f"{RUNNER_NAME}_executorch",
-}
-"""By target of the artifact."""
-
 LIBRARIES = "*.so*"
+
+
+def runner_of(subject: Subject) -> str:
+    """Name of the program that runs an artifact."""
+    return RUNTIMES[subject.path.suffix].runner
 
 
 def runners_folder(chosen: Path | None) -> Path:
@@ -35,7 +33,7 @@ def files_to_push(folder: Path, subjects: Sequence[Subject]) -> list[Path]:
     Raises:
         ConfigError: a runner is missing.
     """
-    needed = dict.fromkeys(RUNNERS[subject.target] for subject in subjects)
+    needed = dict.fromkeys(runner_of(subject) for subject in subjects)
     for name in needed:
         if not (folder / name).is_file():
             raise ConfigError(f"--runners {folder} has no {name}; {how_to_build()}")
@@ -44,4 +42,6 @@ def files_to_push(folder: Path, subjects: Sequence[Subject]) -> list[Path]:
 
 def how_to_build() -> str:
     """Where the instructions are."""
-    return f"build them with CMake's preset {PRESET}, see squeezesam_benchmarks/native/README.md"
+    return (
+        "build them with CMake's preset android-arm64, see squeezesam_benchmarks/native/README.md"
+    )
