@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,16 +23,19 @@ from test_manifest import MANIFEST
 
 from squeezesam.errors import MissingDependencyError
 from squeezesam_benchmarks import interleaving
+from squeezesam_benchmarks.android.adb import Adb, Answer
 from squeezesam_benchmarks.android.condition import android_condition, zone_temperature
 from squeezesam_benchmarks.android.cpu_parts import cores_of
 from squeezesam_benchmarks.android.device import core_count
+from squeezesam_benchmarks.android.folder import private_folder
 from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.native.building import build_runner
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
-from squeezesam_benchmarks.places import PlaceOptions
+from squeezesam_benchmarks.places import PlaceOptions, Subject
 from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.schema import Condition, Measurement, Result
+from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
+from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.manifest import write_manifest
 
@@ -90,20 +94,35 @@ def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def write_export(folder: Path, described: Sequence[Subject]) -> Path:
+    """An export directory of artifacts that lie in the folder."""
+    (one,) = MANIFEST.artifacts
+    artifacts = tuple(
+        dataclasses.replace(
+            one,
+            file=subject.path.name,
+            target=subject.target,
+            sha256=sha256_of(subject.path),
+            size_bytes=subject.path.stat().st_size,
+            io_dtypes=dict(subject.io_dtypes),
+        )
+        for subject in described
+    )
+    write_manifest(dataclasses.replace(MANIFEST, artifacts=artifacts), folder)
+    return folder
+
+
 def export(folder: Path, *names: str) -> Path:
     """An export directory whose artifacts are for the stand-in runner."""
     folder.mkdir()
-    (one,) = MANIFEST.artifacts
-    io = (*MANIFEST.contract.inputs, *MANIFEST.contract.outputs)
-    one = dataclasses.replace(one, io_dtypes={tensor.name: "float32" for tensor in io})
-    artifacts = []
+    tensors = (*MANIFEST.contract.inputs, *MANIFEST.contract.outputs)
+    floats = tuple((tensor.name, "float32") for tensor in tensors)
+    subjects = []
     for name in names:
         path = folder / f"{name}.onnx"
         path.write_bytes(name.encode() * 100_000)
-        listed = {"file": path.name, "sha256": sha256_of(path), "size_bytes": path.stat().st_size}
-        artifacts.append(dataclasses.replace(one, **listed))
-    write_manifest(dataclasses.replace(MANIFEST, artifacts=tuple(artifacts)), folder)
-    return folder
+        subjects.append(Subject(path, "onnx", Artifact(path.name, "", 0), io_dtypes=floats))
+    return write_export(folder, subjects)
 
 
 class Bench:
@@ -161,13 +180,25 @@ def once(matching: str, fault: object) -> object:
     return plan
 
 
+def test_the_real_client_takes_the_test_device_for_a_phone(
+    device: AdbDevice, tmp_path: Path
+) -> None:
+    adb = Adb(device.serial)
+    script = "echo $((6 * 7)); printf oops >&2; exit 7"
+    assert adb.shell(script) == Answer("42\n", "oops", 7)
+    sent, back = tmp_path / "sent", tmp_path / "back"
+    sent.write_bytes(os.urandom(300_000))
+    adb.push([sent], "/data/local/tmp")
+    assert adb.call(["ls", "/data/local/tmp"]).endswith(" sent\n")
+    adb.call(["pull", "/data/local/tmp/sent", str(back)])
+    assert back.read_bytes() == sent.read_bytes()
+
+
 def test_results_tell_the_device_and_its_state(
     bench: Bench, artifacts: Path, device: AdbDevice
 ) -> None:
     assert bench(artifacts) == 0
-    assert [one.artifact.name for one in bench.results] == ["two.onnx", "one.onnx"] or [
-        one.artifact.name for one in bench.results
-    ] == ["one.onnx", "two.onnx"]
+    assert sorted(one.artifact.name for one in bench.results) == ["one.onnx", "two.onnx"]
     for result in bench.results:
         assert result.device.place == "android"
         assert result.device.model == "SqueezeSAM test device, emulated ARM64"
@@ -186,7 +217,7 @@ def test_a_runner_that_fails_leaves_the_others_their_results(
     assert bench(broken) == 2
     assert [one.artifact.name for one in bench.results] == ["good.onnx"]
     (error,) = bench.errors
-    assert "timing crash.onnx crashed squeezesam_runner_onnxruntime: Segmentation fault" in error
+    assert "timing crash.onnx crashed squeezesam_runner_onnxruntime (Segmentation fault)" in error
     assert "timing garbage.onnx: the runner printed no measurement" in error
     assert "timing refused.onnx failed with status 1: no such operator: Foo" in error
     assert left_on(device) == []
@@ -239,8 +270,48 @@ def test_a_device_that_vanishes_cleans_up_behind_itself(
     assert bench(artifacts) == 2
     (error,) = bench.errors
     assert device.serial in error
-    assert any("removes itself" in line for line in bench.said)
+    assert any("shell rm -rf /data/local/tmp/squeezesam-" in line for line in bench.said)
     assert len(bench.results) == 1
+    assert left_on(device) == []
+
+
+def test_a_measurement_is_kept_where_the_device_goes_right_after_it(
+    bench: Bench, artifacts: Path, device: AdbDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("squeezesam_benchmarks.android.adb.RETURN_LIMIT_S", 1)
+    asked = []
+
+    def vanish_at_the_second(command: str) -> None:
+        if "thermalservice" in command:
+            asked.append(command)
+            if len(asked) == 2:
+                device.vanish()
+
+    device.before_shell = vanish_at_the_second
+    assert bench(artifacts) == 2
+    (result,) = bench.results
+    assert (result.measurement.before, result.measurement.after) == (HEALTHY, Condition())
+
+
+def test_a_runner_that_hangs_is_given_up_on_and_killed(
+    bench: Bench, tmp_path: Path, device: AdbDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("squeezesam_benchmarks.android.place.limit_s", lambda _: 1)
+    assert bench(export(tmp_path / "hanging", "slow")) == 2
+    (error,) = bench.errors
+    assert f"`adb -s {device.serial} shell` did not end within 1 s" in error
+    assert left_on(device) == []
+
+
+def test_a_program_that_a_device_lacks_is_told(
+    bench: Bench, artifacts: Path, device: AdbDevice
+) -> None:
+    lacking = device.bin / "sha256sum"
+    lacking.write_text("#!/bin/sh\necho sh: sha256sum: not found >&2\nexit 127\n")
+    lacking.chmod(0o755)
+    assert bench(artifacts) == 2
+    (error,) = bench.errors
+    assert error.endswith("refuses: sh: sha256sum: not found")
     assert left_on(device) == []
 
 
@@ -261,9 +332,6 @@ def test_what_a_device_without_power_keeps_is_removed_by_the_next_run(
 def test_the_folder_of_a_run_that_is_under_way_stays(
     bench: Bench, artifacts: Path, device: AdbDevice
 ) -> None:
-    from squeezesam_benchmarks.android.adb import Adb
-    from squeezesam_benchmarks.android.folder import private_folder
-
     with private_folder(Adb(device.serial), print) as folder:
         assert bench(artifacts) == 0
         assert [path.name for path in device.files.iterdir()] == [Path(folder).name]
@@ -403,8 +471,6 @@ def test_cores_are_counted_and_named() -> None:
 
 
 def test_what_a_device_does_not_say_is_unknown(device: AdbDevice) -> None:
-    from squeezesam_benchmarks.android.adb import Adb
-
     adb = Adb(device.serial)
     adb.said("true")
     for program in ("dumpsys", "settings", "getprop"):
@@ -434,18 +500,21 @@ def arm64_runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.arm64
 def test_arm64_runners_run_from_export_to_results(
-    bench: Bench, arm64_runners: Path, weights: Path, device: AdbDevice, tmp_path: Path
+    bench: Bench, arm64_runners: Path, device: AdbDevice, tmp_path: Path
 ) -> None:
-    out = tmp_path / "exported"
-    words = ["export", "--target", "onnx,executorch", "--precision", "fp32", "--size", 64]
-    assert run(*words, "--weights", weights, "--out", out) == 0
+    size = MANIFEST.contract.input_size
+    subjects = random_subjects(["nano"], ["onnx", "executorch"], tmp_path, print, size)
     bench.runners = arm64_runners
-    assert bench(out, "--iterations", 2, "--warm-up", 0, "--pipelines", 0) == 0
+    assert (
+        bench(write_export(tmp_path, subjects), "--iterations", 2, "--warm-up", 0, "--pipelines", 0)
+        == 0
+    )
     assert {one.measurement.runtime for one in bench.results} == {"onnxruntime", "executorch"}
     for result in bench.results:
         measured = result.measurement
         assert "emulated" in str(result.device.model)
         assert len(measured.warm_samples_ms) == 2
+        assert len(measured.pipeline_samples) == 1
         assert measured.load_ms is not None
         assert measured.load_ms > 0
         assert measured.pinned_cores is not None

@@ -1,13 +1,12 @@
 """The adb client, speaking to one device; every call ends, in an error if need be."""
 
-import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from squeezesam.errors import DeviceError
-from squeezesam_benchmarks.android.troubles import trouble
+from squeezesam_benchmarks.android.troubles import refusal, trouble
 
 CALL_LIMIT_S = 60.0
 RETURN_LIMIT_S = 10.0
@@ -46,9 +45,8 @@ def run_adb(words: Sequence[str], limit_s: float) -> subprocess.CompletedProcess
             "adb is not installed; apt-get install adb, or install Android's platform-tools"
         ) from error
     except subprocess.TimeoutExpired as error:
-        asked = shlex.join(words).splitlines()[0]
         raise DeviceError(
-            f"`adb {asked}` did not end within {limit_s:g} s; plug the phone in again"
+            f"`adb {' '.join(words[:3])}` did not end within {limit_s:g} s; plug the phone in again"
         ) from error
 
 
@@ -94,7 +92,7 @@ class Adb:
         """
         answer = self.shell(script)
         if answer.status:
-            raise trouble(self.serial, answer.stderr or f"exit status {answer.status}")
+            raise refusal(self.serial, answer.stderr or f"exit status {answer.status}")
         return answer.stdout
 
     def start(self, script: str) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from squeezesam.errors import DeviceError
 from squeezesam_benchmarks.android.adb import CALL_LIMIT_S, Adb, run_adb
 from squeezesam_benchmarks.android.troubles import trouble
+from squeezesam_benchmarks.native.tools import last_line
 
 READY = "device"
 SHELL_WITH_STATUS = "shell_v2"
@@ -35,8 +36,7 @@ def listed_devices() -> list[Listed]:
     """
     done = run_adb(["devices", "-l"], CALL_LIMIT_S)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DeviceError(f"`adb devices` fails: {said}")
+        raise DeviceError(f"`adb devices` fails: {last_line(done.stderr)}; try `adb kill-server`")
     _, _, lines = done.stdout.partition("List of devices attached\n")
     matches = filter(None, map(LINE.match, lines.splitlines()))
     return [Listed(one["serial"], one["state"], one["model"]) for one in matches]

@@ -2,10 +2,10 @@
 
 A keeper, a shell on the device, makes it and waits for the end of its standard input. That ends
 when this process is done or killed and when the cable is pulled; the keeper then stops a runner
-that is still running and removes the folder. Only a keeper that is killed itself, as by a reboot,
-leaves one behind. The folder's name holds the keeper's process number and a random token of its
-command line, so that the next run, from whatever computer, knows a folder without a keeper and
-removes it.
+that is still running and removes the folder. Only a keeper that is killed itself, as by a reboot
+or by a phone that ends all of adb's programs with the cable, leaves one behind. The folder's name
+holds the keeper's process number and a random token of its command line, so that the next run,
+from whatever computer, knows a folder without a keeper and removes it.
 """
 
 import contextlib
@@ -108,6 +108,6 @@ def remove(adb: Adb, keeper: "subprocess.Popen[str]", name: str) -> None:
         adb.said(f"cd {PARENT} && folder={name}\n{REMOVE}")
     except DeviceError as error:
         raise DeviceError(
-            f"{error}; {PARENT}/{name} removes itself unless the phone was switched off, then the "
-            f"next run does, or `adb -s {adb.serial} shell rm -rf {PARENT}/{name}`"
+            f"{error}; what is there removes itself, or the next run removes it; by hand: "
+            f"adb -s {adb.serial} shell rm -rf {PARENT}/{name}"
         ) from error

@@ -125,7 +125,9 @@ class Android:
             )
         if answer.status - KILLED in signal.valid_signals():
             fate = signal.strsignal(answer.status - KILLED)
-            raise ArtifactError(f"timing {name} crashed {runner}: {fate}; export another precision")
+            raise ArtifactError(
+                f"timing {name} crashed {runner} ({fate}): {last_line(answer.stderr)}"
+            )
         return measurement_of(name, answer.status, answer.stdout, answer.stderr)
 
 

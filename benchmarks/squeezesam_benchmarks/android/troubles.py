@@ -1,6 +1,7 @@
 """What goes wrong between this machine and a phone, and how to mend it."""
 
 from squeezesam.errors import DeviceError
+from squeezesam_benchmarks.native.tools import last_line
 
 MENDS = {
     "unauthorized": "does not trust this computer; unlock the phone and accept its dialog",
@@ -23,4 +24,9 @@ def trouble(serial: str, said: str) -> DeviceError:
             return DeviceError(f"device {serial} {mend}")
     if not said.strip():
         return DeviceError(f"device {serial} {LOST}")
-    return DeviceError(f"device {serial} refuses: {said.strip().splitlines()[-1]}")
+    return refusal(serial, said)
+
+
+def refusal(serial: str, said: str) -> DeviceError:
+    """An error for what a device's own program complains of."""
+    return DeviceError(f"device {serial} refuses: {last_line(said)}")
