@@ -21,7 +21,6 @@ NUMBERS = {
                 "PAD_BYTE",
                 "DISC_RADIUS",
                 "POINT_SLOTS",
-                "BOX_SLOTS",
                 "TOKEN_SLOTS",
                 "POSITION_FREQUENCIES",
                 "TOKEN_FEATURES",
@@ -33,7 +32,7 @@ NUMBERS = {
     )
     for name in names
 }
-NAMES = ("IMAGE", "PROMPT_MAPS", "PROMPT_TOKENS", "LOW_RES_MASKS", "IOU_PREDICTIONS")
+NAMES = ("IMAGE", "PROMPT_MAPS", "PROMPT_TOKENS", "LOW_RES_MASKS")
 ENUMS = (spec.PointLabel, spec.MapChannel)
 
 
@@ -44,6 +43,7 @@ def spec_header() -> str:
         kind = "int" if isinstance(number, int) else "float"
         lines.append(f"constexpr {kind} {name} = {number!r};")
     lines += [f'constexpr char {name}[] = "{getattr(spec, name)}";' for name in NAMES]
+    lines.append(f"constexpr int MAP_CHANNELS = {len(spec.MapChannel)};")
     for enum in ENUMS:
         members = ", ".join(f"{member.name} = {member.value}" for member in enum)
         lines.append(f"namespace {enum.__name__} {{ enum {{ {members} }}; }}")

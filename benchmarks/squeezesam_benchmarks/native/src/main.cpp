@@ -13,6 +13,8 @@
 int main(int count, char **words) try {
   const std::map<std::string, void (*)(const Words &)> verbs = {
       {"answer", answer},
+      {"encode", encode},
+      {"mask", mask},
       {"time", time_model},
   };
   std::string known;

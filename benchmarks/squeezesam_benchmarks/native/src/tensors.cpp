@@ -14,8 +14,7 @@ Tensor tensor(const std::string &word) {
   const size_t equals = word.find('='), colon = word.find(':');
   if (equals == std::string::npos || colon == std::string::npos || colon < equals) throw bad;
   const std::string type = word.substr(equals + 1, colon - equals - 1);
-  if (type != "float32" && type != "float16") throw bad;
-  Tensor made{word.substr(0, equals), type == "float16", {}, {}};
+  Tensor made{word.substr(0, equals), is_half(type), {}, {}};
   std::istringstream sides(word.substr(colon + 1));
   size_t size = made.half ? 2 : 4;
   for (std::string side; std::getline(sides, side, ',');) {
@@ -29,6 +28,11 @@ Tensor tensor(const std::string &word) {
 }
 
 }  // namespace
+
+bool is_half(const std::string &type) {
+  if (type != "float32" && type != "float16") throw UsageError("neither float32 nor float16: " + type);
+  return type == "float16";
+}
 
 void Tensor::set(const std::vector<float> &values) {
   if (half)

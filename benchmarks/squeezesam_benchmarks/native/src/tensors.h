@@ -25,6 +25,9 @@ struct Tensor {
 
 using Tensors = std::vector<Tensor>;
 
+// Of float32 or float16. Throws UsageError.
+bool is_half(const std::string &type);
+
 // From the words `TENSOR... -- TENSOR...`, where a TENSOR is name=float32:1,3,512,512, inputs before
 // and outputs behind the --. Throws UsageError.
 struct Signature {

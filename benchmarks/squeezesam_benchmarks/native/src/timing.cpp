@@ -8,6 +8,7 @@
 #include "cores.h"
 #include "job.h"
 #include "json.h"
+#include "pipeline.h"
 #include "runtime.h"
 #include "system.h"
 #include "usage.h"
@@ -36,6 +37,17 @@ void fill_with_noise(Tensors &tensors) {
   }
 }
 
+std::string as_json(const std::vector<PipelineSample> &samples) {
+  std::vector<std::string> items;
+  for (const PipelineSample &one : samples)
+    items.push_back(json::object({
+        {"preprocess_ms", json::number(one.preprocess_ms)},
+        {"model_ms", json::number(one.model_ms)},
+        {"postprocess_ms", json::number(one.postprocess_ms)},
+    }));
+  return json::array(items);
+}
+
 }  // namespace
 
 void time_model(const Words &words) {
@@ -56,6 +68,9 @@ void time_model(const Words &words) {
   const double first_inference_ms = elapsed_ms([&] { network->infer(); });
   for (int i = 0; i < asked.warm_up_inferences; i++) network->infer();
   const auto warm = samples_ms(*network, asked.timed_inferences, asked.time_budget_s);
+  std::vector<PipelineSample> pipeline;
+  if (asked.pipeline_runs && has_pipeline(tensors))
+    pipeline = pipeline_samples(*network, tensors, asked);
   const auto sustained = samples_ms(*network, 0, asked.sustained_s);
   const auto peak = peak_rss_bytes();
 
@@ -68,7 +83,7 @@ void time_model(const Words &words) {
       {"load_ms", json::number(load_ms)},
       {"first_inference_ms", json::number(first_inference_ms)},
       {"warm_samples_ms", json::numbers(warm)},
-      {"pipeline_samples", json::array({})},
+      {"pipeline_samples", as_json(pipeline)},
       {"sustained_samples_ms", json::numbers(sustained)},
       {"peak_memory_bytes", peak ? json::number(*peak) : "null"},
       {"memory_kind", peak ? json::string("rss") : "null"},

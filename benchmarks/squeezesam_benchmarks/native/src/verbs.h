@@ -16,3 +16,14 @@ void answer(const Words &words);
 //
 // The settings are those of job.h. Prints a schema.Measurement as one line of JSON and nothing else.
 void time_model(const Words &words);
+
+// TYPE SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...
+//
+// PHOTO holds RGB bytes; INPUTS gets the inputs of the network, one after another, in the TYPE
+// float32 or float16.
+void encode(const Words &words);
+
+// TYPE SIZE WIDTH HEIGHT LOGITS MASK
+//
+// LOGITS holds one low-resolution mask in the TYPE; MASK gets a byte for each pixel of the photo.
+void mask(const Words &words);
