@@ -488,7 +488,7 @@ def test_zones_of_the_processor_are_told_from_others() -> None:
 @pytest.fixture(scope="module")
 def arm64_runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("arm64_runners")
-    cache = PlaceOptions.cache.expanduser()
+    cache = PlaceOptions.cache.expanduser() / "arm64"
     try:
         tools.check_tools("emulating ARM64", [tools.EMULATOR])
         for runtime in RUNTIMES.values():

@@ -14,6 +14,8 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
     "android": "squeezesam_benchmarks.android.place",
+    "ios": "squeezesam_benchmarks.ios.place",
+    "arm64-emulated": "squeezesam_benchmarks.arm64.place",
 }
 
 
@@ -48,6 +50,8 @@ class PlaceOptions:
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
+        compute_units: of Core ML, as iOS names them; None for all.
+        cases: golden cases to compare where the processor is emulated.
         tell: takes a line on what happens beside the measuring.
     """
 
@@ -55,6 +59,8 @@ class PlaceOptions:
     cpu: str | None = None
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
+    compute_units: str | None = None
+    cases: int = 2
     tell: Callable[[str], None] = print
 
 
@@ -66,12 +72,15 @@ class Place(Interface):
     """
 
     device: Device
-    default_threads: tuple[int, ...]
+    default_threads: tuple[int | None, ...]
+    """None alone where the runtime takes no such number."""
+    deterministic: bool
+    """Whether a second measurement only says the first again; then there is one round."""
 
     def takes(self, subject: Subject) -> bool:
         """Whether this kind of artifact runs there."""
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
@@ -92,7 +101,7 @@ class Place(Interface):
             DeviceError: the device is gone.
         """
 
-    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
         """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
 
         Raises:

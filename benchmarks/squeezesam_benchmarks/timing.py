@@ -1,5 +1,6 @@
 """Timing that keeps every sample: artifacts interleaved, results added to a file."""
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -26,16 +27,18 @@ def time_all(
         place: where.
         subjects: what to time.
         threads: numbers of threads; empty for the place's usual ones.
-        protocol: how.
+        protocol: how; a deterministic place needs one round only.
         out: results file.
         progress: takes a line for each result.
     """
+    if place.deterministic:
+        protocol = dataclasses.replace(protocol, rounds=1)
     new = []
-    threads = threads or place.default_threads
-    total = len(subjects) * len(threads) * protocol.rounds
+    counts = threads or place.default_threads
+    total = len(subjects) * len(counts) * protocol.rounds
     with added_results(out) as results:
         command = shlex.join(["squeezesam", *sys.argv[1:]])
-        for result in time_interleaved(place, subjects, threads, protocol, command):
+        for result in time_interleaved(place, subjects, counts, protocol, command):
             results.append(result)
             new.append(result)
             progress(f"[{len(new)}/{total}] {summary(result)}")
@@ -46,4 +49,6 @@ def summary(result: Result) -> str:
     """One line on a result, to see that it is alive."""
     samples = sorted(result.measurement.warm_samples_ms)
     found = f"{samples[len(samples) // 2]:.1f} ms" if samples else "counted"
-    return f"{result.artifact.name}, {result.measurement.threads} threads: {found}"
+    threads = result.measurement.threads
+    how = result.measurement.backend if threads is None else f"{threads} threads"
+    return f"{result.artifact.name}, {how}: {found}"

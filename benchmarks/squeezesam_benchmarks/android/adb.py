@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.errors import DeviceError
+from squeezesam.errors import DeviceError, MissingDependencyError
 from squeezesam_benchmarks.android.troubles import refusal, trouble
 
 CALL_LIMIT_S = 60.0
@@ -28,7 +28,8 @@ def run_adb(words: Sequence[str], limit_s: float) -> subprocess.CompletedProcess
     """Run the client to its end.
 
     Raises:
-        DeviceError: it is not installed, or takes longer than the limit.
+        DeviceError: it takes longer than the limit.
+        MissingDependencyError: it is not installed.
     """
     try:
         return subprocess.run(
@@ -41,7 +42,7 @@ def run_adb(words: Sequence[str], limit_s: float) -> subprocess.CompletedProcess
             check=False,
         )
     except FileNotFoundError as error:
-        raise DeviceError(
+        raise MissingDependencyError(
             "adb is not installed; apt-get install adb, or install Android's platform-tools"
         ) from error
     except subprocess.TimeoutExpired as error:

@@ -32,7 +32,8 @@ def listed_devices() -> list[Listed]:
     """All devices that adb sees.
 
     Raises:
-        DeviceError: adb is not installed or fails.
+        DeviceError: adb fails.
+        MissingDependencyError: adb is not installed.
     """
     done = run_adb(["devices", "-l"], CALL_LIMIT_S)
     if done.returncode:

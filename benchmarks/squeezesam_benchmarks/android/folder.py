@@ -71,8 +71,8 @@ def private_folder(adb: Adb, tell: Callable[[str], None]) -> Iterator[str]:
         except BaseException:
             try:
                 remove(adb, keeper, name)
-            except DeviceError as error:
-                tell(str(error))
+            except DeviceError as left:
+                tell(str(left))
             raise
         remove(adb, keeper, name)
     finally:

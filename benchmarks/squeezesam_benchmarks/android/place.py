@@ -21,13 +21,13 @@ from squeezesam_benchmarks.android.discovery import find_device
 from squeezesam_benchmarks.android.folder import RUNNER_NAME, RUNNER_PROCESS, private_folder
 from squeezesam_benchmarks.android.interruption import unwinding_signals
 from squeezesam_benchmarks.android.runners import files_to_push, runner_of, runners_folder
+from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.native.words import measurement_of, time_words
 from squeezesam_benchmarks.places import PlaceOptions, Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Measurement
 
-TARGETS = ("onnx", "executorch")
 DEFAULT_THREADS = (1, 4)
 LOAD_LIMIT_S = 120.0
 INFERENCE_LIMIT_S = 30.0
@@ -41,7 +41,7 @@ KILLED = 128
 
 
 class Android:
-    """Implements `places.Place`.
+    """Implements `places.Place`; a process of a native runner for each measurement.
 
     Args:
         adb: the device.
@@ -49,17 +49,21 @@ class Android:
         runners: folder of built runners.
     """
 
+    deterministic = False
+
     def __init__(self, adb: Adb, folder: str, runners: Path) -> None:
         self.adb, self.folder, self.runners = adb, folder, runners
         self.device = android_device(adb)
         self.cores = self.device.cores or 1
-        self.default_threads = tuple(sorted({min(n, self.cores) for n in DEFAULT_THREADS}))
+        self.default_threads: tuple[int | None, ...] = tuple(
+            sorted({min(count, self.cores) for count in DEFAULT_THREADS})
+        )
 
     def takes(self, subject: Subject) -> bool:
         """Whether a runner exists for this kind of artifact."""
-        return subject.target in TARGETS
+        return subject.target in {runtime.target for runtime in RUNTIMES.values()}
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
@@ -68,7 +72,7 @@ class Android:
         if not threads:
             raise ConfigError(f"no number of threads given; give 1 to {self.cores}")
         for count in threads:
-            if not 1 <= count <= self.cores:
+            if count is None or not 1 <= count <= self.cores:
                 raise ConfigError(
                     f"threads={count} cannot be pinned on the device; give 1 to {self.cores}"
                 )
@@ -100,13 +104,18 @@ class Android:
         """
         return android_condition(self.adb)
 
-    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
         """Run the runner once on the device.
 
         Raises:
             ArtifactError: it fails or crashes, or prints no measurement.
+            ConfigError: no number of threads.
             DeviceError: the device is gone, cannot run the runner, or hangs.
         """
+        if threads is None:
+            raise ConfigError(
+                "the runners of --on android take a number of threads; give --threads"
+            )
         name, runner = subject.artifact.name, runner_of(subject)
         words = [f"./{runner}", *time_words(subject, name, threads, protocol)]
         answer = self.adb.shell(

@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from squeezesam.errors import MissingDependencyError
+from squeezesam_benchmarks.executorch_session import ExecutorchSession
+from squeezesam_benchmarks.ort_session import OrtSession
 
 CmakeVariables = dict[str, str | Path]
 
@@ -16,13 +18,15 @@ class Runtime:
 
     Attributes:
         name: of the package, and of the C++ file that implements runtime.h.
-        extra: of ours that installs it.
+        target: of its artifacts, and our extra that installs it.
+        backend: what its runner runs them on, as sessions call it.
         needed: folders of the package that hold headers and libraries.
         variables: for CMake, given where packages lie and the runtime's version.
     """
 
     name: str
-    extra: str
+    target: str
+    backend: str
     needed: tuple[str, ...]
     variables: Callable[[Path, str], CmakeVariables]
 
@@ -41,7 +45,7 @@ class Runtime:
             found = distribution(self.name)
         except PackageNotFoundError as error:
             raise MissingDependencyError(
-                f"this needs {self.name}; pip install 'squeezesam[{self.extra}]'"
+                f"this needs {self.name}; pip install 'squeezesam[{self.target}]'"
             ) from error
         return Path(str(found.locate_file(""))).absolute(), found.version
 
@@ -69,10 +73,17 @@ def executorch_variables(packages: Path, version: str) -> CmakeVariables:
 
 
 RUNTIMES = {
-    ".onnx": Runtime("onnxruntime", "onnx", ("onnxruntime/capi/",), onnxruntime_variables),
+    ".onnx": Runtime(
+        "onnxruntime",
+        "onnx",
+        OrtSession.backend,
+        ("onnxruntime/capi/",),
+        onnxruntime_variables,
+    ),
     ".pte": Runtime(
         "executorch",
         "executorch",
+        ExecutorchSession.backend,
         ("executorch/include/", "executorch/lib/"),
         executorch_variables,
     ),
