@@ -18,7 +18,7 @@ import adb_device
 import pytest
 from adb_device import AdbDevice
 from adb_services import RefusedError
-from small_networks import run
+from small_networks import SIZE, run
 from test_manifest import MANIFEST
 
 from squeezesam.errors import MissingDependencyError
@@ -37,6 +37,7 @@ from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
 from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.contract import contract
 from squeezesam_export.manifest import write_manifest
 
 HEALTHY = Condition("none", 41.5, 83.0, charging=True, power_mode="normal")
@@ -108,15 +109,16 @@ def write_export(folder: Path, described: Sequence[Subject]) -> Path:
         )
         for subject in described
     )
-    write_manifest(dataclasses.replace(MANIFEST, artifacts=artifacts), folder)
+    manifest = dataclasses.replace(MANIFEST, artifacts=artifacts, contract=contract(SIZE))
+    write_manifest(manifest, folder)
     return folder
 
 
 def export(folder: Path, *names: str) -> Path:
     """An export directory whose artifacts are for the stand-in runner."""
     folder.mkdir()
-    tensors = (*MANIFEST.contract.inputs, *MANIFEST.contract.outputs)
-    floats = tuple((tensor.name, "float32") for tensor in tensors)
+    tensors = contract(SIZE)
+    floats = tuple((one.name, "float32") for one in (*tensors.inputs, *tensors.outputs))
     subjects = []
     for name in names:
         path = folder / f"{name}.onnx"
@@ -502,13 +504,10 @@ def arm64_runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_arm64_runners_run_from_export_to_results(
     bench: Bench, arm64_runners: Path, device: AdbDevice, tmp_path: Path
 ) -> None:
-    size = MANIFEST.contract.input_size
-    subjects = random_subjects(["nano"], ["onnx", "executorch"], tmp_path, print, size)
+    subjects = random_subjects(["nano"], ["onnx", "executorch"], tmp_path, print, SIZE)
+    artifacts = write_export(tmp_path, subjects)
     bench.runners = arm64_runners
-    assert (
-        bench(write_export(tmp_path, subjects), "--iterations", 2, "--warm-up", 0, "--pipelines", 0)
-        == 0
-    )
+    assert bench(artifacts, "--iterations", 2, "--warm-up", 0, "--pipelines", 1) == 0
     assert {one.measurement.runtime for one in bench.results} == {"onnxruntime", "executorch"}
     for result in bench.results:
         measured = result.measurement
