@@ -133,7 +133,7 @@ def test_it_is_pinned_to_the_cores_it_is_given(
 
 
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
-def test_what_is_no_model_is_one_line_and_status_1(
+def test_what_is_no_model_is_told_last_with_status_1(
     suffix: str, runners: dict[str, Path], subjects: dict[str, Subject], tmp_path: Path
 ) -> None:
     broken = tmp_path / f"broken{suffix}"
@@ -142,7 +142,7 @@ def test_what_is_no_model_is_one_line_and_status_1(
         done = run(runners[suffix], time_words(subjects[suffix], str(model), 1, QUICK))
         assert done.returncode == 1
         assert done.stdout == ""
-        assert done.stderr.splitlines()[-1]
+        assert str(model) in done.stderr.splitlines()[-1]
         with pytest.raises(ArtifactError, match="failed with status 1"):
             measurement_of("any", done.returncode, done.stdout, done.stderr)
 

@@ -7,10 +7,11 @@
 #include "spec.h"
 
 Letterbox Letterbox::fit(int width, int height, int size) {
-  const double per_mask_pixel = static_cast<double>(spec::MAP_STRIDE * std::max(width, height)) / size;
+  const double per_mask_pixel = 1.0 * spec::MAP_STRIDE * std::max(width, height) / size;
   const auto side = [&](int pixels) {
     // Halves go to the even neighbour, in the default rounding mode.
-    return spec::MAP_STRIDE * std::max(1, static_cast<int>(std::nearbyint(pixels / per_mask_pixel)));
+    const int mask_pixels = static_cast<int>(std::nearbyint(pixels / per_mask_pixel));
+    return spec::MAP_STRIDE * std::max(1, mask_pixels);
   };
   return {width, height, size, side(width), side(height)};
 }

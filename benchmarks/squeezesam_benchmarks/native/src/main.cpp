@@ -1,7 +1,8 @@
 // RUNNER VERB WORD...; the verbs are in verbs.h.
 //
-// A result goes to standard output or to a named file, and a failure is one line on standard error
-// with exit status 1, or 2 where the command line is not understood.
+// A result goes to standard output or to a named file. A failure is the last line on standard
+// error, behind what the runtime may log there, with exit status 1, or 2 where the command line is
+// not understood.
 
 #include <cstdio>
 #include <exception>

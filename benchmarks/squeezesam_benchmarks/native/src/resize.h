@@ -1,4 +1,4 @@
-// Pillow's antialiased bilinear resize, number for number: squeezesam/transforms.py is defined by it.
+// Pillow's antialiased bilinear resize, number for number, since squeezesam/transforms.py calls it.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,8 @@ Tensor tensor(const std::string &word) {
 }  // namespace
 
 bool is_half(const std::string &type) {
-  if (type != "float32" && type != "float16") throw UsageError("neither float32 nor float16: " + type);
+  if (type != "float32" && type != "float16")
+    throw UsageError("neither float32 nor float16: " + type);
   return type == "float16";
 }
 

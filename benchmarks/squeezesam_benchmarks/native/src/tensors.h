@@ -28,9 +28,11 @@ using Tensors = std::vector<Tensor>;
 // Of float32 or float16. Throws UsageError.
 bool is_half(const std::string &type);
 
-// From the words `TENSOR... -- TENSOR...`, where a TENSOR is name=float32:1,3,512,512, inputs before
-// and outputs behind the --. Throws UsageError.
+// What a model takes and gives.
 struct Signature {
   Tensors inputs, outputs;
 };
+
+// From the words `TENSOR... -- TENSOR...`, where a TENSOR is name=float32:1,3,512,512, inputs
+// before and outputs behind the --. Throws UsageError.
 Signature signature(const std::vector<std::string> &words);

@@ -14,7 +14,7 @@ void answer(const Words &words);
 
 // MODEL SETTING=VALUE... -- TENSOR... -- TENSOR...
 //
-// The settings are those of job.h. Prints a schema.Measurement as one line of JSON and nothing else.
+// The settings are those of job.h. Prints a schema.Measurement as one line of JSON, nothing else.
 void time_model(const Words &words);
 
 // TYPE SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...
