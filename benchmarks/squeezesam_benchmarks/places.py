@@ -1,6 +1,6 @@
 """Where artifacts can run; adding a place is a file and a line here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +13,7 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "android": "squeezesam_benchmarks.android.place",
     "ios": "squeezesam_benchmarks.ios.place",
     "arm64-emulated": "squeezesam_benchmarks.arm64.place",
 }
@@ -51,6 +52,7 @@ class PlaceOptions:
         cache: keeps what is fetched or built.
         compute_units: of Core ML, as iOS names them; None for all.
         cases: golden cases to compare where the processor is emulated.
+        tell: takes a line on what happens beside the measuring.
     """
 
     device: str | None = None
@@ -59,6 +61,7 @@ class PlaceOptions:
     cache: Path = Path("~/.cache/squeezesam")
     compute_units: str | None = None
     cases: int = 2
+    tell: Callable[[str], None] = print
 
 
 class Place(Interface):

@@ -126,6 +126,7 @@ def run_artifacts(args: argparse.Namespace) -> None:
         cache=args.cache.expanduser(),
         compute_units=args.compute_units,
         cases=args.cases,
+        tell=say,
     )
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
