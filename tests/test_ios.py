@@ -298,9 +298,16 @@ def test_what_a_lost_phone_kept_is_removed_by_the_next_run(bench):
 
 
 def test_an_interrupted_run_leaves_nothing_behind(bench):
-    status, _ = bench.run(fault="interrupt", artifact="nano_coreml_fp16")
+    status, _ = bench.run(fault="interrupt", signal="SIGINT")
     assert status == 130
     assert bench.left == []
+
+
+def test_a_terminated_run_leaves_nothing_behind(on_mac):
+    with pytest.raises(SystemExit):
+        on_mac.run(fault="interrupt", signal="SIGTERM")
+    assert on_mac.times("clean") == 2
+    assert on_mac.left == []
 
 
 def test_compute_units_are_refused_elsewhere(exported, capsys):

@@ -19,8 +19,8 @@ from squeezesam_benchmarks.android.condition import android_condition
 from squeezesam_benchmarks.android.device import android_device
 from squeezesam_benchmarks.android.discovery import find_device
 from squeezesam_benchmarks.android.folder import RUNNER_NAME, RUNNER_PROCESS, private_folder
-from squeezesam_benchmarks.android.interruption import unwinding_signals
 from squeezesam_benchmarks.android.runners import files_to_push, runner_of, runners_folder
+from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.native.words import measurement_of, time_words

@@ -23,6 +23,7 @@ from squeezesam.errors import (
     MissingDependencyError,
     SqueezeSamError,
 )
+from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.ios import app, devicectl, pymobile
 from squeezesam_benchmarks.ios.calls import HungError
 from squeezesam_benchmarks.ios.driver import Driver, Phone, choose
@@ -202,8 +203,19 @@ def opened(options: PlaceOptions) -> Iterator[Iphone]:
     phone = choose(driver.phones(), options.device)
     driver.check(phone)
     place = Iphone(driver, phone, built, compute_units)
-    try:
+    with unwinding_signals(), cleaned_after(place):
         yield place
+
+
+@contextmanager
+def cleaned_after(place: Iphone) -> Iterator[None]:
+    """Remove what the block copied to a phone, whatever ends it; an error of the block is kept.
+
+    Raises:
+        DeviceError: files may be left there.
+    """
+    try:
+        yield
     except SqueezeSamError as error:
         try:
             place.clean()
