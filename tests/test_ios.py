@@ -16,6 +16,7 @@ from small_networks import run
 from test_manifest import MANIFEST
 
 from squeezesam_benchmarks.ios import app, place
+from squeezesam_benchmarks.places import PLACE_MODULES
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Condition, Measurement
@@ -310,10 +311,11 @@ def test_a_terminated_run_leaves_nothing_behind(on_mac):
     assert on_mac.left == []
 
 
-def test_compute_units_are_refused_elsewhere(exported, capsys):
+@pytest.mark.parametrize("elsewhere", sorted(PLACE_MODULES.keys() - {"ios"}))
+def test_compute_units_are_refused_elsewhere(elsewhere, exported, capsys):
     words = ("--artifacts", exported, "--compute-units", "all")
-    assert run("bench", "run", "--on", "host", *words) == 2
-    assert "--compute-units all is not for --on host" in capsys.readouterr().err
+    assert run("bench", "run", "--on", elsewhere, *words) == 2
+    assert f"--compute-units all is not for --on {elsewhere};" in capsys.readouterr().err
 
 
 def test_a_directory_without_packages_is_refused_and_the_app_not_installed(on_mac, tmp_path):

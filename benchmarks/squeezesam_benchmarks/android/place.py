@@ -24,7 +24,7 @@ from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.native.words import measurement_of, time_words
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Measurement
 
@@ -156,8 +156,7 @@ def opened(options: PlaceOptions) -> Iterator[Android]:
         ConfigError: no runners, or an option that is for other places.
         DeviceError: no device, several without a name, or one that refuses.
     """
-    if options.cpu is not None:
-        raise ConfigError(f"--cpu {options.cpu} is not for --on android; leave it out")
+    refuse_options("android", options, "cpu", "compute_units")
     runners = runners_folder(options.runners)
     adb = find_device(options.device)
     with unwinding_signals(), private_folder(adb, options.tell) as folder:

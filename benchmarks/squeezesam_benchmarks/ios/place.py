@@ -27,7 +27,7 @@ from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.ios import app, devicectl, pymobile
 from squeezesam_benchmarks.ios.calls import HungError
 from squeezesam_benchmarks.ios.driver import Driver, Phone, choose
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import Record
 from squeezesam_benchmarks.schema import Condition, Device, Measurement
@@ -193,8 +193,7 @@ def opened(options: PlaceOptions) -> Iterator[Iphone]:
         MissingDependencyError: no tool that reaches iPhones.
     """
     compute_units = options.compute_units or app.COMPUTE_UNITS[0]
-    if options.cpu is not None:
-        raise ConfigError(f"--cpu {options.cpu} is not for --on ios; leave it out")
+    refuse_options("ios", options, "cpu")
     if compute_units not in app.COMPUTE_UNITS:
         known = ", ".join(app.COMPUTE_UNITS)
         raise ConfigError(f"unknown --compute-units {compute_units!r}; choose from {known}")
