@@ -15,9 +15,9 @@ HEADER = (
     "runtime",
     "threads",
     "network ms [95 %]",
-    "times slower than base",
+    "network, times base",
     "one click ms [95 %]",
-    "times slower than base",
+    "one click, times base",
 )
 NOTE = (
     "Medians. One click: from a photo's pixels to a mask of its size. Networks of a peer's shape "
