@@ -132,7 +132,9 @@ def _peak(row: Row) -> str:
 
 
 def _memory_kinds(row: Row) -> str:
-    return ", ".join(sorted({one.memory_kind for one in row.processes if one.memory_kind})) or UNKNOWN
+    return (
+        ", ".join(sorted({one.memory_kind for one in row.processes if one.memory_kind})) or UNKNOWN
+    )
 
 
 def _sustained(statistic: Callable[[Sustained], float], digits: int) -> Callable[[Row], str]:
@@ -217,7 +219,9 @@ AROUND_NETWORK = (
             Column("peak memory MB", _peak),
             Column("counted as", _memory_kinds),
             Column("size MB", lambda row: f"{row.artifact.size_bytes / MEGA:.2f}"),
-            Column("ops outside delegate", lambda row: operators(row.artifact.ops_outside_delegate)),
+            Column(
+                "ops outside delegate", lambda row: operators(row.artifact.ops_outside_delegate)
+            ),
         ),
     ),
     Table(

@@ -19,6 +19,7 @@ Samples = Sequence[float]
 
 RESAMPLES = 2000
 CONFIDENCE_PERCENT = 95.0
+ESTIMATES_KEPT = 1024
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,18 @@ class Estimate:
 
 def median(processes: Sequence[Samples]) -> Estimate:
     """Median of all samples; `processes` holds the samples of each process."""
+    return _median(_hashable(processes))
+
+
+@lru_cache(ESTIMATES_KEPT)
+def _median(processes: tuple[tuple[float, ...], ...]) -> Estimate:
+    arrays = [np.asarray(samples) for samples in processes]
 
     def resampled(rng: np.random.Generator) -> float:
         rounds = rng.integers(len(processes), size=len(processes))
-        return float(np.median(_draw(processes, rounds, rng)))
+        return float(np.median(_draw(arrays, rounds, rng)))
 
-    return _estimate(float(np.median(np.concatenate(processes))), resampled)
+    return _estimate(float(np.median(np.concatenate(arrays))), resampled)
 
 
 def ratio_of_medians(processes: Sequence[Samples], baseline: Sequence[Samples]) -> Estimate:
@@ -50,13 +57,22 @@ def ratio_of_medians(processes: Sequence[Samples], baseline: Sequence[Samples]) 
     """
     if len(processes) != len(baseline):
         raise ValueError(f"{len(processes)} rounds do not pair with {len(baseline)}")
+    return _ratio_of_medians(_hashable(processes), _hashable(baseline))
+
+
+@lru_cache(ESTIMATES_KEPT)
+def _ratio_of_medians(
+    processes: tuple[tuple[float, ...], ...], baseline: tuple[tuple[float, ...], ...]
+) -> Estimate:
+    arrays = [np.asarray(samples) for samples in processes]
+    others = [np.asarray(samples) for samples in baseline]
 
     def resampled(rng: np.random.Generator) -> float:
         rounds = rng.integers(len(processes), size=len(processes))
-        above = np.median(_draw(baseline, rounds, rng))
-        return float(above / np.median(_draw(processes, rounds, rng)))
+        above = np.median(_draw(others, rounds, rng))
+        return float(above / np.median(_draw(arrays, rounds, rng)))
 
-    value = np.median(np.concatenate(baseline)) / np.median(np.concatenate(processes))
+    value = np.median(np.concatenate(others)) / np.median(np.concatenate(arrays))
     return _estimate(float(value), resampled)
 
 
@@ -122,10 +138,16 @@ def variation_percent(processes: Sequence[Samples]) -> float:
     return float(100 * np.std(pooled) / np.mean(pooled))
 
 
+def _hashable(processes: Sequence[Samples]) -> tuple[tuple[float, ...], ...]:
+    """As keys of the caches: a report shows one estimate in several places."""
+    return tuple(map(tuple, processes))
+
+
 def _draw(
-    processes: Sequence[Samples], rounds: NDArray[np.int64], rng: np.random.Generator
+    processes: Sequence[NDArray[np.float64]], rounds: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    return np.concatenate([rng.choice(processes[i], len(processes[i])) for i in rounds])
+    drawn = (processes[i] for i in rounds)
+    return np.concatenate([one[rng.integers(len(one), size=len(one))] for one in drawn])
 
 
 def _estimate(value: float, resampled: Callable[[np.random.Generator], float]) -> Estimate:
