@@ -188,8 +188,8 @@ NAMES = (
 NETWORK = Table(
     "Network alone",
     "Warm inferences without preprocessing and postprocessing, pooled over processes; the interval "
-    "is a bootstrap over processes and samples. p90 takes 10 samples, p99 takes 100. CV is standard "
-    "deviation over mean. First inference and loading are medians over processes.",
+    "is a bootstrap over processes and samples. p90 takes 10 samples, p99 takes 100. CV is the "
+    "standard deviation over the mean. First inference and loading are medians over processes.",
     (
         Column("median ms [95 %]", _median),
         Column("p90 ms", _percentile(90)),

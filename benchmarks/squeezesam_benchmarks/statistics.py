@@ -2,8 +2,8 @@
 
 Samples are kept by process. Samples of one process share its memory layout and its moment, so the
 bootstrap draws processes first and samples within them second; drawing from the pooled samples
-would give intervals that are too narrow. Where two sets of processes were not interleaved, a process
-counts as one number, its median.
+would give intervals that are too narrow. Where two sets of processes were not interleaved, each
+process counts as one number, its median.
 """
 
 import math

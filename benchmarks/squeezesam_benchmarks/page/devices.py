@@ -36,9 +36,9 @@ def devices(runs: Sequence[Sequence[Result]]) -> Chart | None:
     for index, (found, medians) in enumerate(zip(shared, estimates, strict=True)):
         top, _ = lines.track(index)
         lane = TRACK_HEIGHT / len(found)
-        for number, ((device, _), one) in enumerate(zip(found, medians, strict=True)):
+        for number, ((device, _), median) in enumerate(zip(found, medians, strict=True)):
             y = top + lane * (number + 0.5)
-            lines.interval(y, one.low, one.value, one.high, colours[device])
+            lines.interval(y, median.low, median.value, median.high, colours[device])
     return Chart(
         "Device against device",
         "Medians with their 95 % intervals, a point for each run. Devices were not interleaved; "

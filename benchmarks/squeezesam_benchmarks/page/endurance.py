@@ -6,13 +6,18 @@ from typing import Any
 import numpy as np
 
 from squeezesam_benchmarks.page.chart import Chart, row_names
-from squeezesam_benchmarks.page.lines import GAP, NAME_HEIGHT
-from squeezesam_benchmarks.page.svg import COLOURS, FONT, add_axes, new_figure
+from squeezesam_benchmarks.page.lines import BOTTOM, GAP, NAME_HEIGHT, shortened
+from squeezesam_benchmarks.page.svg import COLOURS, FONT, LEFT, RIGHT, WIDTH, add_axes, new_figure
 from squeezesam_benchmarks.rows import Row
 from squeezesam_benchmarks.sustained import MS_PER_S, sustained_of
 
-CURVE_HEIGHT = 90
-AXIS_HEIGHT = 26
+CURVE_HEIGHT = 70
+NUMBERS_WIDTH = 40
+"""Room for the milliseconds at the left."""
+
+NAME_X = (LEFT - NUMBERS_WIDTH) / (WIDTH - NUMBERS_WIDTH - RIGHT)
+"""Left end of the names, in widths of a panel from its left."""
+
 STEPS = 120
 """Points of a curve at most; each is the median of the inferences that began in its step."""
 
@@ -22,21 +27,24 @@ def endurance(rows: Sequence[Row]) -> Chart | None:
     timed = [row for row in rows if any(_runs(row))]
     if not timed:
         return None
-    panel = NAME_HEIGHT + CURVE_HEIGHT + AXIS_HEIGHT + GAP
-    figure = new_figure(panel * len(timed))
+    panel = NAME_HEIGHT + CURVE_HEIGHT + GAP
+    figure = new_figure(panel * len(timed) + BOTTOM)
     longest_s = max(sum(run) for row in timed for run in _runs(row)) / MS_PER_S
     for index, (row, name) in enumerate(zip(timed, row_names(timed), strict=True)):
-        axes = add_axes(figure, panel * index + NAME_HEIGHT, CURVE_HEIGHT)
+        axes = add_axes(figure, panel * index + NAME_HEIGHT, CURVE_HEIGHT, NUMBERS_WIDTH)
         axes.set_xlim(0, longest_s)
-        _draw(axes, row)
-        for x, text, side in ((0, name, "left"), (1, _ends(row), "right")):
+        axes.locator_params(axis="x", nbins=6)
+        axes.tick_params(labelbottom=row is timed[-1])
+        for x, text, side in ((NAME_X, shortened(name), "left"), (1, _ends(row), "right")):
             style = {"ha": side, "fontsize": FONT, "color": COLOURS["ink"]}
-            axes.text(x, 1.06, text, transform=axes.transAxes, **style)
+            axes.text(x, 1.08, text, transform=axes.transAxes, **style)
+        _draw(axes, row)
+    axes.set_xlabel("s without a pause", fontsize=FONT, color=COLOURS["muted"], labelpad=2)
     return Chart(
         "Sustained",
-        f"Milliseconds of an inference over seconds without a pause, a curve for each process; a "
-        f"point is the median of up to {longest_s / STEPS:.1f} s. At the right, medians of the "
-        "first and the last 30 s, or of both halves of a shorter run.",
+        f"Milliseconds of an inference over time, a curve for each process; a point is the median "
+        f"of up to {longest_s / STEPS:.1f} s. At the right, medians of the first and the last "
+        "30 s, or of both halves of a shorter run.",
         figure,
     )
 
@@ -46,23 +54,13 @@ def _runs(row: Row) -> list[tuple[float, ...]]:
 
 
 def _draw(axes: Any, row: Row) -> None:
-    highest = 0.0
-    for run in _runs(row):
-        seconds, medians = curve(run)
-        highest = max(highest, *medians)
+    curves = [curve(run) for run in _runs(row)]
+    for seconds, medians in curves:
         axes.plot(seconds, medians, color=COLOURS["series-1"], linewidth=1.3, alpha=0.8)
+    highest = max(max(medians) for _, medians in curves)
     axes.set_ylim(0, highest * 1.1)
-    axes.locator_params(axis="x", nbins=6)
-    for value in (highest / 2, highest):
-        axes.axhline(value, color=COLOURS["grid"], linewidth=1, zorder=0)
-        axes.annotate(
-            f"{value:.1f} ms",
-            (0, value),
-            xytext=(2, 2),
-            textcoords="offset points",
-            fontsize=FONT - 2,
-            color=COLOURS["muted"],
-        )
+    axes.locator_params(axis="y", nbins=3)
+    axes.grid(axis="y", color=COLOURS["grid"], linewidth=1)
 
 
 def curve(samples_ms: Sequence[float]) -> tuple[list[float], list[float]]:

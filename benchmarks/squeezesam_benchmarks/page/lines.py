@@ -63,6 +63,7 @@ class Lines:
         self.figure = new_figure(height + BOTTOM)
         self.axes: Any = add_axes(self.figure, 0, height)
         self.axes.set_ylim(height, 0)
+        self.axes.set_yticks([])
         self.axes.set_xlabel(axis_title, fontsize=FONT, color=COLOURS["muted"], labelpad=2)
         for line, top in zip(lines, self._tops, strict=True):
             y = top - NAME_HEIGHT / 2

@@ -51,23 +51,23 @@ def new_figure(height: float) -> Any:
     return Figure(figsize=(WIDTH / UNITS_PER_INCH, height / UNITS_PER_INCH))
 
 
-def add_axes(figure: Any, top: float, height: float) -> Any:
+def add_axes(figure: Any, top: float, height: float, left: float = LEFT) -> Any:
     """Bare axes across the figure, with a grid of vertical lines.
 
     Args:
         figure: to add to.
         top: distance from the figure's top in units.
         height: in units.
+        left: distance from the figure's left in units.
     """
     whole = figure.get_figheight() * UNITS_PER_INCH
-    width = (WIDTH - LEFT - RIGHT) / WIDTH
-    axes = figure.add_axes((LEFT / WIDTH, 1 - (top + height) / whole, width, height / whole))
+    width = (WIDTH - left - RIGHT) / WIDTH
+    axes = figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width, height / whole))
     axes.patch.set_visible(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0, labelsize=FONT - 1, labelcolor=COLOURS["muted"], pad=4)
     axes.grid(axis="x", color=COLOURS["grid"], linewidth=1)
     axes.set_axisbelow(True)
-    axes.set_yticks([])
     return axes
 
 
