@@ -45,12 +45,14 @@ class FilledTable:
 
     Attributes:
         cells: a line for each row.
+        naming_columns: how many at the left say which row it is: artifact, runtime and threads.
     """
 
     title: str
     about: str
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+    naming_columns: int
 
 
 def filled_tables(rows: Sequence[Row], baseline: str | None = None) -> list[FilledTable]:
@@ -75,7 +77,7 @@ def _filled(table: Table, rows: Sequence[Row]) -> FilledTable:
         if any(cell != UNKNOWN for cell in cells):
             lines.append(tuple(column.cell(row) for column in NAMES) + tuple(cells))
     header = tuple(column.title for column in (*NAMES, *table.columns))
-    return FilledTable(table.title, table.about, header, tuple(lines))
+    return FilledTable(table.title, table.about, header, tuple(lines), len(NAMES))
 
 
 def _with_ratio(table: Table, rows: Sequence[Row], baseline: str) -> Table:

@@ -15,7 +15,8 @@ def device_name(device: Device) -> str:
 
 def heading(run: Sequence[Result]) -> str:
     """Device and moment of a run."""
-    return f"{device_name(run[0].device)}, {run[0].started_at}"
+    started_at = run[0].started_at.replace("T", " ").replace("+00:00", " UTC")
+    return f"{device_name(run[0].device)}, {started_at}"
 
 
 def run_facts(run: Sequence[Result]) -> dict[str, str]:

@@ -7,7 +7,16 @@ import numpy as np
 
 from squeezesam_benchmarks.page.chart import Chart, row_names
 from squeezesam_benchmarks.page.lines import BOTTOM, GAP, NAME_HEIGHT, shortened
-from squeezesam_benchmarks.page.svg import COLOURS, FONT, LEFT, RIGHT, WIDTH, add_axes, new_figure
+from squeezesam_benchmarks.page.svg import (
+    COLOURS,
+    FONT,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    add_axes,
+    new_figure,
+    write,
+)
 from squeezesam_benchmarks.rows import Row
 from squeezesam_benchmarks.sustained import MS_PER_S, sustained_of
 
@@ -36,8 +45,7 @@ def endurance(rows: Sequence[Row]) -> Chart | None:
         axes.locator_params(axis="x", nbins=6)
         axes.tick_params(labelbottom=row is timed[-1])
         for x, text, side in ((NAME_X, shortened(name), "left"), (1, _ends(row), "right")):
-            style = {"ha": side, "fontsize": FONT, "color": COLOURS["ink"]}
-            axes.text(x, 1.08, text, transform=axes.transAxes, **style)
+            write(axes, x, 1.08, text, side, transform=axes.transAxes)
         _draw(axes, row)
     axes.set_xlabel("s without a pause", fontsize=FONT, color=COLOURS["muted"], labelpad=2)
     return Chart(

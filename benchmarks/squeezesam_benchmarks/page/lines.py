@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from squeezesam_benchmarks.page.svg import COLOURS, FONT, add_axes, new_figure
+from squeezesam_benchmarks.page.svg import COLOURS, FONT, add_axes, new_figure, write
 
 NAME_HEIGHT = 18
 TRACK_HEIGHT = 20
@@ -67,22 +67,15 @@ class Lines:
         self.axes.set_xlabel(axis_title, fontsize=FONT, color=COLOURS["muted"], labelpad=2)
         for line, top in zip(lines, self._tops, strict=True):
             y = top - NAME_HEIGHT / 2
-            self._write(0, y, shortened(line.name), "ink")
-            self._write(1, y, line.right, "ink")
+            self._write(0, y, shortened(line.name), "left")
+            self._write(1, y, line.right, "right")
             if line.heading is not None:
-                self._write(0, y - NAME_HEIGHT, shortened(line.heading), "muted")
+                above = y - NAME_HEIGHT
+                self._write(0, above, shortened(line.heading), "left", color=COLOURS["muted"])
 
-    def _write(self, x: float, y: float, text: str, colour: str) -> None:
-        self.axes.text(
-            x,
-            y,
-            text,
-            transform=self.axes.get_yaxis_transform(),
-            ha="right" if x else "left",
-            va="center",
-            fontsize=FONT,
-            color=COLOURS[colour],
-        )
+    def _write(self, x: float, y: float, text: str, side: str, **style: Any) -> None:
+        across = self.axes.get_yaxis_transform()
+        write(self.axes, x, y, text, side, transform=across, va="center", **style)
 
     def track(self, index: int) -> tuple[float, float]:
         """Top and bottom of a row's track."""
@@ -138,6 +131,7 @@ class Lines:
         points = [(value, y) for value in values for y in (top, bottom)]
         codes = [Outline.MOVETO, Outline.LINETO] * len(values)
         outline = Outline(points, codes)
+        outline.should_simplify = False  # every sample is drawn
         self.axes.add_patch(
             PathPatch(outline, edgecolor=COLOURS[colour], facecolor="none", linewidth=1, alpha=0.55)
         )

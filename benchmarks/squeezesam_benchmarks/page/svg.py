@@ -28,12 +28,6 @@ COLOURS = {
 """Names of the page's CSS variables and what stands for them until the SVG is written."""
 
 SERIES = tuple(name for name in COLOURS if name.startswith("series"))
-STYLE = {
-    "font.size": FONT,
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # an artifact's name may hold a dollar
-    "path.simplify": False,
-}
 
 
 def new_figure(height: float) -> Any:
@@ -71,6 +65,12 @@ def add_axes(figure: Any, top: float, height: float, left: float = LEFT) -> Any:
     return axes
 
 
+def write(axes: Any, x: float, y: float, text: str, side: str, **style: Any) -> None:
+    """Text as it stands, since an artifact's name may hold the dollars of a formula."""
+    style = {"fontsize": FONT, "color": COLOURS["ink"], **style}
+    axes.text(x, y, text, ha=side, parse_math=False, **style)
+
+
 def as_svg(figure: Any, name: str) -> str:
     """The figure as an element to put into HTML.
 
@@ -82,11 +82,13 @@ def as_svg(figure: Any, name: str) -> str:
 
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with rc_context({**STYLE, "svg.hashsalt": name}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL
+    )
     text = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 aria-hidden="true">', text)
     return re.sub(r"<[^>]*>", lambda tag: _of_page(tag[0], name), text).strip()
 
