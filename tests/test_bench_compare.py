@@ -209,6 +209,8 @@ def test_other_circumstances_are_named():
     found = differences(before, after)
     assert "device model differs: synthetic phone before, synthetic machine after" in found
     assert not any("protocol" in sentence for sentence in found)
+    updated = run_of(steady(STEADY, runtime_version="2.0"), run_id="other", device=PHONE)
+    assert differences(before, updated) == ["onnxruntime version differs: 1.0 before, 2.0 after"]
     assert differences(before, before) == ["both hold results of run run"]
 
 

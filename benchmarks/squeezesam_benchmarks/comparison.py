@@ -91,25 +91,30 @@ def rows_missing(results: Sequence[Result], other: Sequence[Result]) -> list[Row
 
 def differences(before: Sequence[Result], after: Sequence[Result]) -> list[str]:
     """What else may explain a difference between the two sets: a sentence for each thing."""
-    facts = [_circumstances(result) for result in _timed(before)]
-    other_facts = [_circumstances(result) for result in _timed(after)]
-    found = []
-    for name in facts[0] if facts and other_facts else ():
-        values, other_values = {one[name] for one in facts}, {one[name] for one in other_facts}
-        if values != other_values or len(values) > 1:
-            found.append(f"{name} differs: {_listed(values)} before, {_listed(other_values)} after")
+    facts, other_facts = _circumstances(before), _circumstances(after)
+    found = [
+        f"{name} differs: {_listed(facts[name])} before, {_listed(other_facts[name])} after"
+        for name in facts
+        if name in other_facts and len(facts[name] | other_facts[name]) > 1
+    ]
     shared = {one.run_id for one in before} & {one.run_id for one in after}
     if shared:
         found.append(f"both hold results of run {_listed(shared)}")
     return found
 
 
-def _circumstances(result: Result) -> dict[str, str]:
-    facts = {"harness_version": result.harness_version}
-    for what in ("device", "protocol"):
-        record = dataclasses.asdict(getattr(result, what))
-        facts |= {f"{what} {name}": str(value) for name, value in record.items()}
-    del facts["protocol rounds"]  # only how many processes there are
+def _circumstances(results: Sequence[Result]) -> dict[str, set[str]]:
+    """Each thing that may matter, and all that it was."""
+    facts: dict[str, set[str]] = {}
+    for result in _timed(results):
+        one = result.measurement
+        said = {"harness": result.harness_version, f"{one.runtime} version": one.runtime_version}
+        for what in ("device", "protocol"):
+            record = dataclasses.asdict(getattr(result, what))
+            said |= {f"{what} {name}": value for name, value in record.items()}
+        del said["protocol rounds"]  # only how many processes there are
+        for name, value in said.items():
+            facts.setdefault(name, set()).add("unknown" if value is None else str(value))
     return facts
 
 
@@ -152,7 +157,7 @@ def _compared(
     reason = _mixed(before) or _mixed(after) or _incomparable(ones, others, metric)
     kinds = {metric.kind_of_process(result.measurement) for result in (*before, *after)}
     if len(kinds) > 1:
-        reason = f"{metric.title} counted as {_listed(map(str, kinds))}"
+        reason = f"{metric.title} counted as {_listed(kind or 'unknown' for kind in kinds)}"
     ratio = None if reason else shift_of_medians(ones, others)
     return Comparison(key, ones, others, ratio, _verdict(ratio), reason)
 

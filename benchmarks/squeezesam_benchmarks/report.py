@@ -10,7 +10,7 @@ from squeezesam_benchmarks.schema import Result
 
 SEVERAL_RUNS = (
     "Runs were not interleaved with one another: a ratio between rows of different runs holds the "
-    "drift of the machine as well. `squeezesam bench compare` judges two results files."
+    "drift of the machine as well. squeezesam bench compare judges two results files."
 )
 
 

@@ -36,7 +36,7 @@ def run_facts(run: Sequence[Result]) -> dict[str, str]:
         ),
         "Command": one.command,
         "Harness": f"squeezesam {one.harness_version}, results of schema {one.schema_version}",
-        "Protocol": protocol_text(one.protocol),
+        "Protocol": None if one.measurement.emulation else protocol_text(one.protocol),
         "Rounds": _rounds(run),
     }
     return {name: text for name, text in facts.items() if text}
@@ -45,7 +45,7 @@ def run_facts(run: Sequence[Result]) -> dict[str, str]:
 def protocol_text(protocol: Protocol) -> str:
     """How each process was timed."""
     one = protocol
-    budget = f" or {one.time_budget_s:g} s, what is longer" if one.time_budget_s else ""
+    budget = f" or {one.time_budget_s:g} s, whichever is longer" if one.time_budget_s else ""
     parts = [
         "each process loads the artifact, infers once, warms up with "
         f"{one.warm_up_inferences} inferences and times {one.timed_inferences}{budget}"

@@ -76,7 +76,7 @@ def page(results: Sequence[Result], baseline: str | None) -> str:
     return environment.get_template(TEMPLATE).render(
         runs=[_section(run, baseline, f"run{number}") for number, run in enumerate(runs, start=1)],
         between=_drawn(_known(devices(runs)), "between"),
-        warning=SEVERAL_RUNS.replace("`", "") if len(runs) > 1 else None,
+        warning=SEVERAL_RUNS if len(runs) > 1 else None,
     )
 
 
