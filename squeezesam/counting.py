@@ -23,7 +23,21 @@ def macs(module: nn.Module, size: int = INPUT_SIZE) -> int:
 
     Convolutions and matrix products count; resizing, normalisation and activations do not.
     """
-    return _count(module, size).get_total_flops() // FLOPS_PER_MAC
+    return sum(macs_by_operator(module, our_shapes(size)).values())
+
+
+def macs_by_operator(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> dict[str, int]:
+    """Multiply-accumulates of one call with float inputs of these shapes, by ATen operator.
+
+    Linear layers are `addmm` or `mm`, the products inside of attention `bmm`.
+    """
+    flops = _count(module, shapes).get_flop_counts()["Global"]
+    return {operator.__name__: count // FLOPS_PER_MAC for operator, count in flops.items()}
+
+
+def our_shapes(size: int) -> list[tuple[int, ...]]:
+    """Shapes of the inputs of `squeezesam.spec`."""
+    return [spec.shape for spec in input_specs(size)]
 
 
 def macs_by_block(module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
@@ -33,7 +47,7 @@ def macs_by_block(module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
 
 def macs_of(names: Iterable[str], module: nn.Module, size: int = INPUT_SIZE) -> dict[str, int]:
     """Multiply-accumulates of submodules by their dotted names; none for other names."""
-    flops = _count(module, size).get_flop_counts()
+    flops = _count(module, our_shapes(size)).get_flop_counts()
     root = type(module).__name__
     return {name: sum(flops.get(f"{root}.{name}", {}).values()) // FLOPS_PER_MAC for name in names}
 
@@ -46,9 +60,9 @@ def _block_names(module: nn.Module) -> Iterator[str]:
             yield name
 
 
-def _count(module: nn.Module, size: int) -> FlopCounterMode:
+def _count(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> FlopCounterMode:
     shadow = copy.deepcopy(module).to("meta").eval().requires_grad_(False)
-    inputs = [torch.zeros(spec.shape, device="meta") for spec in input_specs(size)]
+    inputs = [torch.zeros(shape, device="meta") for shape in shapes]
     # The counter knows matrix products, but not the fused attention of every device.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         shadow(*inputs)

@@ -187,12 +187,15 @@ def encode_prompts(
 
 def draw_discs(coords: Tensor, shown: Tensor, side: int) -> Tensor:
     """Anti-aliased discs at the shown points: [B, side, side] in 0..1."""
+    used = shown.any(dim=0)  # most slots are padding, and a click is one of sixteen
+    if not used.any():
+        return coords.new_zeros(len(coords), side, side)
     pixels = torch.arange(side, device=coords.device) + 0.5
-    centres = coords / MAP_STRIDE
+    centres = coords[:, used] / MAP_STRIDE
     across = (pixels - centres[..., 0, None]) ** 2  # [B, P, side]
     down = (pixels - centres[..., 1, None]) ** 2
     # The nearest shown point decides, so the maximum over discs is one minimum over distances.
-    hidden = torch.where(shown, 0.0, torch.inf)[..., None, None]
+    hidden = torch.where(shown[:, used], 0.0, torch.inf)[..., None, None]
     squared = (down[..., :, None] + across[..., None, :] + hidden).amin(dim=1)
     return (DISC_RADIUS + 0.5 - squared.sqrt()).clamp(0, 1)
 

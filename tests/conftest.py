@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import random_network
+from small_networks import SIZE, random_network, run
 
 from squeezesam.data.rle import encode_rle
 from squeezesam.weights import save_weights
@@ -73,3 +73,11 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
     save_weights(random_network(0), path, "nano", torch.float32)
     return path
+
+
+@pytest.fixture(scope="session")
+def exported(weights, tmp_path_factory):
+    """An export of three targets in the default precisions; tests that alter it use a copy."""
+    out = tmp_path_factory.mktemp("export") / "artifacts"
+    assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
+    return out

@@ -83,9 +83,9 @@ def test_median_and_ratio_of_known_numbers():
     "arguments",
     [
         ["run", "--artifacts", "missing"],
-        ["compare-reference", "--threads", "0"],
-        ["compare-reference", "--threads", "two"],
-        ["compare-reference", "--iterations", "0"],
+        ["peers", "--threads", "0"],
+        ["peers", "--threads", "two"],
+        ["peers", "--iterations", "0"],
         ["report", "missing.jsonl"],
     ],
 )

@@ -33,14 +33,6 @@ from squeezesam_export.targets import TARGETS
 from squeezesam_export.verification import mask_ious, measure
 
 
-@pytest.fixture(scope="module")
-def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export of three targets in the default precisions; tests that alter it use a copy."""
-    out = tmp_path_factory.mktemp("export") / "artifacts"
-    assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
-    return out
-
-
 @pytest.fixture
 def export_copy(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "artifacts"))

@@ -20,7 +20,7 @@ HIGHER = {
 }
 # The Core ML delegate of ExecuTorch is configured through coremltools.
 VENDOR_FILES = {
-    "onnx": {"onnx_target.py", "onnx_quantization.py", "resize_ties.py"},
+    "onnx": {"onnx_target.py", "onnx_quantization.py", "onnx_profiler.py", "resize_ties.py"},
     "onnxscript": {"onnx_target.py"},
     "onnxruntime": {
         "onnx_target.py",
@@ -38,6 +38,7 @@ VENDOR_FILES = {
     },
     "executorch": {
         "coreml_delegate.py",
+        "executorch_profiler.py",
         "executorch_session.py",
         "executorch_target.py",
         "pt2e.py",

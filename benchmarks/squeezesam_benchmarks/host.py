@@ -23,7 +23,7 @@ class Host:
 
     def __init__(self) -> None:
         self.device = host_device()
-        self.default_threads = tuple(sorted({1, min(2, usable_cores())}))
+        self.default_threads: tuple[int | None, ...] = tuple(sorted({1, min(2, usable_cores())}))
 
     def takes(self, subject: Subject) -> bool:
         """Whether this machine has what runs an artifact."""
@@ -31,7 +31,7 @@ class Host:
         has_runtime = target is None or target.load is not None
         return has_runtime and subject.path.suffix in SESSION_MODULES
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
@@ -41,7 +41,7 @@ class Host:
         if not threads:
             raise ConfigError(f"no number of threads given; give 1 to {cores}")
         for count in threads:
-            if not 1 <= count <= cores:
+            if count is None or not 1 <= count <= cores:
                 raise ConfigError(f"threads={count} cannot be pinned here; give 1 to {cores}")
 
     def prepare(self, subjects: Sequence[Subject]) -> None:
@@ -51,13 +51,16 @@ class Host:
         """What this machine says of its state."""
         return host_condition()
 
-    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
         """Measure one artifact in a process of its own.
 
         Raises:
             ArtifactError: it does not load or run.
+            ConfigError: no number of threads.
             MissingDependencyError: its runtime is not installed.
         """
+        if threads is None:
+            raise ConfigError("the runtimes of --on host take a number of threads; give --threads")
         path = subject.path
         job = Job(str(path.absolute()), threads, protocol, subject.pipeline)
         worker = subprocess.run(
@@ -86,7 +89,11 @@ def opened(options: PlaceOptions) -> Iterator[Host]:
     Raises:
         ConfigError: an option that is for other places.
     """
-    for name, value in (("--device", options.device), ("--cpu", options.cpu)):
+    for name, value in (
+        ("--device", options.device),
+        ("--cpu", options.cpu),
+        ("--compute-units", options.compute_units),
+    ):
         if value is not None:
             raise ConfigError(f"{name} {value} is not for --on host; leave it out")
     yield Host()

@@ -23,7 +23,7 @@ UNKNOWN = Condition()
 def time_interleaved(
     place: Place,
     subjects: Sequence[Subject],
-    threads: Sequence[int],
+    threads: Sequence[int | None],
     protocol: Protocol,
     command: str,
 ) -> Iterator[Result]:
@@ -35,7 +35,7 @@ def time_interleaved(
     Args:
         place: where.
         subjects: what to time.
-        threads: numbers of threads.
+        threads: numbers of threads; None where the place takes no such number.
         protocol: how.
         command: what was typed, for the record.
 

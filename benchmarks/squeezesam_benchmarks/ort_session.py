@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.errors import MissingDependencyError
+from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam_benchmarks.sessions import FloatArray, Input
 
 PROVIDER = "CPUExecutionProvider"
@@ -17,6 +17,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(int64)": np.dtype(np.int64),
     "tensor(int32)": np.dtype(np.int32),
     "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int8)": np.dtype(np.int8),
+    "tensor(bool)": np.dtype(np.bool_),
+    "tensor(double)": np.dtype(np.float64),
 }
 """ONNX Runtime's names of the element types that inputs have."""
 
@@ -40,8 +43,12 @@ class OrtSession:
         self.nodes = self.session.get_inputs()
 
     def inputs(self) -> list[Input]:
-        """Shapes and element types as the model declares them."""
-        return [Input(tuple(node.shape), DTYPES[node.type]) for node in self.nodes]
+        """Shapes and element types as the model declares them.
+
+        Raises:
+            ArtifactError: a side is left open, or the type is none of DTYPES.
+        """
+        return declared_inputs(self.nodes)
 
     def prepare(self, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """By name, in the declared types."""
@@ -58,6 +65,24 @@ class OrtSession:
     def outputs(self, given: list[NDArray[Any]]) -> list[FloatArray]:
         """In float32."""
         return [array.astype(np.float32, copy=False) for array in given]
+
+
+def declared_inputs(nodes: Sequence[Any]) -> list[Input]:
+    """What ONNX Runtime says of a model's inputs.
+
+    Raises:
+        ArtifactError: a side is left open, or the type is none of DTYPES.
+    """
+    for node in nodes:
+        if not all(isinstance(side, int) for side in node.shape):
+            sides = ", ".join(map(str, node.shape))
+            raise ArtifactError(
+                f"input {node.name} has the shape [{sides}]; fix it, as with `python -m "
+                "onnxruntime.tools.make_dynamic_shape_fixed`"
+            )
+        if node.type not in DTYPES:
+            raise ArtifactError(f"input {node.name} is a {node.type}; give {', '.join(DTYPES)}")
+    return [Input(tuple(node.shape), DTYPES[node.type]) for node in nodes]
 
 
 def open_session(threads: int) -> OrtSession:

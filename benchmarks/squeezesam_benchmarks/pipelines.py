@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from squeezesam.predictor import Predictor, SamPredictor
+from squeezesam_benchmarks.peers.click_predictor import ClickPredictor
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import PipelineSample
 from squeezesam_benchmarks.sessions import Session
 
-SQUEEZESAM = "squeezesam"
+SQUEEZESAM, SAM = "squeezesam", "sam"
 NS_PER_MS = 1e6
 
 PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
     SQUEEZESAM: lambda network: SamPredictor(network, network.input_side),
+    SAM: lambda network: ClickPredictor(network, network.input_side),
 }
 
 

@@ -13,6 +13,7 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "ios": "squeezesam_benchmarks.ios.place",
 }
 
 
@@ -45,12 +46,14 @@ class PlaceOptions:
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
+        compute_units: of Core ML, as iOS names them; None for all.
     """
 
     device: str | None = None
     cpu: str | None = None
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
+    compute_units: str | None = None
 
 
 class Place(Interface):
@@ -61,12 +64,13 @@ class Place(Interface):
     """
 
     device: Device
-    default_threads: tuple[int, ...]
+    default_threads: tuple[int | None, ...]
+    """None alone where the runtime takes no such number."""
 
     def takes(self, subject: Subject) -> bool:
         """Whether this kind of artifact runs there."""
 
-    def check_threads(self, threads: Sequence[int]) -> None:
+    def check_threads(self, threads: Sequence[int | None]) -> None:
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
@@ -87,7 +91,7 @@ class Place(Interface):
             DeviceError: the device is gone.
         """
 
-    def measure(self, subject: Subject, threads: int, protocol: Protocol) -> Measurement:
+    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
         """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
 
         Raises:

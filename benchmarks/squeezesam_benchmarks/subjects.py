@@ -18,8 +18,10 @@ from squeezesam_benchmarks.schema import Artifact, ManifestReference
 from squeezesam_export.artifacts import checked_path, sha256_of, size_of
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job
+from squeezesam_export.target import Job, Lowered
 from squeezesam_export.targets import find_target
+
+FRESH_PRECISION = "fp32"
 
 
 def exported_subjects(directory: Path, place: Place) -> list[Subject]:
@@ -76,7 +78,7 @@ def random_subjects(
         progress: told of each artifact.
         size: side of the square input.
     """
-    scheme = SCHEMES["fp32"]
+    scheme = SCHEMES[FRESH_PRECISION]
     subjects = []
     for variant in variants:
         torch.manual_seed(0)
@@ -84,11 +86,17 @@ def random_subjects(
         for target in map(find_target, targets):
             path = folder / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
             lowered = target.export(Job(network, size, scheme), path)
-            outside = None if lowered.outside is None else dict(Counter(lowered.outside))
             progress(f"exported {path.name} with random weights")
-            described = Artifact(
-                path.name, sha256_of(path), size_of(path), variant, scheme.name, outside
-            )
-            io_dtypes = tuple(lowered.io_dtypes.items())
-            subjects.append(Subject(path, target.name, described, SQUEEZESAM, io_dtypes))
+            subjects.append(fresh_subject(path, target.name, variant, lowered, SQUEEZESAM))
     return subjects
+
+
+def fresh_subject(
+    path: Path, target: str, variant: str, lowered: Lowered, pipeline: str
+) -> Subject:
+    """An artifact that was just exported in FRESH_PRECISION, without a manifest."""
+    outside = None if lowered.outside is None else dict(Counter(lowered.outside))
+    described = Artifact(
+        path.name, sha256_of(path), size_of(path), variant, FRESH_PRECISION, outside
+    )
+    return Subject(path, target, described, pipeline, tuple(lowered.io_dtypes.items()))

@@ -31,11 +31,11 @@ def time_all(
         progress: takes a line for each result.
     """
     new = []
-    threads = threads or place.default_threads
-    total = len(subjects) * len(threads) * protocol.rounds
+    counts = threads or place.default_threads
+    total = len(subjects) * len(counts) * protocol.rounds
     with added_results(out) as results:
         command = shlex.join(["squeezesam", *sys.argv[1:]])
-        for result in time_interleaved(place, subjects, threads, protocol, command):
+        for result in time_interleaved(place, subjects, counts, protocol, command):
             results.append(result)
             new.append(result)
             progress(f"[{len(new)}/{total}] {summary(result)}")
@@ -46,4 +46,6 @@ def summary(result: Result) -> str:
     """One line on a result, to see that it is alive."""
     samples = sorted(result.measurement.warm_samples_ms)
     found = f"{samples[len(samples) // 2]:.1f} ms" if samples else "counted"
-    return f"{result.artifact.name}, {result.measurement.threads} threads: {found}"
+    threads = result.measurement.threads
+    how = result.measurement.backend if threads is None else f"{threads} threads"
+    return f"{result.artifact.name}, {how}: {found}"

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from squeezesam.errors import MissingDependencyError, SqueezeSamError
 from squeezesam_benchmarks.pipelines import pipeline_samples
 from squeezesam_benchmarks.protocol import Protocol
@@ -41,6 +43,7 @@ def measure(job: Job) -> Measurement:
         MissingDependencyError: the runtime is not installed.
     """
     pinned_cores = pin(job.threads)  # before the runtime starts its threads
+    torch.set_num_threads(job.threads)  # encodes prompts; more threads than cores would spin
     path, protocol = Path(job.artifact), job.protocol
     session = open_session(path, job.threads)
     drop_from_page_cache(path)

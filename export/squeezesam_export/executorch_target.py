@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import input_specs, output_specs
 from squeezesam.versions import check_pair
 from squeezesam_export import coreml_delegate
 from squeezesam_export.quantization import pt2e
@@ -53,7 +52,7 @@ def export_xnnpack(job: Job, path: Path) -> Lowered:
                 model, dtype = copy.deepcopy(model).half(), torch.float16
             case StaticInt8(keep_float=kept):
                 model = pt2e.quantized(model, job.calibration, kept)
-        return lower(model, job.size, dtype, XnnpackPartitioner(), "XNNPACK delegate", path)
+        return lower(model, job, dtype, XnnpackPartitioner(), "XNNPACK delegate", path)
 
 
 def export_coreml(job: Job, path: Path) -> Lowered:
@@ -82,23 +81,22 @@ def export_coreml(job: Job, path: Path) -> Lowered:
         )
         partitioner = CoreMLPartitioner(compile_specs=compile_specs)
         requirement = f"Core ML delegate, {COREML_DEPLOYMENT_TARGET} or later"
-        return lower(model, job.size, torch.float32, partitioner, requirement, path)
+        return lower(model, job, torch.float32, partitioner, requirement, path)
 
 
 def lower(
     model: nn.Module,
-    size: int,
+    job: Job,
     dtype: torch.dtype,
     partitioner: Any,
     requirement: str,
     path: Path,
 ) -> Lowered:
-    """Export, partition and write a program, and count what the delegate left."""
+    """Export, partition and write a job's model in its dtype, and count what the delegate left."""
     from executorch.devtools.backend_debug import get_delegation_info
     from executorch.exir import to_edge_transform_and_lower
 
-    inputs, outputs = input_specs(size), output_specs(size)
-    example = tuple(torch.zeros(spec.shape, dtype=dtype) for spec in inputs)
+    example = tuple(torch.zeros(spec.shape, dtype=dtype) for spec in job.inputs)
     program = torch.export.export(model, example, strict=False)
     edge = to_edge_transform_and_lower(program, partitioner=[partitioner])
     graph_module = edge.exported_program().graph_module
@@ -111,7 +109,7 @@ def lower(
         edge.to_executorch().write_to_file(file)
     io_dtype: IoDtype = "float16" if dtype == torch.float16 else "float32"
     return Lowered(
-        io_dtypes=dict.fromkeys(float32_io(inputs + outputs), io_dtype),
+        io_dtypes=dict.fromkeys(float32_io(job.inputs + job.outputs), io_dtype),
         requirement=requirement,
         delegated=get_delegation_info(graph_module).num_delegated_nodes,
         outside=tuple(name for name in outside if name not in (DELEGATE_CALL, TUPLE_ACCESS)),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import input_specs, output_specs
+from squeezesam.spec import input_specs
 from squeezesam_export.ort_file import open_session
 from squeezesam_export.quantization import onnx_quantization
 from squeezesam_export.quantization.schemes import Floating, StaticInt8, WeightInt8
@@ -18,7 +18,7 @@ from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32
 OPSET = 18
 
 
-def export(job: Job, path: Path) -> Lowered:
+def export(job: Job, path: Path, opset: int = OPSET) -> Lowered:
     """Write one self-contained .onnx file; its inputs and outputs are float32 in every scheme.
 
     Raises:
@@ -27,26 +27,25 @@ def export(job: Job, path: Path) -> Lowered:
     with quiet(), optional("onnx"):
         import onnx
 
-        proto = apply_scheme(float32_proto(job), job)
+        proto = apply_scheme(float32_proto(job, opset), job)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, path)
-    io_dtypes = float32_io(input_specs(job.size) + output_specs(job.size))
-    return Lowered(io_dtypes, f"ONNX opset {OPSET}")
+    io_dtypes = float32_io(job.inputs + job.outputs)
+    return Lowered(io_dtypes, f"ONNX opset {opset}")
 
 
-def float32_proto(job: Job) -> Any:
+def float32_proto(job: Job, opset: int) -> Any:
     """The network as an onnx.ModelProto in float32."""
     import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
 
-    inputs, outputs = input_specs(job.size), output_specs(job.size)
     program = torch.onnx.export(
         job.model,
-        tuple(torch.zeros(spec.shape) for spec in inputs),
+        tuple(torch.zeros(spec.shape) for spec in job.inputs),
         dynamo=True,
-        opset_version=OPSET,
+        opset_version=opset,
         external_data=False,
-        input_names=[spec.name for spec in inputs],
-        output_names=[spec.name for spec in outputs],
+        input_names=[spec.name for spec in job.inputs],
+        output_names=[spec.name for spec in job.outputs],
     )
     assert program is not None  # None only without dynamo
     return program.model_proto

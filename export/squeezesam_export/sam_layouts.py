@@ -103,22 +103,22 @@ class DecoderLayout:
     feed: Callable[[Prompts, Frame, FloatArray | None], Feed]
 
 
-def fitted_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of a photo whose long side becomes SIDE, rounded as SAM rounds."""
-    scale = SIDE / max(width, height)
+def fitted_size(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
+    """Width and height of a photo whose long side becomes `side`, rounded as SAM rounds."""
+    scale = side / max(width, height)
     return int(width * scale + 0.5), int(height * scale + 0.5)
 
 
-def fitted_photo(photo: Photo) -> FloatArray:
-    """The photo with a long side of SIDE pixels: [h, w, 3], 0..255."""
-    size = fitted_size(photo.shape[1], photo.shape[0])
+def fitted_photo(photo: Photo, side: int = SIDE) -> FloatArray:
+    """The photo with a long side of `side` pixels: [h, w, 3], 0..255."""
+    size = fitted_size(photo.shape[1], photo.shape[0], side)
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR), np.float32)
 
 
-def normalised_square(photo: Photo) -> FloatArray:
-    """The fitted photo, normalised and then padded with 0: [1, 3, SIDE, SIDE]."""
-    fitted: FloatArray = (fitted_photo(photo) - PIXEL_MEAN) / PIXEL_STD
-    square = np.zeros((SIDE, SIDE, 3), np.float32)
+def normalised_square(photo: Photo, side: int = SIDE) -> FloatArray:
+    """The fitted photo, normalised and then padded with 0: [1, 3, side, side]."""
+    fitted: FloatArray = (fitted_photo(photo, side) - PIXEL_MEAN) / PIXEL_STD
+    square = np.zeros((side, side, 3), np.float32)
     square[: fitted.shape[0], : fitted.shape[1]] = fitted
     return square.transpose(2, 0, 1)[None]
 
@@ -128,10 +128,10 @@ def unit_planes(photo: Photo) -> FloatArray:
     return photo.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
 
 
-def sam_frame(width: int, height: int) -> Frame:
+def sam_frame(width: int, height: int, side: int = SIDE) -> Frame:
     """The fitted photo, padded."""
-    fitted = fitted_size(width, height)
-    return Frame(SIDE, fitted, (fitted[0] / width, fitted[1] / height))
+    fitted = fitted_size(width, height, side)
+    return Frame(side, fitted, (fitted[0] / width, fitted[1] / height))
 
 
 def efficient_frame(width: int, height: int) -> Frame:

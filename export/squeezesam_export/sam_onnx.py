@@ -125,7 +125,7 @@ class SamOnnx:
         if not np.isfinite(logits).all():
             raise ArtifactError(f"{self._decoder.path} answers NaN or infinity; export it in fp32")
         slots = len(prompts.coords) + (1 if prompts.box is None else 2)
-        chosen = _chosen(ious, slots, multimask_output)
+        chosen = chosen_masks(ious, slots, multimask_output)
         return photo_masks(logits[chosen], frame, width, height), ious[chosen], logits[chosen]
 
 
@@ -138,7 +138,7 @@ def photo_masks(logits: FloatArray, frame: Frame, width: int, height: int) -> ND
     return (upsampled > MASK_THRESHOLD).numpy()
 
 
-def _chosen(ious: FloatArray, slots: int, multimask_output: bool) -> NDArray[np.intp]:
+def chosen_masks(ious: FloatArray, slots: int, multimask_output: bool) -> NDArray[np.intp]:
     """Which masks to answer with, by the rule of `SamOnnxModel.select_masks`."""
     has_clear_mask = len(ious) == TOKENS
     alternatives = np.arange(int(has_clear_mask), len(ious))

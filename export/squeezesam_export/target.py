@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.runtimes import REFERENCE_INTERPRETER, NetworkCallable
-from squeezesam.spec import TensorSpec
+from squeezesam.spec import TensorSpec, input_specs, output_specs
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
@@ -36,6 +36,16 @@ class Job:
     size: int
     scheme: Scheme
     calibration: Sequence[Inputs] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Inputs of the model, in call order."""
+        return input_specs(self.size)
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Outputs of the model, in order."""
+        return output_specs(self.size)
 
 
 @dataclass(frozen=True)

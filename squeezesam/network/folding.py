@@ -1,7 +1,7 @@
 """Inference copies of a network, and the way back to one that can be kept as weights."""
 
 import copy
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import nn
@@ -12,6 +12,14 @@ from squeezesam.network.model import SqueezeSam
 Model = TypeVar("Model", bound=nn.Module)
 
 
+@runtime_checkable
+class Foldable(Protocol):
+    """A module that can do once, before inference, what it would do in every run."""
+
+    def fold(self) -> None:
+        """Do it, for good."""
+
+
 def folded(model: Model) -> Model:
     """A copy in eval mode, on the CPU; layers have absorbed the BatchNorm or scale after them.
 
@@ -19,7 +27,7 @@ def folded(model: Model) -> Model:
     """
     model = copy.deepcopy(model).cpu().eval()
     for module in model.modules():
-        if isinstance(module, Attention | ConvBn | SqueezeSam):
+        if isinstance(module, Foldable):
             module.fold()
     return model
 

@@ -6,6 +6,7 @@ little; no negative clicks; and no late fusion, so that the transformer sees out
 """
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -48,11 +49,9 @@ class ReferenceUpBlock(nn.Module):
 class MaskHeads(nn.Module):
     """Hypernetworks: each mask token becomes the weights of a 1x1 convolution of the features."""
 
-    def __init__(self, token_width: int, feature_width: int) -> None:
+    def __init__(self, hypernetworks: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.hypernetworks = nn.ModuleList(
-            mlp(token_width, token_width, feature_width) for _ in range(NUM_MASKS)
-        )
+        self.hypernetworks = nn.ModuleList(hypernetworks)
 
     def forward(self, mask_tokens: Tensor, features: Tensor) -> Tensor:
         weights = torch.stack(
@@ -66,12 +65,17 @@ def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width_in, hidden), nn.ReLU(), nn.Linear(hidden, width_out))
 
 
-def random_fourier_positions(side: int, width: int) -> Tensor:
-    """Segment Anything's image positions at random frequencies: [1, side^2, width]."""
+def cell_centres(side: int) -> Tensor:
+    """Centres (x, y) of a grid's cells, row by row, from -1 to 1: [side^2, 2]."""
     centres = 2 * (torch.arange(side) + 0.5) / side - 1
     y, x = torch.meshgrid(centres, centres, indexing="ij")
-    angles = 2 * math.pi * torch.stack([x, y], dim=-1).view(-1, 2) @ torch.randn(2, width // 2)
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)[None]
+    return torch.stack([x, y], dim=-1).view(-1, 2)
+
+
+def fourier_positions(points: Tensor, frequencies: Tensor) -> Tensor:
+    """Segment Anything's encoding of points (x, y) from -1 to 1 at frequencies [2, width / 2]."""
+    angles = 2 * math.pi * points @ frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 class ReferenceSam(nn.Module):
@@ -114,11 +118,11 @@ class ReferenceSam(nn.Module):
             ReferenceUpBlock(width_in, skip, width_out)
             for (width_in, width_out), skip in zip(pairwise(widths), reversed(skips), strict=True)
         )
-        self.mask_heads = MaskHeads(bottom, config.stem)
+        self.mask_heads = MaskHeads(mlp(bottom, bottom, config.stem) for _ in range(NUM_MASKS))
         self.iou_head = mlp(bottom, bottom, NUM_MASKS)
-        self.register_buffer(
-            "cell_positions", random_fourier_positions(size // config.bottom_stride, bottom)
-        )
+        centres = cell_centres(size // config.bottom_stride)
+        positions = fourier_positions(centres, torch.randn(2, bottom // 2))
+        self.register_buffer("cell_positions", positions[None])
 
     def attend(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Output tokens [B, 5, C] and image after the transformer at the bottom level."""

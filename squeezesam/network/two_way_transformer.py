@@ -1,7 +1,7 @@
-"""The two-way transformer of Segment Anything (arXiv 2304.02643), for the `reference` variant only.
+"""The two-way transformer of Segment Anything (arXiv 2304.02643), for networks to compare with.
 
-LayerNorm and `scaled_dot_product_attention` stay as they are there, though they leave the XNNPACK
-delegate: what they cost is part of the comparison.
+In the `reference` variant LayerNorm and `scaled_dot_product_attention` stay as they are there,
+though they leave the XNNPACK delegate: what they cost is part of the comparison.
 """
 
 from torch import Tensor, nn
@@ -25,8 +25,11 @@ class ProjectedAttention(nn.Module):
     def split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, T, C] -> [B, H, T, C / H]
 
+    def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value)
+
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        mixed = F.scaled_dot_product_attention(
+        mixed = self.mix(
             self.split_heads(self.query(query)),
             self.split_heads(self.key(key)),
             self.split_heads(self.value(value)),
@@ -37,18 +40,27 @@ class ProjectedAttention(nn.Module):
 class TwoWayLayer(nn.Module):
     """Tokens attend to themselves and to the image; then the image attends to the tokens."""
 
-    def __init__(self, width: int, heads: int, mlp_width: int, *, first: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        mlp_width: int,
+        *,
+        first: bool,
+        attention: type[ProjectedAttention],
+        activation: type[nn.Module],
+    ) -> None:
         super().__init__()
         self.first = first
-        self.among_tokens = ProjectedAttention(width, heads)
+        self.among_tokens = attention(width, heads)
         self.norm_among_tokens = nn.LayerNorm(width)
-        self.to_image = ProjectedAttention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
+        self.to_image = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
         self.norm_to_image = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
-            nn.Linear(width, mlp_width), nn.ReLU(), nn.Linear(mlp_width, width)
+            nn.Linear(width, mlp_width), activation(), nn.Linear(mlp_width, width)
         )
         self.norm_mlp = nn.LayerNorm(width)
-        self.to_tokens = ProjectedAttention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
+        self.to_tokens = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
         self.norm_to_tokens = nn.LayerNorm(width)
 
     def forward(
@@ -71,12 +83,28 @@ class TwoWayLayer(nn.Module):
 class TwoWayTransformer(nn.Module):
     """Layers in both directions, then a last look of the tokens at the image."""
 
-    def __init__(self, width: int, depth: int, heads: int, mlp_width: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_width: int,
+        attention: type[ProjectedAttention] = ProjectedAttention,
+        activation: type[nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayLayer(width, heads, mlp_width, first=index == 0) for index in range(depth)
+            TwoWayLayer(
+                width,
+                heads,
+                mlp_width,
+                first=index == 0,
+                attention=attention,
+                activation=activation,
+            )
+            for index in range(depth)
         )
-        self.last = ProjectedAttention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
+        self.last = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
         self.norm_last = nn.LayerNorm(width)
 
     def forward(

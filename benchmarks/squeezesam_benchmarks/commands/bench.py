@@ -2,24 +2,28 @@
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
-from squeezesam_benchmarks.commands import arm64
+from squeezesam_benchmarks.commands import arm64, profile
 from squeezesam_benchmarks.commands import compare as compare_command
 from squeezesam_benchmarks.commands import report as report_command
-from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
+from squeezesam_benchmarks.peers.comparison import PeerOptions, time_peers
+from squeezesam_benchmarks.peers.report import peers_report
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
-from squeezesam_benchmarks.subjects import exported_subjects, random_subjects
+from squeezesam_benchmarks.subjects import exported_subjects
 from squeezesam_benchmarks.timing import time_all
 
 HELP = "time artifacts on this machine or a phone, and report on the samples"
 DEFAULTS = Protocol()
-REFERENCE = "reference"
+PEERS_HELP = (
+    "time one click of base, nano and reference beside networks of MobileSAM's and EfficientSAM's "
+    "shape, and any ONNX of yours"
+)
 PROTOCOL_OPTIONS = {
     "--rounds": ("rounds", "fresh processes for each artifact"),
     "--iterations": ("timed_inferences", "timed inferences of each process, at least"),
@@ -43,11 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     timing.add_argument("--cpu", help="to emulate")
     timing.add_argument("--runners", type=Path, help="built runners for the device")
     timing.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
+    timing.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
     timing.set_defaults(work=run_artifacts)
-    comparing = verbs.add_parser(
-        "compare-reference", help="time base and nano beside the reference network, fp32"
+    comparing = verbs.add_parser("peers", help=PEERS_HELP)
+    comparing.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="ONNX",
+        help="a model of yours to time beside them; repeat for more",
     )
-    comparing.set_defaults(work=compare_reference)
+    comparing.set_defaults(work=compare_peers)
     for verb in (timing, comparing):
         verb.add_argument("--threads", help="numbers of threads, such as 1,2")
         verb.add_argument("--out", type=Path, default=Path("results.jsonl"), help="added to")
@@ -66,16 +77,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     schemes.set_defaults(work=print_schemes)
     for verb in (timing, comparing, schemes):
         add_protocol_arguments(verb)
-    emulating = verbs.add_parser("arm64", help=arm64.HELP)
-    arm64.add_arguments(emulating)
-    emulating.set_defaults(work=arm64.check_artifacts)
     for name, command, work in (
+        ("arm64", arm64, arm64.check_artifacts),
+        ("profile", profile, profile.profile_artifacts),
         ("report", report_command, report_command.report_files),
         ("compare", compare_command, compare_command.compare_files),
     ):
-        reading = verbs.add_parser(name, help=command.HELP)
-        command.add_arguments(reading)
-        reading.set_defaults(work=work)
+        other = verbs.add_parser(name, help=command.HELP)
+        command.add_arguments(other)
+        other.set_defaults(work=work)
 
 
 def add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,23 +109,18 @@ def run(args: argparse.Namespace) -> None:
 def run_artifacts(args: argparse.Namespace) -> None:
     """Time the artifacts of an export directory."""
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(args.device, args.cpu, args.runners, args.cache.expanduser())
+    options = PlaceOptions(
+        args.device, args.cpu, args.runners, args.cache.expanduser(), args.compute_units
+    )
     with open_place(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
         print(report(time_all(place, subjects, threads, protocol, args.out, say)))
 
 
-def compare_reference(args: argparse.Namespace) -> None:
-    """Time fresh artifacts of every variant, and say how many times faster they are."""
-    protocol, threads = protocol_of(args), threads_of(args)
-    host = Host()
-    if threads:
-        host.check_threads(threads)  # before minutes of exporting
-    variants, targets = ("base", "nano", REFERENCE), ("onnx", "executorch")
-    with tempfile.TemporaryDirectory() as folder:
-        subjects = random_subjects(variants, targets, Path(folder), say)
-        results = time_all(host, subjects, threads, protocol, args.out, say)
-    print(report(results, REFERENCE))
+def compare_peers(args: argparse.Namespace) -> None:
+    """Time our networks beside others of the same purpose."""
+    options = PeerOptions(tuple(args.model), threads_of(args), protocol_of(args))
+    print(peers_report(time_peers(options, args.out, say)))
 
 
 def print_schemes(args: argparse.Namespace) -> None:

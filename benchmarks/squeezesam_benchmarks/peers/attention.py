@@ -1,0 +1,76 @@
+"""Attention in the form that each runtime runs fastest; the mathematics is the same.
+
+ONNX Runtime has an operator of its own that never holds all scores. ExecuTorch decomposes
+`scaled_dot_product_attention` into a safe softmax whose comparisons leave the XNNPACK delegate, so
+it gets the products written out, in three dimensions because four cost copies.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from squeezesam.network.two_way_transformer import ProjectedAttention
+
+Form = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+"""(query, key, value [B, H, T, D], bias of the scores [H, T, T] or None) -> [B, H, T, D]."""
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def fused_by_torch(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """PyTorch's own."""
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+
+def written_out(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Scale, product, bias, softmax, product."""
+    scaled = query.flatten(0, 1) * query.shape[-1] ** -0.5
+    scores = torch.bmm(scaled, key.flatten(0, 1).transpose(1, 2))
+    if bias is not None:
+        scores = (scores.unflatten(0, query.shape[:2]) + bias).flatten(0, 1)
+    weights = torch.softmax(scores, dim=-1)
+    return torch.bmm(weights, value.flatten(0, 1)).unflatten(0, query.shape[:2])
+
+
+def fused_by_onnxruntime(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """ONNX Runtime's operator, for export only; with a bias it is no faster than written out."""
+    if bias is not None:
+        return written_out(query, key, value, bias)
+    heads = query.shape[1]
+    joined = [x.transpose(1, 2).flatten(2) for x in (query, key, value)]  # [B, T, H * D]
+    mixed = torch.onnx.ops.symbolic(
+        "com.microsoft::MultiHeadAttention",
+        joined,
+        {"num_heads": heads},
+        dtype=query.dtype,
+        shape=joined[0].shape,
+        version=1,
+    )
+    return mixed.unflatten(2, (heads, -1)).transpose(1, 2)
+
+
+class PeerAttention(ProjectedAttention):
+    """Multi-head attention in a form that can be chosen."""
+
+    form: Form = staticmethod(fused_by_torch)
+
+    def bias(self) -> Tensor | None:
+        """What is added to the scores."""
+        return None
+
+    def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """In the chosen form."""
+        return self.form(query, key, value, self.bias())
+
+
+def in_form(network: Network, form: Form) -> Network:
+    """A copy of a network whose attention has another form."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, PeerAttention):
+            module.form = form
+    return network

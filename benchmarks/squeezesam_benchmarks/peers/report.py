@@ -1,0 +1,95 @@
+"""How many times slower than `base` one click is, as a markdown table."""
+
+from collections.abc import Callable, Sequence
+
+from squeezesam.tables import markdown_table
+from squeezesam_benchmarks import statistics
+from squeezesam_benchmarks.cells import UNKNOWN, with_interval
+from squeezesam_benchmarks.metrics import total_ms
+from squeezesam_benchmarks.rows import Row, rows_of_run
+from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.statistics import Samples
+
+BASE = "base"
+HEADER = (
+    "artifact",
+    "runtime",
+    "threads",
+    "network ms [95 %]",
+    "times slower than base",
+    "one click ms [95 %]",
+    "times slower than base",
+)
+NOTE = (
+    "Medians. One click: from a photo's pixels to a mask of its size. Networks of a peer's shape "
+    "have the dimensions that its paper gives and random weights, on which latency does not "
+    "depend; they say nothing of its accuracy."
+)
+
+Kind = Callable[[Row, int], Samples]
+
+
+def network_ms(row: Row, round_index: int) -> Samples:
+    """Samples of the network alone, of one process."""
+    return row.measurements[round_index].warm_samples_ms
+
+
+def click_ms(row: Row, round_index: int) -> Samples:
+    """Samples of one click end to end, of one process."""
+    return [total_ms(sample) for sample in row.measurements[round_index].pipeline_samples]
+
+
+def peers_report(run: Sequence[Result]) -> str:
+    """A table of one run.
+
+    Args:
+        run: results that were interleaved, at least one.
+    """
+    one, rows = run[0], rows_of_run(run)
+    device, protocol = one.device, one.protocol
+    return "\n".join(
+        [
+            f"### {one.started_at}, {device.cpu or 'unknown CPU'}, {device.cores or '?'} cores, "
+            f"{device.os or 'unknown system'}",
+            "",
+            f"{protocol.rounds} rounds, in each a fresh process with {protocol.timed_inferences} "
+            f"inferences and {protocol.pipeline_runs} clicks on a photo of "
+            f"{protocol.photo_width_px} x {protocol.photo_height_px}. {NOTE} `{one.command}`",
+            "",
+            markdown_table(HEADER, [_cells(row, base_of(row, rows)) for row in rows]),
+        ]
+    )
+
+
+def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
+    """`base` in the same runtime with the same number of threads."""
+    for other in rows:
+        if (other.artifact.variant, other.runtime, other.threads) == (
+            BASE,
+            row.runtime,
+            row.threads,
+        ):
+            return other
+    return None
+
+
+def _cells(row: Row, base: Row | None) -> list[str]:
+    cells = [row.artifact.name, row.runtime, str(row.threads)]
+    for kind in (network_ms, click_ms):
+        cells += [_median(row, kind), _times_slower(row, base, kind)]
+    return cells
+
+
+def _median(row: Row, kind: Kind) -> str:
+    processes = [kind(row, index) for index in sorted(row.measurements)]
+    return with_interval(statistics.median(processes)) if any(processes) else UNKNOWN
+
+
+def _times_slower(row: Row, base: Row | None, kind: Kind) -> str:
+    if base is None:
+        return UNKNOWN
+    shared = sorted(row.measurements.keys() & base.measurements.keys())
+    ours, theirs = ([kind(one, index) for index in shared] for one in (base, row))
+    if not any(ours) or not any(theirs):
+        return UNKNOWN
+    return with_interval(statistics.ratio_of_medians(ours, theirs), digits=2)

@@ -1,0 +1,316 @@
+import dataclasses
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from squeezesam.cli import main
+from squeezesam.counting import macs_by_operator, parameters
+from squeezesam.errors import ArtifactError, ConfigError, PromptError
+from squeezesam.network.folding import folded
+from squeezesam.spec import input_specs
+from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.interleaving import time_interleaved
+from squeezesam_benchmarks.peers import comparison
+from squeezesam_benchmarks.peers.attention import fused_by_torch, in_form, written_out
+from squeezesam_benchmarks.peers.catalog import PEERS, efficient_sam_ti, mobile_sam
+from squeezesam_benchmarks.peers.click_predictor import ClickPredictor
+from squeezesam_benchmarks.peers.comparison import PeerOptions
+from squeezesam_benchmarks.peers.exporting import (
+    EXPORTERS,
+    SIZE,
+    export_peer,
+    random_peer,
+    to_executorch,
+    to_onnx,
+)
+from squeezesam_benchmarks.peers.models import model_subject
+from squeezesam_benchmarks.peers.plain_vit import PlainVitConfig
+from squeezesam_benchmarks.peers.report import peers_report
+from squeezesam_benchmarks.peers.tiny_vit import TinyVitConfig, joined, windows
+from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.sessions import open_session
+from squeezesam_benchmarks.subjects import fresh_subject, random_subjects
+
+SMALL = 128
+QUICK = Protocol(warm_up_inferences=0, timed_inferences=2, pipeline_runs=1, rounds=1)
+
+
+def shallow_mobile_sam(size):
+    return mobile_sam(size, TinyVitConfig(depths=(1, 1, 1, 1)))
+
+
+def shallow_efficient_sam(size):
+    return efficient_sam_ti(size, PlainVitConfig(depth=1))
+
+
+SHALLOW = {"mobilesam-shaped": shallow_mobile_sam, "efficientsam-ti-shaped": shallow_efficient_sam}
+
+
+@pytest.fixture(scope="module", params=SHALLOW)
+def network(request):
+    torch.manual_seed(0)
+    return folded(SHALLOW[request.param](SMALL))
+
+
+def click(network, x=40.0, y=90.0, label=1.0):
+    """Inputs: a picture, and a click before a padding point."""
+    generator = torch.Generator().manual_seed(1)
+    image = torch.randn((1, 3, network.size, network.size), generator=generator)
+    return image, torch.tensor([[[x, y], [0.0, 0.0]]]), torch.tensor([[label, -1.0]])
+
+
+def answer(network, *inputs):
+    with torch.inference_mode():
+        return network(*inputs)
+
+
+def run(path, inputs):
+    session = open_session(path, threads=1)
+    session.load(path)
+    prepared = session.prepare([tensor.numpy() for tensor in inputs])
+    return [one.copy() for one in session.outputs(session.infer(prepared))]  # outlives the session
+
+
+def assert_same_answer(given, wanted):
+    for ours, theirs in zip(given, wanted, strict=True):
+        assert np.abs(ours - theirs.numpy()).max() < 1e-4 * theirs.abs().max()
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_parameters_and_macs_are_within_3_percent_of_the_published(name):
+    peer = PEERS[name]
+    network = peer.build(SIZE)
+    work = macs_by_operator(network, [spec.shape for spec in network.input_specs()])
+    attention = 0 if peer.macs_have_attention else work["bmm"]
+    assert parameters(network) == pytest.approx(peer.parameters, rel=0.03)
+    assert sum(work.values()) - attention == pytest.approx(peer.macs, rel=0.03)
+
+
+def test_mobile_sam_lacks_only_what_a_click_does_not_run():
+    # Ultralytics' documentation counts 10.1 M in the authors' file, which has these as well.
+    classifier = 2 * 320 + 320 * 1000 + 1000
+    mask_prompts = (4 * 4 + 4) + 2 * 4 + (4 * 16 * 4 + 16) + 2 * 16 + (16 * 256 + 256)
+    whole = parameters(mobile_sam(SMALL)) + classifier + mask_prompts
+    assert whole == pytest.approx(10_100_000, rel=0.005)
+
+
+def test_windows_are_undone_and_hold_neighbours():
+    image = torch.arange(14 * 21, dtype=torch.float32).view(1, 14, 21, 1)
+    cut = windows(image, 7)
+    assert cut.shape == (6, 49, 1)
+    assert torch.equal(cut[1].view(7, 7), image[0, :7, 7:14, 0])
+    assert torch.equal(joined(cut, image.shape, 7), image)
+
+
+def test_the_bias_of_attention_depends_on_the_distance_alone():
+    layer = mobile_sam(SMALL).encoder[5].layers[0]  # windows of 7 cells
+    bias = layer.attention.bias().detach()
+    assert bias.shape == (4, 49, 49)
+    here, right, below, far = 0, 1, 7, 8
+    assert torch.equal(bias[:, here, right], bias[:, right, here])
+    assert torch.equal(bias[:, here, right], bias[:, below, far])
+    assert not torch.equal(bias[:, here, right], bias[:, here, below])
+
+
+def test_folding_and_the_form_of_attention_leave_the_answer(network):
+    torch.manual_seed(0)
+    name = "mobilesam-shaped" if network.masks == 4 else "efficientsam-ti-shaped"
+    wanted = answer(SHALLOW[name](SMALL).eval(), *click(network))
+    for form in (fused_by_torch, written_out):
+        assert_same_answer(
+            [one.numpy() for one in answer(in_form(network, form), *click(network))], wanted
+        )
+
+
+def test_shapes_are_as_specified(network):
+    masks, ious = answer(network, *click(network))
+    assert [tuple(one.shape) for one in (masks, ious)] == [
+        spec.shape for spec in network.output_specs()
+    ]
+
+
+def test_the_click_counts_and_where_the_padding_lies_does_not(network):
+    image, coords, labels = click(network)
+    masks, _ = answer(network, image, coords, labels)
+    coords[0, 1] = 77.0
+    assert torch.equal(answer(network, image, coords, labels)[0], masks)
+    coords[0, 0] = 20.0
+    assert not torch.allclose(answer(network, image, coords, labels)[0], masks, atol=1e-3)
+
+
+def test_an_onnx_peer_answers_like_pytorch(network, tmp_path):
+    path = tmp_path / "peer.onnx"
+    to_onnx(network, path)
+    assert_same_answer(run(path, click(network)), answer(network, *click(network)))
+
+
+def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(tmp_path):
+    network = folded(shallow_mobile_sam(SMALL))
+    path = tmp_path / "peer.pte"
+    lowered = to_executorch(network, path)
+    assert_same_answer(run(path, click(network)), answer(network, *click(network)))
+    assert not {"aten.bmm.default", "aten.gelu.default", "aten._softmax.default"} & {
+        *lowered.outside
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("target", EXPORTERS, ids=lambda target: target.name)
+def test_a_whole_peer_answers_like_pytorch(name, target, tmp_path):
+    path = tmp_path / f"peer{target.suffix}"
+    export_peer(name, path)
+    network = random_peer(name)
+    inputs = click(network, 300.0, 700.0)
+    assert_same_answer(run(path, inputs), answer(network, *inputs))
+
+
+def test_what_cannot_be_exported_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"unknown peer 'sam'.*mobilesam-shaped"):
+        random_peer("sam")
+    with pytest.raises(ConfigError, match=r"peer\.tflite must end in one of \.onnx, \.pte"):
+        export_peer("mobilesam-shaped", tmp_path / "peer.tflite", SMALL)
+
+
+def test_a_click_goes_to_its_cell_and_the_mask_comes_back_to_its_place():
+    seen = []
+
+    def network(image, coords, labels):
+        seen.extend((image, coords, labels))
+        masks = torch.full((1, 4, 32, 32), -1.0)
+        masks[0, 2, 4:12, 8:24] = 1.0  # cells of 4 pixels
+        return masks, torch.tensor([[0.1, 0.2, 0.9, 0.3]])
+
+    predictor = ClickPredictor(network, 128)
+    photo = np.full((100, 200, 3), 255, np.uint8)
+    predictor.set_image(photo)
+    masks, ious, low_res = predictor.predict([[100.0, 50.0]], [1], multimask_output=False)
+    image, coords, labels = seen
+    assert image.shape == (1, 3, 128, 128)
+    assert (image[0, :, :64] > 2).all(), "white over ImageNet's deviation"
+    assert (image[0, :, 64:] == 0).all()
+    assert coords.tolist() == [[[64.0, 32.0], [0.0, 0.0]]]
+    assert labels.tolist() == [[1.0, -1.0]]
+    assert ious.tolist() == pytest.approx([0.9])
+    assert low_res.shape == (1, 32, 32)
+    rows, columns = np.nonzero(masks[0])
+    assert masks.shape == (1, 100, 200)
+    assert (rows.min(), rows.max() + 1) == pytest.approx((25, 75), abs=2)
+    assert (columns.min(), columns.max() + 1) == pytest.approx((50, 150), abs=2)
+    with pytest.raises(PromptError):
+        predictor.predict([[10.0, 10.0], [20.0, 20.0]], [1, 0])
+
+
+def write_model(path, inputs):
+    """An ONNX model that passes its inputs on."""
+    tensors = [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in inputs]
+    outs = [helper.make_tensor_value_info(f"{n}_out", kind, shape) for n, kind, shape in inputs]
+    nodes = [helper.make_node("Identity", [n], [f"{n}_out"]) for n, _, _ in inputs]
+    graph = helper.make_graph(nodes, "stranger", tensors, outs)
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def test_a_strangers_model_is_timed_on_its_own_inputs(tmp_path):
+    path = write_model(
+        tmp_path / "stranger.onnx",
+        [("picture", TensorProto.FLOAT, [1, 3, 8, 8]), ("words", TensorProto.INT64, [1, 4])],
+    )
+    subject = model_subject(path)
+    assert subject.pipeline is None
+    (result,) = time_interleaved(Host(), [subject], [1], QUICK, "test")
+    assert len(result.measurement.warm_samples_ms) == 2
+    assert result.measurement.pipeline_samples == ()
+
+
+def test_a_model_with_our_inputs_is_timed_from_photo_to_mask(tmp_path):
+    inputs = [(spec.name, TensorProto.FLOAT, spec.shape) for spec in input_specs(64)]
+    assert model_subject(write_model(tmp_path / "ours.onnx", inputs)).pipeline == SQUEEZESAM
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([("picture", TensorProto.FLOAT, ["batch", 3])], r"input picture .*\[batch, 3\]; fix it"),
+        ([("words", TensorProto.STRING, [1])], r"input words is a tensor\(string\)"),
+    ],
+)
+def test_a_model_that_says_too_little_is_refused(tmp_path, inputs, message):
+    with pytest.raises(ArtifactError, match=message):
+        model_subject(write_model(tmp_path / "stranger.onnx", inputs))
+
+
+def test_two_models_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"two models are called a\.onnx; rename one"):
+        PeerOptions((tmp_path / "a.onnx", tmp_path / "b" / "a.onnx"), (), QUICK)
+
+
+def test_the_report_gives_ratios_to_base_of_the_same_runtime(tmp_path, network):
+    ours = random_subjects(["base"], ["onnx"], tmp_path, lambda _: None, size=64)
+    path = tmp_path / "peer_onnx.onnx"
+    peer = fresh_subject(path, "onnx", "peer", to_onnx(network, path), SAM)
+    stranger = model_subject(
+        write_model(tmp_path / "stranger.onnx", [("x", TensorProto.FLOAT, [1, 3])])
+    )
+    run = list(time_interleaved(Host(), [*ours, peer, stranger], [1], QUICK, "test"))
+    table = peers_report(with_samples(run, {"base": 2.0, "peer": 10.0, None: 1.0}))
+    rows = {
+        name: [cell.strip() for cell in line.split("|")[4:-1]]
+        for line in table.splitlines()
+        for name in ("base_onnx", "peer_onnx", "stranger")
+        if line.startswith(f"| {name}")
+    }
+    assert rows["base_onnx"][1] == "1.00 [1.00, 1.00]"
+    assert rows["peer_onnx"][0] == "10.0 [10.0, 10.0]"
+    assert rows["peer_onnx"][1] == "5.00 [5.00, 5.00]"
+    assert rows["peer_onnx"][2] == "30.0 [30.0, 30.0]"
+    assert rows["peer_onnx"][3] == "5.00 [5.00, 5.00]"
+    assert rows["stranger"][1:] == ["0.50 [0.50, 0.50]", "-", "-"]
+
+
+def with_samples(run, milliseconds):
+    """The same results with samples of known length; each part of a click takes as long."""
+    known = []
+    for result in run:
+        length = milliseconds[result.artifact.variant]
+        measurement = result.measurement
+        clicks = tuple(
+            dataclasses.replace(one, preprocess_ms=length, model_ms=length, postprocess_ms=length)
+            for one in measurement.pipeline_samples
+        )
+        measurement = dataclasses.replace(
+            measurement, warm_samples_ms=(length, length), pipeline_samples=clicks
+        )
+        known.append(dataclasses.replace(result, measurement=measurement))
+    return known
+
+
+def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(comparison, "TARGETS", ("onnx",))
+    monkeypatch.setattr(comparison, "VARIANTS", ("base",))
+    subjects = comparison.random_subjects
+    monkeypatch.setattr(comparison, "random_subjects", lambda *args: subjects(*args, size=64))
+    monkeypatch.setattr(comparison, "peer_subjects", lambda *_: [])
+    stranger = write_model(tmp_path / "stranger.onnx", [("x", TensorProto.FLOAT, [1, 3])])
+    out = tmp_path / "results.jsonl"
+    options = ["--rounds=1", "--iterations=1", "--pipelines=1", "--warm-up=0", "--threads=1"]
+    assert main(["bench", "peers", "--model", str(stranger), "--out", str(out), *options]) == 0
+    table = capsys.readouterr().out
+    assert "base_onnx_fp32.onnx" in table
+    assert "stranger.onnx" in table
+    assert len(out.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--model", "missing.onnx"], ["--threads", "99"], ["--model", "a.onnx", "--model", "a.onnx"]],
+)
+def test_bad_input_is_one_line(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "peers", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
