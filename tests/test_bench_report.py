@@ -19,13 +19,14 @@ from bench_results import (
 from squeezesam.cli import main
 from squeezesam_benchmarks.page.distribution import MOST_DRAWN, thinned
 from squeezesam_benchmarks.page.endurance import STEPS, curve
+from squeezesam_benchmarks.page.lines import LONGEST_LINE, shortened
 from squeezesam_benchmarks.page.writing import page
 from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.schema import Condition
 from squeezesam_benchmarks.sustained import sustained_of
 
 MEDIANS = (10.0, 10.5, 11.0, 10.2)
-NASTY = "<script>alert('$x$ & \"y\"')</script>.onnx"
+NASTY = "<script>'$x$ & \"y\"'</script>.onnx"
 
 
 class Page(HTMLParser):
@@ -185,6 +186,15 @@ def test_names_are_text_and_no_markup():
     assert "img" not in parsed.tags
     assert NASTY in parsed.texts  # of the table
     assert f"{NASTY}, 1 thread" in parsed.texts  # of the chart
+
+
+def test_long_names_lose_their_middle_and_no_end():
+    name = f"base_{'long' * 20}.onnx"
+    shown = shortened(name, "12.34 ms")
+    assert len(shown) + len("12.34 ms") <= LONGEST_LINE
+    assert shown.startswith("base_long")
+    assert shown.endswith("long.onnx")
+    assert shortened("nano.onnx", "12.34 ms") == "nano.onnx"
 
 
 def test_thousands_of_samples_stay_small():

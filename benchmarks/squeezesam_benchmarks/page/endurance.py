@@ -44,7 +44,8 @@ def endurance(rows: Sequence[Row]) -> Chart | None:
         axes.set_xlim(0, longest_s)
         axes.locator_params(axis="x", nbins=6)
         axes.tick_params(labelbottom=row is timed[-1])
-        for x, text, side in ((NAME_X, shortened(name), "left"), (1, _ends(row), "right")):
+        ends = _ends(row)
+        for x, text, side in ((NAME_X, shortened(name, ends), "left"), (1, ends, "right")):
             write(axes, x, 1.08, text, side, transform=axes.transAxes)
         _draw(axes, row)
     axes.set_xlabel("s without a pause", fontsize=FONT, color=COLOURS["muted"], labelpad=2)

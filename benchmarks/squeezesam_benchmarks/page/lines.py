@@ -15,7 +15,9 @@ NAME_HEIGHT = 18
 TRACK_HEIGHT = 20
 GAP = 8
 BOTTOM = 36
-LONGEST_NAME = 58
+LONGEST_LINE = 60
+"""Characters that fit beside one another."""
+
 LOG_RATIO = 4.0
 """Values that are further apart are shown on a logarithmic scale."""
 
@@ -67,7 +69,7 @@ class Lines:
         self.axes.set_xlabel(axis_title, fontsize=FONT, color=COLOURS["muted"], labelpad=2)
         for line, top in zip(lines, self._tops, strict=True):
             y = top - NAME_HEIGHT / 2
-            self._write(0, y, shortened(line.name), "left")
+            self._write(0, y, shortened(line.name, line.right), "left")
             self._write(1, y, line.right, "right")
             if line.heading is not None:
                 above = y - NAME_HEIGHT
@@ -149,9 +151,10 @@ def log_steps(low: float, high: float) -> tuple[int, ...]:
     return (1, 2, 5) if math.log10(high / low) < 2 else (1,)
 
 
-def shortened(name: str) -> str:
-    """A long name without its middle."""
-    if len(name) <= LONGEST_NAME:
+def shortened(name: str, right: str = "") -> str:
+    """A name, without its middle where it would run into what stands at the right of it."""
+    room = LONGEST_LINE - len(right)
+    if len(name) <= room:
         return name
-    half = (LONGEST_NAME - 1) // 2
+    half = (room - 1) // 2
     return f"{name[:half]}…{name[-half:]}"

@@ -12,7 +12,7 @@ from squeezesam.errors import MissingDependencyError
 WIDTH = 440
 UNITS_PER_INCH = 72
 LEFT, RIGHT = 4, 12
-FONT = 12
+FONT = 13
 
 COLOURS = {
     "ink": "#000101",
