@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from squeezesam.tables import markdown_table
-from squeezesam_benchmarks.report_tables import FilledTable, filled_tables
+from squeezesam_benchmarks.report_tables import filled_tables
 from squeezesam_benchmarks.rows import group_by_run, rows_of_run
 from squeezesam_benchmarks.run_facts import heading, run_facts
 from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.table_layout import FilledTable
 
 SEVERAL_RUNS = (
     "Runs were not interleaved with one another: a ratio between rows of different runs holds the "

@@ -1,58 +1,22 @@
 """The tables of a report on one run; adding a column or a table is an entry here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from squeezesam_benchmarks import statistics
 from squeezesam_benchmarks.cells import UNKNOWN, middle, operators, with_interval
+from squeezesam_benchmarks.emulation_table import counts_table
 from squeezesam_benchmarks.metrics import MEGA, total_ms
 from squeezesam_benchmarks.rows import Row, baseline_of, speed_up
-from squeezesam_benchmarks.schema import Condition, Emulation
+from squeezesam_benchmarks.schema import Condition
 from squeezesam_benchmarks.sustained import Sustained, sustained_of
+from squeezesam_benchmarks.table_layout import Column, FilledTable, Table, filled
 
 LEAST_SAMPLES = {90: 10, 99: 100}
 """A percentile of fewer samples would be their maximum by another name."""
 
 DIGITS = 2
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column with the text of each row's cell."""
-
-    title: str
-    cell: Callable[[Row], str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns after those that name the row.
-
-    Attributes:
-        about: what the numbers are, in a sentence or two.
-    """
-
-    title: str
-    about: str
-    columns: tuple[Column, ...]
-
-
-@dataclass(frozen=True)
-class FilledTable:
-    """A table as text.
-
-    Attributes:
-        cells: a line for each row.
-        naming_columns: how many at the left say which row it is: artifact, runtime and threads.
-    """
-
-    title: str
-    about: str
-    header: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
-    naming_columns: int
 
 
 def filled_tables(rows: Sequence[Row], baseline: str | None = None) -> list[FilledTable]:
@@ -62,22 +26,13 @@ def filled_tables(rows: Sequence[Row], baseline: str | None = None) -> list[Fill
         rows: of one run.
         baseline: artifact or variant of which each timed row gives its speed as a multiple.
     """
-    timed = [row for row in rows if not row.is_emulated]
-    emulated = [row for row in rows if row.is_emulated]
+    timed = [row for row in rows if not row.emulations]
+    emulated = [row for row in rows if row.emulations]
     network = _with_ratio(NETWORK, timed, baseline) if baseline else NETWORK
-    filled = [_filled(table, timed) for table in (network, *AROUND_NETWORK)]
-    filled.append(_filled(COUNTS, emulated))
-    return [table for table in filled if table.cells]
-
-
-def _filled(table: Table, rows: Sequence[Row]) -> FilledTable:
-    lines = []
-    for row in rows:
-        cells = [column.cell(row) for column in table.columns]
-        if any(cell != UNKNOWN for cell in cells):
-            lines.append(tuple(column.cell(row) for column in NAMES) + tuple(cells))
-    header = tuple(column.title for column in (*NAMES, *table.columns))
-    return FilledTable(table.title, table.about, header, tuple(lines), len(NAMES))
+    tables = [filled(table, timed) for table in (network, *AROUND_NETWORK)]
+    if emulated:
+        tables.append(filled(counts_table(emulated), emulated))
+    return [table for table in tables if table.cells]
 
 
 def _with_ratio(table: Table, rows: Sequence[Row], baseline: str) -> Table:
@@ -167,26 +122,6 @@ def _yes_or_no(value: bool | None) -> str | None:
     return None if value is None else ("yes" if value else "no")
 
 
-def _counted(row: Row) -> str:
-    counts = [
-        one.emulation.instructions_per_inference / MEGA for one in row.processes if one.emulation
-    ]
-    return f"{np.median(counts):.1f}" if counts else UNKNOWN
-
-
-def _emulated(said: Callable[[Emulation], str | None]) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
-        texts = {str(said(one.emulation)) for one in row.processes if one.emulation}
-        return ", ".join(sorted(texts)) or UNKNOWN
-
-    return cell
-
-
-NAMES = (
-    Column("artifact", lambda row: row.artifact.name),
-    Column("runtime", lambda row: row.runtime),
-    Column("threads", lambda row: UNKNOWN if row.threads is None else str(row.threads)),
-)
 NETWORK = Table(
     "Network alone",
     "Warm inferences without preprocessing and postprocessing, pooled over processes; the interval "
@@ -248,18 +183,5 @@ AROUND_NETWORK = (
             Column("on power", _condition(lambda one: _yes_or_no(one.charging))),
             Column("power mode", _condition(lambda one: one.power_mode)),
         ),
-    ),
-)
-COUNTS = Table(
-    "Emulated: counts, not times",
-    "Instructions of one inference, in millions, and how the answers compare with this machine's. "
-    "Instructions differ in what they cost, so a count says nothing of milliseconds.",
-    (
-        Column("M instructions", _counted),
-        Column("emulated CPU", _emulated(lambda one: one.cpu)),
-        Column("emulator", _emulated(lambda one: one.emulator)),
-        Column("bit-identical", _emulated(lambda one: _yes_or_no(one.identical))),
-        Column("largest difference", _emulated(lambda one: f"{one.max_difference:.1e}")),
-        Column("smallest mask IoU", _emulated(lambda one: f"{one.min_mask_iou:.4f}")),
     ),
 )

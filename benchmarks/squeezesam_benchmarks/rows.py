@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from squeezesam.errors import ConfigError
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.schema import Artifact, Measurement, Result
+from squeezesam_benchmarks.schema import Artifact, Emulation, Measurement, Result
 from squeezesam_benchmarks.statistics import Estimate
 
 
@@ -27,6 +27,11 @@ class Row:
         return [self.measurements[index] for index in sorted(self.measurements)]
 
     @property
+    def emulations(self) -> list[Emulation]:
+        """What emulated processors counted; empty where the row was timed."""
+        return [one.emulation for one in self.processes if one.emulation is not None]
+
+    @property
     def runtime(self) -> str:
         """Runtime with its version and backend."""
         one = self.processes[0]
@@ -36,11 +41,6 @@ class Row:
     def threads(self) -> int | None:
         """Number of threads; None where the runtime takes no such number."""
         return self.processes[0].threads
-
-    @property
-    def is_emulated(self) -> bool:
-        """Whether it was counted instead of timed."""
-        return any(one.emulation for one in self.processes)
 
     def samples_ms(self, rounds: Sequence[int] | None = None) -> list[tuple[float, ...]]:
         """Warm samples of each process, of all rounds or those given."""

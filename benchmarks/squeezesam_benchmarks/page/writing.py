@@ -15,10 +15,11 @@ from squeezesam_benchmarks.page.memory import memory
 from squeezesam_benchmarks.page.pipeline import pipeline
 from squeezesam_benchmarks.page.svg import as_svg
 from squeezesam_benchmarks.report import SEVERAL_RUNS
-from squeezesam_benchmarks.report_tables import FilledTable, filled_tables
+from squeezesam_benchmarks.report_tables import filled_tables
 from squeezesam_benchmarks.rows import Row, group_by_run, rows_of_run
 from squeezesam_benchmarks.run_facts import heading, run_facts
 from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.table_layout import FilledTable
 
 TEMPLATE = "page.html.j2"
 
@@ -92,7 +93,7 @@ def _section(run: Sequence[Result], baseline: str | None, name: str) -> RunSecti
 
 def run_charts(rows: Sequence[Row], baseline: str | None) -> Iterator[Chart]:
     """The charts of one run that there are samples for; adding one is a line here."""
-    timed = [row for row in rows if not row.is_emulated]
+    timed = [row for row in rows if not row.emulations]
     yield from _known(alternatives(timed, baseline), distribution(timed), pipeline(timed))
     yield from memory(timed)
     yield from _known(endurance(timed))
