@@ -11,7 +11,7 @@ from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.report import UNKNOWN, operators, with_interval
+from squeezesam_benchmarks.cells import UNKNOWN, operators, with_interval
 from squeezesam_benchmarks.rows import Row, speed_up
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.scheme_accuracy import CLICKS, Column, iou_gained, mean_iou

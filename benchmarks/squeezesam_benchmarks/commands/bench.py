@@ -4,18 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from squeezesam.errors import ConfigError, DataError
+from squeezesam.errors import ConfigError
 from squeezesam_benchmarks.arm64.agreement import check_agreement
 from squeezesam_benchmarks.arm64.cpus import CPUS, DEFAULT_CPU
+from squeezesam_benchmarks.commands import compare as compare_command
 from squeezesam_benchmarks.commands import profile
+from squeezesam_benchmarks.commands import report as report_command
 from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 from squeezesam_benchmarks.peers.comparison import PeerOptions, time_peers
 from squeezesam_benchmarks.peers.report import peers_report
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.rows import check_baseline
 from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
 from squeezesam_benchmarks.subjects import exported_subjects
 from squeezesam_benchmarks.timing import time_all
@@ -85,13 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     schemes.set_defaults(work=print_schemes)
     for verb in (timing, comparing, schemes):
         add_protocol_arguments(verb)
-    profiling = verbs.add_parser("profile", help=profile.HELP)
-    profile.add_arguments(profiling)
-    profiling.set_defaults(work=profile.profile_artifacts)
-    reporting = verbs.add_parser("report", help="tables of a results file")
-    reporting.add_argument("results", type=Path)
-    reporting.add_argument("--baseline", help="artifact or variant to compare each row with")
-    reporting.set_defaults(work=print_report)
+    for name, command, work in (
+        ("profile", profile, profile.profile_artifacts),
+        ("report", report_command, report_command.report_files),
+        ("compare", compare_command, compare_command.compare_files),
+    ):
+        other = verbs.add_parser(name, help=command.HELP)
+        command.add_arguments(other)
+        other.set_defaults(work=work)
 
 
 def add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
@@ -147,16 +148,6 @@ def print_schemes(args: argparse.Namespace) -> None:
         tuple(args.data), args.artifacts, args.weights, args.limit, protocol_of(args)
     )
     print(compare_schemes(options, args.out, say))
-
-
-def print_report(args: argparse.Namespace) -> None:
-    """Print the tables of a results file."""
-    results = read_results(args.results)
-    if not results:
-        raise DataError(f"{args.results} holds no results; make some with `squeezesam bench run`")
-    if args.baseline is not None:
-        check_baseline(results, args.baseline)
-    print(report(results, args.baseline))
 
 
 def say(line: str) -> None:
