@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def compare_files(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Print the verdicts, and fail where one is worse than allowed.
 
     Raises:

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with charts")
 
 
-def report_files(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Print the tables, and write the page.
 
     Raises:
