@@ -1,7 +1,6 @@
 """ARM64 under emulation: the parts everywhere, the whole where --arm64 asks for it."""
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,18 +10,29 @@ import torch
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
-from squeezesam_benchmarks.arm64 import tools
-from squeezesam_benchmarks.arm64.agreement import Agreement, compare
-from squeezesam_benchmarks.arm64.check import CheckOptions, check_on_arm64, spread, write_report
+from squeezesam_benchmarks.arm64.agreement import check_agreement, compare, same_masks
 from squeezesam_benchmarks.arm64.checking import Checker
 from squeezesam_benchmarks.arm64.cpus import CPUS
 from squeezesam_benchmarks.arm64.emulator import Emulator, cpu_info, make_root
 from squeezesam_benchmarks.arm64.packages import download_command
-from squeezesam_benchmarks.arm64.records import Count, Finding, Report
-from squeezesam_benchmarks.arm64.reporting import fewer_than_fp32, table
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
-from squeezesam_benchmarks.records import record_from_json
-from squeezesam_benchmarks.schema import Artifact, Device
+from squeezesam_benchmarks.arm64.place import spread
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
+from squeezesam_benchmarks.emulation_table import fewer_than_baseline
+from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.places import PlaceOptions, Subject, open_place
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.report import report
+from squeezesam_benchmarks.results_file import added_results, read_results
+from squeezesam_benchmarks.rows import rows_of_run
+from squeezesam_benchmarks.schema import (
+    SCHEMA_VERSION,
+    Artifact,
+    Device,
+    Emulation,
+    Measurement,
+    Result,
+)
+from squeezesam_benchmarks.timing import time_all
 from squeezesam_export.contract import contract
 from squeezesam_export.golden import Answered
 
@@ -38,43 +48,57 @@ def answers(seed: int) -> tuple[torch.Tensor, ...]:
     return tuple(torch.randn(spec.shape, generator=generator) for spec in CONTRACT.outputs)
 
 
-def finding(precision: str, runtime: str = "onnxruntime", instructions: int = 100) -> Finding:
-    return Finding(
-        artifact=Artifact(f"nano_{runtime}_{precision}", "0" * 64, 12, "nano", precision),
+EMULATION = Emulation(
+    cpu=A76.name,
+    emulator="qemu 7",
+    short_run_inferences=2,
+    short_run_instructions=1000,
+    long_run_inferences=4,
+    long_run_instructions=1000 + 2 * 100,
+    identical=False,
+    max_difference=1e-6,
+    min_mask_iou=1.0,
+)
+
+
+def measurement(runtime: str, emulation: Emulation) -> Measurement:
+    return Measurement(
         runtime=runtime,
         runtime_version="1.2",
-        agreement=Agreement(identical=False, max_difference=1e-6, min_mask_iou=1.0),
-        count=Count(short_run=1000, long_run=1000 + 2 * instructions, inferences=2),
-        failure=None,
+        backend="CPU",
+        threads=1,
+        pinned_cores=None,
+        load_ms=None,
+        first_inference_ms=None,
+        warm_samples_ms=(),
+        pipeline_samples=(),
+        sustained_samples_ms=(),
+        peak_memory_bytes=None,
+        memory_kind=None,
+        emulation=emulation,
     )
 
 
-FAILED = dataclasses.replace(
-    finding("fp16"), agreement=None, count=None, failure="does not run: SIGILL"
-)
-REPORT = Report(
-    schema_version=1,
-    started_at="2026-01-31T00:00:00+00:00",
-    command="squeezesam bench arm64",
-    device=Device("arm64-emulated", None, None, "a cpu", 2, "Linux"),
-    versions={"emulator": "qemu 7", "compiler": "g++ 12"},
-    cpu=A76,
-    method="counted",
-    short_run_inferences=2,
-    cases=("one click", "box"),
-    findings=(finding("fp32"), finding("int8", instructions=40), FAILED),
-)
+def result(precision: str, runtime: str = "onnxruntime", instructions: int = 100) -> Result:
+    counted = dataclasses.replace(EMULATION, long_run_instructions=1000 + 2 * instructions)
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        harness_version="0",
+        run_id="synthetic",
+        round_index=0,
+        started_at="2026-01-31T00:00:00+00:00",
+        command="squeezesam bench run --on arm64-emulated",
+        protocol=Protocol(rounds=1),
+        device=Device("arm64-emulated", None, None, A76.name, 1, "Linux"),
+        artifact=Artifact(f"nano_{runtime}_{precision}", "0" * 64, 12, "nano", precision),
+        measurement=measurement(runtime, counted),
+    )
 
 
-def test_the_runner_is_told_names_types_and_shapes() -> None:
-    assert described(CONTRACT, HALVES | {"image": "float32"}) == [
-        "image=float32:1,3,64,64",
-        "prompt_maps=float16:1,4,32,32",
-        "prompt_tokens=float16:1,16,28",
-        "--",
-        "low_res_masks=float16:1,4,32,32",
-        "iou_predictions=float16:1,4",
-    ]
+def with_iou(min_mask_iou: float) -> Result:
+    one = result("int8")
+    other = dataclasses.replace(EMULATION, min_mask_iou=min_mask_iou)
+    return dataclasses.replace(one, measurement=measurement("onnxruntime", other))
 
 
 def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:
@@ -102,17 +126,15 @@ def test_one_bit_is_a_difference_and_another_mask_is_no_agreement() -> None:
     ours = answers(0)
     same = compare(["a"], [ours], [ours])
     assert same.identical
-    assert same.text == "bit-identical"
+    assert same.max_difference == 0
     negative_zero = (torch.zeros_like(ours[0]), -torch.zeros_like(ours[1]))
     zero = tuple(torch.zeros_like(one) for one in ours)
     assert not compare(["a"], [zero], [negative_zero]).identical
     near = compare(["a"], [ours], [(ours[0], ours[1] + 0.5)])
     assert near.max_difference == pytest.approx(0.5)
-    assert near.same_masks
+    assert near.min_mask_iou == 1
     far = compare(["a", "b"], [ours, ours], [ours, (-ours[0], ours[1])])
     assert far.min_mask_iou == 0
-    assert not far.same_masks
-    assert "OTHER MASKS" in far.text
 
 
 def test_answers_that_cannot_be_compared_are_refused() -> None:
@@ -124,41 +146,76 @@ def test_answers_that_cannot_be_compared_are_refused() -> None:
 
 
 def test_instructions_are_the_slope_between_two_runs() -> None:
-    assert Count(short_run=1000, long_run=1900, inferences=3).per_inference == 300
+    assert EMULATION.instructions_per_inference == 100
 
 
 def test_the_ratio_is_to_fp32_of_the_same_runtime() -> None:
-    findings = [
-        finding("fp32"),
-        finding("int8", instructions=40),
-        finding("int8", "executorch", instructions=10),
-        FAILED,
-    ]
-    ratios = [fewer_than_fp32(one, findings) for one in findings]
-    assert ratios == [1, 2.5, None, None]
-
-
-def test_the_table_shows_failures_beside_counts() -> None:
-    lines = table(REPORT).splitlines()
-    assert lines[2].split()[-2:] == ["0.0", "2.50x"]
-    assert "FAILED: does not run: SIGILL" in lines[3]
-    assert "cortex-a76" in lines[1]
-    assert "counted" in lines[-1]
-
-
-def test_what_is_broken_is_said() -> None:
-    assert finding("fp32").broken is None
-    assert FAILED.broken == "does not run: SIGILL"
-    other = dataclasses.replace(
-        finding("fp32"), agreement=Agreement(False, max_difference=9.0, min_mask_iou=0.5)
+    rows = rows_of_run(
+        [
+            result("fp32"),
+            result("int8", instructions=40),
+            result("int8", "executorch", instructions=10),
+        ]
     )
-    assert other.broken == "its masks are not this machine's"
+    ratios = {row.artifact.name: fewer_than_baseline(row, rows) for row in rows}
+    assert ratios == {
+        "nano_onnxruntime_fp32": 1,
+        "nano_onnxruntime_int8": 2.5,
+        "nano_executorch_int8": None,
+    }
 
 
-def test_the_report_is_read_back_as_written(tmp_path: Path) -> None:
-    write_report(REPORT, tmp_path / "report.json")
-    content = json.loads((tmp_path / "report.json").read_text())
-    assert record_from_json(Report, content) == REPORT
+def test_the_report_shows_counts_and_no_times() -> None:
+    identical = dataclasses.replace(EMULATION, identical=True)
+    same = dataclasses.replace(result("fp16"), measurement=measurement("onnxruntime", identical))
+    shown = report([result("fp32"), result("int8", instructions=40), same, with_iou(0.5)])
+    assert "| 2.50x" in report([result("fp32"), result("int8", instructions=40)])
+    assert "bit-identical" in shown
+    assert "OTHER MASKS" in shown
+    assert "A count, not a time" in shown
+    assert " ms" not in shown
+    assert "cortex-a76" in shown
+
+
+def test_other_masks_are_an_error_that_names_the_artifact() -> None:
+    check_agreement([result("fp32"), with_iou(0.995)])
+    assert not same_masks(dataclasses.replace(EMULATION, min_mask_iou=0.98))
+    with pytest.raises(VerificationError, match="nano_onnxruntime_int8 on cortex-a76") as raised:
+        check_agreement([result("fp32"), with_iou(0.5)])
+    assert raised.value.exit_status == 1
+    assert "fp32" not in str(raised.value)
+
+
+def test_a_count_is_read_back_as_written(tmp_path: Path) -> None:
+    with added_results(tmp_path / "results.jsonl") as listed:
+        listed.append(result("fp32"))
+    assert read_results(tmp_path / "results.jsonl") == [result("fp32")]
+
+
+def test_one_round_is_enough_where_counts_repeat(tmp_path: Path) -> None:
+    class Counting:
+        default_threads = (1,)
+        deterministic = True
+        device = result("fp32").device
+
+        def check_threads(self, threads: object) -> None: ...
+        def prepare(self, subjects: object) -> None: ...
+        def condition(self) -> object:
+            return result("fp32").measurement.before
+
+        def measure(self, *_: object) -> Measurement:
+            return measurement("onnxruntime", EMULATION)
+
+    subject = Subject(tmp_path / "a.onnx", "onnx", result("fp32").artifact)
+    counted = time_all(
+        Counting(),  # type: ignore[arg-type]
+        [subject],
+        (),
+        Protocol(rounds=5),
+        tmp_path / "results.jsonl",
+        lambda _: None,
+    )
+    assert [one.protocol.rounds for one in counted] == [1]
 
 
 def test_the_emulator_counts_on_one_core_without_randomization(tmp_path: Path) -> None:
@@ -194,7 +251,7 @@ def test_cases_are_spread_over_all() -> None:
 def test_a_runner_that_dies_is_told_by_its_last_line(tmp_path: Path) -> None:
     checker = Checker(Emulator(A76, tmp_path, tmp_path), tmp_path, tmp_path)
     start = [sys.executable, "-c", "import sys; sys.exit('first\\nIllegal instruction')"]
-    with pytest.raises(ArtifactError, match="does not run: Illegal instruction"):
+    with pytest.raises(ArtifactError, match=r"a\.onnx does not run on cortex-a76, status 1: Illeg"):
         checker.run(start, tmp_path / "a.onnx", [b""], [])
 
 
@@ -202,49 +259,67 @@ def test_missing_programs_are_named_with_their_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert cli.main(["bench", "arm64", "--artifacts", str(tmp_path)]) == 2
+    words = ["bench", "run", "--on", "arm64-emulated", "--artifacts", str(tmp_path)]
+    assert cli.main(words) == 2
     said = capsys.readouterr().err
     assert "qemu-aarch64" in said
-    assert "apt-get install qemu-user g++-aarch64-linux-gnu g++ gcc" in said
+    assert "apt-get install cmake ninja-build g++ g++-aarch64-linux-gnu gcc qemu-user" in said
 
 
-def test_a_program_that_fails_is_told_by_its_last_line() -> None:
-    with pytest.raises(MissingDependencyError, match="fails: no such wheel"):
-        tools.run_tool([sys.executable, "-c", "import sys; sys.exit('a\\nno such wheel')"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("a\\nno such wheel", "no such wheel"),
+        ("a\\nx.cpp:3: error: b\\nstopped", "x.cpp:3: error: b"),
+    ],
+)
+def test_a_program_that_fails_is_told_by_its_error_or_last_line(said: str, told: str) -> None:
+    with pytest.raises(MissingDependencyError, match=f"fails: {told}$"):
+        tools.run_tool([sys.executable, "-c", f"import sys; sys.exit('{said}')"])
 
 
-def test_bad_options_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cortex-a76"):
-        check_on_arm64(CheckOptions(tmp_path, cpu="cortex-a99"), "", print)
-    with pytest.raises(ConfigError, match="--cases 0"):
-        CheckOptions(tmp_path, cases=0)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (PlaceOptions(cpu="cortex-a99"), "cortex-a76"),
+        (PlaceOptions(cases=0), "--cases 0"),
+        (PlaceOptions(device="a phone"), "--device a phone"),
+    ],
+)
+def test_bad_options_are_refused(options: PlaceOptions, said: str) -> None:
+    with (
+        pytest.raises(ConfigError, match=said),
+        open_place("arm64-emulated", options),
+    ):
+        pass
 
 
 @pytest.mark.arm64
 def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instructions(
-    tmp_path: Path,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
-        tools.check_tools()
+        tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    out, report_file = tmp_path / "artifacts", tmp_path / "report.json"
+    out, results_file = tmp_path / "artifacts", tmp_path / "results.jsonl"
     words = ["export", "--target", "onnx,executorch", "--precision", "fp32,int8"]
     words += ["--size", "128"]
     assert cli.main([*words, "--out", str(out)]) == 0
-    words = ["bench", "arm64", "--artifacts", str(out), "--out", str(report_file)]
-    assert cli.main(words) == 0
-    report = record_from_json(Report, json.loads(report_file.read_text()))
-    assert len(report.findings) == 4
-    for one in report.findings:
-        assert one.broken is None
-        assert one.count is not None
-        assert one.count.per_inference > 1e6
-        assert one.agreement is not None
-        if one.artifact.precision == "fp32":
-            assert one.agreement.max_difference < 1e-3
+    words = ["bench", "run", "--on", "arm64-emulated", "--artifacts", str(out)]
+    assert cli.main([*words, "--threads", "2", "--out", str(results_file)]) == 2
+    assert cli.main([*words, "--out", str(results_file)]) == 0
+    assert "M instructions per inference" in capsys.readouterr().out
+    results = read_results(results_file)
+    assert len(results) == 4
+    for row in rows_of_run(results):
+        (emulation,) = row.emulations
+        assert emulation.instructions_per_inference > 1e6
+        assert row.samples_ms() == [()]
+        if row.artifact.precision == "fp32":
+            assert emulation.max_difference < 1e-3
         else:
-            assert one.agreement.identical or one.runtime == "executorch"
-            ratio = fewer_than_fp32(one, report.findings)
+            assert emulation.identical or row.artifact.name.endswith(".pte")
+            ratio = fewer_than_baseline(row, rows_of_run(results))
             assert ratio is not None
             assert ratio > 2.4

@@ -21,6 +21,8 @@ from squeezesam_export.targets import TARGETS
 class Host:
     """Implements `places.Place`; a worker process of this Python for each measurement."""
 
+    deterministic = False
+
     def __init__(self) -> None:
         self.device = host_device()
         self.default_threads: tuple[int | None, ...] = tuple(sorted({1, min(2, usable_cores())}))

@@ -63,6 +63,7 @@ def time_interleaved(
                 failures.append(str(error))
                 jobs.remove((subject, count))
                 continue
+            after, gone = state_after(place)
             yield Result(
                 schema_version=SCHEMA_VERSION,
                 harness_version=version("squeezesam"),
@@ -73,8 +74,10 @@ def time_interleaved(
                 protocol=protocol,
                 device=place.device,
                 artifact=subject.artifact,
-                measurement=between(before, measurement, place.condition()),
+                measurement=between(before, measurement, after),
             )
+            if gone is not None:
+                raise gone
     if failures:
         raise ArtifactError("; ".join(failures))
 
@@ -94,6 +97,14 @@ def when_cool(place: Place, longest_s: float) -> Condition:
             )
         time.sleep(min(GATE_POLL_S, max(0.0, deadline - time.monotonic())))
     return condition
+
+
+def state_after(place: Place) -> tuple[Condition, DeviceError | None]:
+    """The state after a measurement, which is kept even where the device is gone by then."""
+    try:
+        return place.condition(), None
+    except DeviceError as error:
+        return UNKNOWN, error
 
 
 def between(before: Condition, measurement: Measurement, after: Condition) -> Measurement:

@@ -1,6 +1,6 @@
 """Where artifacts can run; adding a place is a file and a line here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,7 +13,9 @@ from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measuremen
 
 PLACE_MODULES = {
     "host": "squeezesam_benchmarks.host",
+    "android": "squeezesam_benchmarks.android.place",
     "ios": "squeezesam_benchmarks.ios.place",
+    "arm64-emulated": "squeezesam_benchmarks.arm64.place",
 }
 
 
@@ -28,6 +30,7 @@ class Subject:
         pipeline: its name in `pipelines.PIPELINES`; None where only the network can be timed.
         io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
             where none is known.
+        input_size: side of its square image input in pixels; None where it takes others.
     """
 
     path: Path
@@ -35,6 +38,7 @@ class Subject:
     artifact: Artifact
     pipeline: str | None = None
     io_dtypes: tuple[tuple[str, str], ...] = ()
+    input_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class PlaceOptions:
         runners: built runners for the device; None for the usual folder.
         cache: keeps what is fetched or built.
         compute_units: of Core ML, as iOS names them; None for all.
+        cases: golden cases to compare where the processor is emulated.
+        tell: takes a line on what happens beside the measuring.
     """
 
     device: str | None = None
@@ -54,6 +60,8 @@ class PlaceOptions:
     runners: Path | None = None
     cache: Path = Path("~/.cache/squeezesam")
     compute_units: str | None = None
+    cases: int = 2
+    tell: Callable[[str], None] = print
 
 
 class Place(Interface):
@@ -66,6 +74,8 @@ class Place(Interface):
     device: Device
     default_threads: tuple[int | None, ...]
     """None alone where the runtime takes no such number."""
+    deterministic: bool
+    """Whether a second measurement only says the first again; then there is one round."""
 
     def takes(self, subject: Subject) -> bool:
         """Whether this kind of artifact runs there."""

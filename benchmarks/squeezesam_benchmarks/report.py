@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
+from squeezesam_benchmarks.emulation_table import emulation_section
 from squeezesam_benchmarks.rows import Row, baseline_of, group_by_run, rows_of_run, speed_up
 from squeezesam_benchmarks.schema import Result
 from squeezesam_benchmarks.statistics import Estimate
@@ -35,7 +36,17 @@ def report(results: Sequence[Result], baseline: str | None = None) -> str:
 
 
 def _section(run: Sequence[Result], baseline: str | None) -> str:
-    one, rows = run[0], rows_of_run(run)
+    rows = rows_of_run(run)
+    timed = [row for row in rows if not row.emulations]
+    counted = [row for row in rows if row.emulations]
+    parts = [_timed(run, timed, baseline)] if timed else []
+    if counted:
+        parts.append(emulation_section(run[0], counted))
+    return "\n\n".join(parts)
+
+
+def _timed(run: Sequence[Result], rows: Sequence[Row], baseline: str | None) -> str:
+    one = run[0]
     device, protocol = one.device, one.protocol
     complete = min(len(row.measurements) for row in rows)
     header = (*HEADER, f"times faster than {baseline}") if baseline else HEADER

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from squeezesam.errors import ConfigError
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.schema import Artifact, Measurement, Result
+from squeezesam_benchmarks.schema import Artifact, Emulation, Measurement, Result
 from squeezesam_benchmarks.statistics import Estimate
 
 
@@ -25,6 +25,11 @@ class Row:
     def processes(self) -> list[Measurement]:
         """Measurements in the order of their rounds."""
         return [self.measurements[index] for index in sorted(self.measurements)]
+
+    @property
+    def emulations(self) -> list[Emulation]:
+        """What emulated processors counted; empty where the row was timed."""
+        return [one.emulation for one in self.processes if one.emulation is not None]
 
     @property
     def runtime(self) -> str:

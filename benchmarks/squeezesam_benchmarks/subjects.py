@@ -58,7 +58,8 @@ def listed_subjects(directory: Path) -> list[Subject]:
         )
         path = checked_path(directory, artifact.file, artifact.sha256)
         io_dtypes = tuple(artifact.io_dtypes.items())
-        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes))
+        size = manifest.contract.input_size
+        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size))
     return subjects
 
 
@@ -87,16 +88,22 @@ def random_subjects(
             path = folder / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
             lowered = target.export(Job(network, size, scheme), path)
             progress(f"exported {path.name} with random weights")
-            subjects.append(fresh_subject(path, target.name, variant, lowered, SQUEEZESAM))
+            subjects.append(fresh_subject(path, target.name, variant, lowered, SQUEEZESAM, size))
     return subjects
 
 
 def fresh_subject(
-    path: Path, target: str, variant: str, lowered: Lowered, pipeline: str
+    path: Path,
+    target: str,
+    variant: str,
+    lowered: Lowered,
+    pipeline: str,
+    input_size: int | None = None,
 ) -> Subject:
     """An artifact that was just exported in FRESH_PRECISION, without a manifest."""
     outside = None if lowered.outside is None else dict(Counter(lowered.outside))
     described = Artifact(
         path.name, sha256_of(path), size_of(path), variant, FRESH_PRECISION, outside
     )
-    return Subject(path, target, described, pipeline, tuple(lowered.io_dtypes.items()))
+    io_dtypes = tuple(lowered.io_dtypes.items())
+    return Subject(path, target, described, pipeline, io_dtypes, input_size)

@@ -1,5 +1,6 @@
 """Timing that keeps every sample: artifacts interleaved, results added to a file."""
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -26,10 +27,12 @@ def time_all(
         place: where.
         subjects: what to time.
         threads: numbers of threads; empty for the place's usual ones.
-        protocol: how.
+        protocol: how; a deterministic place needs one round only.
         out: results file.
         progress: takes a line for each result.
     """
+    if place.deterministic:
+        protocol = dataclasses.replace(protocol, rounds=1)
     new = []
     counts = threads or place.default_threads
     total = len(subjects) * len(counts) * protocol.rounds

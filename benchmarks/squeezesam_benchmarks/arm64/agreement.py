@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from squeezesam.errors import VerificationError
+from squeezesam_benchmarks.schema import Emulation, Result
 from squeezesam_export.verification import check_answer, mask_ious
 
 MIN_MASK_IOU = 0.99
@@ -27,19 +28,6 @@ class Agreement:
     identical: bool
     max_difference: float
     min_mask_iou: float
-
-    @property
-    def same_masks(self) -> bool:
-        """Whether it is good enough."""
-        return self.min_mask_iou >= MIN_MASK_IOU
-
-    @property
-    def text(self) -> str:
-        """For the table."""
-        if self.identical:
-            return "bit-identical"
-        verdict = "same masks" if self.same_masks else "OTHER MASKS"
-        return f"{verdict}: max diff {self.max_difference:.1e}, min IoU {self.min_mask_iou:.5f}"
 
 
 def compare(
@@ -62,3 +50,24 @@ def compare(
             differences.append((given - wanted).abs().max().item())
         ious.append(mask_ious(theirs[0], ours[0]).min().item())
     return Agreement(identical, max(differences), min(ious))
+
+
+def same_masks(emulation: Emulation) -> bool:
+    """Whether the agreement is good enough."""
+    return emulation.min_mask_iou >= MIN_MASK_IOU
+
+
+def check_agreement(results: Sequence[Result]) -> None:
+    """Refuse results of emulated processors that answer with other masks than this machine.
+
+    Raises:
+        VerificationError: names the artifacts.
+    """
+    emulated = [(one.artifact.name, one.measurement.emulation) for one in results]
+    others = [
+        f"{name} on {emulation.cpu} (min IoU {emulation.min_mask_iou:.5f})"
+        for name, emulation in emulated
+        if emulation is not None and not same_masks(emulation)
+    ]
+    if others:
+        raise VerificationError(f"other masks than on this machine: {', '.join(others)}")

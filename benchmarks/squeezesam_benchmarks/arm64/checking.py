@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError, VerificationError
-from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.agreement import compare
-from squeezesam_benchmarks.arm64.building import build_runner
 from squeezesam_benchmarks.arm64.emulator import Emulator
+from squeezesam_benchmarks.arm64.method import SHORT_RUN
 from squeezesam_benchmarks.arm64.packages import arm64_packages
-from squeezesam_benchmarks.arm64.records import SHORT_RUN, Count, Finding
-from squeezesam_benchmarks.arm64.runtimes import RUNTIMES, Runtime
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes, described
+from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
+from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.building import build_runner
+from squeezesam_benchmarks.native.runtimes import RUNTIMES, Runtime
+from squeezesam_benchmarks.native.words import tensor_words
 from squeezesam_benchmarks.places import Subject
+from squeezesam_benchmarks.schema import Emulation
 from squeezesam_export.contract import Contract
 from squeezesam_export.golden import Answered
 
@@ -33,59 +35,56 @@ class Checker:
         self.folder = folder
         self.runners: dict[str, tuple[Path, Path]] = {}
 
-    def check(
-        self,
-        subject: Subject,
-        contract: Contract,
-        io_dtypes: dict[str, str],
-        cases: Sequence[Answered],
-    ) -> Finding:
-        """Compare and count; an artifact that does not run is a finding as well.
+    def check(self, subject: Subject, contract: Contract, cases: Sequence[Answered]) -> Emulation:
+        """Compare and count.
 
         Args:
             subject: the artifact.
             contract: names and shapes of its inputs and outputs.
-            io_dtypes: their element types, by name.
             cases: to compare; one at least.
 
         Raises:
+            ArtifactError: it does not run, or answers NaN or infinity.
             MissingDependencyError: the runtime is not installed, or not to be had for ARM64.
         """
-        runtime = RUNTIMES[subject.path.suffix]
-        here, there = self.runners_of(runtime)
-        agreement, count, failure = None, None, None
+        here, there = self.runners_of(RUNTIMES[subject.path.suffix])
+        io_dtypes = dict(subject.io_dtypes)
         inputs = [case_bytes(case, contract, io_dtypes) for case in cases]
-        words = described(contract, io_dtypes)
+        words = tensor_words(contract, io_dtypes)
         warm_up = [inputs[0]] * SHORT_RUN
+        ours = self.run([str(here)], subject.path, inputs, words)
+        short_run, _ = self.count(there, subject.path, warm_up, words)
+        long_run, theirs = self.count(there, subject.path, warm_up + inputs, words)
         try:
-            ours = self.run([str(here)], subject.path, inputs, words)
-            short_run, _ = self.count(there, subject.path, warm_up, words)
-            long_run, theirs = self.count(there, subject.path, warm_up + inputs, words)
-            count = Count(short_run, long_run, len(cases))
             agreement = compare(
                 [case.name for case in cases],
                 answers_of(ours, contract, io_dtypes),
                 answers_of(theirs, contract, io_dtypes)[SHORT_RUN:],
             )
-        except (ArtifactError, VerificationError) as error:
-            failure = str(error)
-        _, version = runtime.installed()
-        return Finding(subject.artifact, runtime.name, version, agreement, count, failure)
+        except VerificationError as error:
+            raise ArtifactError(
+                f"{subject.path.name} on {self.emulator.cpu.name}: {error}"
+            ) from error
+        return Emulation(
+            cpu=self.emulator.cpu.name,
+            emulator=tools.first_line_of_version(tools.EMULATOR),
+            short_run_inferences=SHORT_RUN,
+            short_run_instructions=short_run,
+            long_run_inferences=SHORT_RUN + len(cases),
+            long_run_instructions=long_run,
+            identical=agreement.identical,
+            max_difference=agreement.max_difference,
+            min_mask_iou=agreement.min_mask_iou,
+        )
 
     def runners_of(self, runtime: Runtime) -> tuple[Path, Path]:
         """The runner for this machine and the one for ARM64."""
         if runtime.name not in self.runners:
             packages, _ = runtime.installed()
+            emulated = arm64_packages(runtime, self.cache)
             self.runners[runtime.name] = (
-                build_runner(
-                    tools.HOST_COMPILER, runtime, packages, self.folder / f"{runtime.name}-here"
-                ),
-                build_runner(
-                    tools.ARM64_COMPILER,
-                    runtime,
-                    arm64_packages(runtime, self.cache),
-                    self.folder / f"{runtime.name}-arm64",
-                ),
+                build_runner("host", runtime, packages, self.folder / "here"),
+                build_runner("arm64-linux", runtime, emulated, self.folder / "arm64"),
             )
         return self.runners[runtime.name]
 
@@ -108,11 +107,14 @@ class Checker:
         asked, answered = self.folder / "inputs", self.folder / "answers"
         asked.write_bytes(b"".join(inputs))
         done = subprocess.run(
-            [*start, artifact.absolute(), asked, answered, *words],
+            [*start, "answer", artifact.absolute(), asked, answered, *words],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise ArtifactError(f"does not run: {tools.last_line(done.stderr)}")
+            raise ArtifactError(
+                f"{artifact.name} does not run on {self.emulator.cpu.name}, status "
+                f"{done.returncode}: {tools.last_line(done.stderr)}"
+            )
         return answered.read_bytes()

@@ -4,8 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam_benchmarks.arm64 import tools
 from squeezesam_benchmarks.arm64.cpus import Cpu
+from squeezesam_benchmarks.native import tools
+
+ARM64_LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
+"""Where Debian's cross compiler has the C and C++ libraries that its programs load."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def make_root(cpu: Cpu, root: Path) -> None:
         (processors / name).write_text("0\n")
     (root / "proc").mkdir()
     (root / "proc/cpuinfo").write_text(cpu_info(cpu))
-    (root / "lib").symlink_to(tools.ARM64_LIBRARIES)
+    (root / "lib").symlink_to(ARM64_LIBRARIES)
 
 
 def cpu_info(cpu: Cpu) -> str:

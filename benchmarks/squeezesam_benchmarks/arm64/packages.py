@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 from squeezesam.files import whole_directory
-from squeezesam_benchmarks.arm64.runtimes import Runtime
-from squeezesam_benchmarks.arm64.tools import run_tool
+from squeezesam_benchmarks.native.runtimes import Runtime
+from squeezesam_benchmarks.native.tools import run_tool
 
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
 

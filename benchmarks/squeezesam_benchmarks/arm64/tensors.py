@@ -1,28 +1,16 @@
 """Golden cases and answers as the raw bytes that the runners read and write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam.spec import TensorSpec
 from squeezesam_export.contract import Contract
 from squeezesam_export.golden import Answered
 
 TYPES = {"float32": torch.float32, "float16": torch.float16}
-
-
-def described(contract: Contract, io_dtypes: Mapping[str, str]) -> list[str]:
-    """The runner's last words: inputs, `--`, outputs."""
-
-    def words(specs: Sequence[TensorSpec]) -> list[str]:
-        return [
-            f"{spec.name}={io_dtypes[spec.name]}:{','.join(map(str, spec.shape))}" for spec in specs
-        ]
-
-    return [*words(contract.inputs), "--", *words(contract.outputs)]
 
 
 def case_bytes(case: Answered, contract: Contract, io_dtypes: Mapping[str, str]) -> bytes:

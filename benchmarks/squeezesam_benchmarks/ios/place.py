@@ -52,6 +52,7 @@ class Iphone:
     """Implements `places.Place`; a process of the app for each measurement."""
 
     default_threads: tuple[int | None, ...] = (None,)
+    deterministic = False
 
     def __init__(self, driver: Driver, phone: Phone, built: app.App, compute_units: str) -> None:
         self.driver = driver

@@ -7,33 +7,39 @@ from pathlib import Path
 
 from squeezesam.errors import MissingDependencyError
 
-EMULATOR = "qemu-aarch64"
-ARM64_COMPILER = "aarch64-linux-gnu-g++"
+BUILDER = "cmake"
+GENERATOR = "ninja"
 HOST_COMPILER = "g++"
+ARM64_COMPILER = "aarch64-linux-gnu-g++"
 C_COMPILER = "gcc"
+EMULATOR = "qemu-aarch64"
 DEBIAN_PACKAGES = {
-    EMULATOR: "qemu-user",
-    ARM64_COMPILER: "g++-aarch64-linux-gnu",
+    BUILDER: "cmake",
+    GENERATOR: "ninja-build",
     HOST_COMPILER: "g++",
+    ARM64_COMPILER: "g++-aarch64-linux-gnu",
     C_COMPILER: "gcc",
+    EMULATOR: "qemu-user",
     "taskset": "util-linux",
     "setarch": "util-linux",
 }
-ARM64_LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
-"""Where Debian's cross compiler has the C and C++ libraries that its programs load."""
 
 
-def check_tools() -> None:
-    """See that all of them are installed.
+def check_tools(purpose: str, tools: Sequence[str]) -> None:
+    """See that programs are installed.
+
+    Args:
+        purpose: what takes them, to begin a sentence with.
+        tools: names in DEBIAN_PACKAGES.
 
     Raises:
         MissingDependencyError: some are not; names them and the Debian packages.
     """
-    missing = [tool for tool in DEBIAN_PACKAGES if shutil.which(tool) is None]
+    missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         packages = dict.fromkeys(DEBIAN_PACKAGES[tool] for tool in missing)
         raise MissingDependencyError(
-            f"emulating ARM64 needs {', '.join(missing)}; apt-get install {' '.join(packages)}"
+            f"{purpose} needs {', '.join(missing)}; apt-get install {' '.join(packages)}"
         )
 
 
@@ -41,11 +47,15 @@ def run_tool(words: Sequence[str | Path]) -> str:
     """Run a program and return what it printed.
 
     Raises:
-        MissingDependencyError: it fails; tells its last line.
+        MissingDependencyError: it fails; tells the first line that names an error, or the last.
     """
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise MissingDependencyError(f"{words[0]} fails: {last_line(done.stderr)}")
+        said = done.stdout + done.stderr  # ninja prints what the compiler said
+        errors = [line for line in said.splitlines() if "error" in line.lower()]
+        raise MissingDependencyError(
+            f"{words[0]} fails: {errors[0] if errors else last_line(said)}"
+        )
     return done.stdout
 
 

@@ -1,0 +1,18 @@
+// The whole way of one click, timed in its three parts, as pipelines.py does it for Python.
+#pragma once
+
+#include <vector>
+
+#include "job.h"
+#include "runtime.h"
+
+struct PipelineSample {
+  double preprocess_ms, model_ms, postprocess_ms;
+};
+
+// Whether a model has the inputs and outputs of squeezesam/spec.py.
+bool has_pipeline(const Signature &tensors);
+
+// Runs on a random photo with a click in its middle, after an untimed one. The network is one that
+// was loaded with these tensors.
+std::vector<PipelineSample> pipeline_samples(Network &network, Signature &tensors, const Job &job);

@@ -1,0 +1,21 @@
+// Clicks as the network's prompt inputs: squeezesam/prompts.py, without boxes and previous masks.
+#pragma once
+
+#include <vector>
+
+#include "letterbox.h"
+
+// In photo pixels; the label is one of spec::PointLabel.
+struct Click {
+  float x, y;
+  int label;
+};
+
+// Clicks laid out in pixels of the input, at the centres of their photo pixels.
+std::vector<Click> in_input(std::vector<Click> clicks, const Letterbox &letterbox);
+
+// prompt_maps [4, size/2, size/2]; clicks in pixels of the input.
+std::vector<float> prompt_maps(const std::vector<Click> &clicks, int size);
+
+// prompt_tokens [16, 28]; of more clicks than slots, the latest.
+std::vector<float> prompt_tokens(const std::vector<Click> &clicks, int size);

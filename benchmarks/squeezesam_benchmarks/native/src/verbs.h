@@ -1,0 +1,29 @@
+// The verbs of the program; each takes the words behind it and writes one result.
+#pragma once
+
+#include <string>
+#include <vector>
+
+using Words = std::vector<std::string>;
+
+// MODEL INPUTS OUTPUTS TENSOR... -- TENSOR...
+//
+// INPUTS holds any number of cases, each the raw input tensors one after another; OUTPUTS gets the
+// raw outputs of each. On one thread.
+void answer(const Words &words);
+
+// MODEL SETTING=VALUE... -- TENSOR... -- TENSOR...
+//
+// The settings are those of job.h. Prints a schema.Measurement as one line of JSON, nothing else.
+void time_model(const Words &words);
+
+// TYPE SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...
+//
+// PHOTO holds RGB bytes; INPUTS gets the inputs of the network, one after another, in the TYPE
+// float32 or float16.
+void encode(const Words &words);
+
+// TYPE SIZE WIDTH HEIGHT LOGITS MASK
+//
+// LOGITS holds one low-resolution mask in the TYPE; MASK gets a byte for each pixel of the photo.
+void mask(const Words &words);

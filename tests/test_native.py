@@ -1,0 +1,354 @@
+"""The native runner, built for this machine and run for real."""
+
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from squeezesam.errors import ArtifactError, MissingDependencyError
+from squeezesam.examples import EXAMPLES
+from squeezesam.image_io import read_photo
+from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.spec import MAP_STRIDE, input_specs, output_specs
+from squeezesam.transforms import BAND_PIXELS, Letterbox
+from squeezesam_benchmarks.arm64.cpus import CPUS
+from squeezesam_benchmarks.arm64.emulator import make_root
+from squeezesam_benchmarks.arm64.packages import arm64_packages
+from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.building import build_runner
+from squeezesam_benchmarks.native.runtimes import RUNTIMES
+from squeezesam_benchmarks.native.words import measurement_of, tensor_words, time_words
+from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.schema import Artifact, Measurement
+from squeezesam_benchmarks.subjects import random_subjects
+from squeezesam_export.contract import contract
+
+SIZE = 64
+QUICK = Protocol(
+    warm_up_inferences=1,
+    timed_inferences=3,
+    pipeline_runs=2,
+    photo_width_px=48,
+    photo_height_px=64,
+    sustained_s=0.01,
+)
+CLICKS = ((30.0, 20.5, 1), (3.0, 40.0, 0), (55.25, 44.0, 1))
+RUNTIME_SUFFIXES = tuple(RUNTIMES)
+
+
+@pytest.fixture(scope="module")
+def runners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Those of this machine by the suffix of their artifacts, in one folder."""
+    folder = tmp_path_factory.mktemp("runners")
+    try:
+        return {
+            suffix: build_runner("host", runtime, runtime.installed()[0], folder)
+            for suffix, runtime in RUNTIMES.items()
+        }
+    except MissingDependencyError as error:
+        if "apt-get" not in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
+    """`nano` with random weights, by suffix."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    made = random_subjects(["nano"], ["onnx", "executorch"], folder, lambda _: None, SIZE)
+    return {subject.path.suffix: subject for subject in made}
+
+
+def run(runner: Path, words: Sequence[object]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [runner, *map(str, words)], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def measured(runner: Path, subject: Subject, protocol: Protocol = QUICK) -> Measurement:
+    done = run(runner, time_words(subject, str(subject.path), 1, protocol))
+    return measurement_of(subject.artifact.name, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
+def test_a_model_is_timed_in_every_part(
+    suffix: str, runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    one = measured(runners[suffix], subjects[suffix])
+    assert (one.runtime, one.runtime_version) == (
+        RUNTIMES[suffix].name,
+        RUNTIMES[suffix].installed()[1],
+    )
+    assert one.threads == 1
+    assert one.pinned_cores is not None
+    assert len(one.pinned_cores) == 1
+    assert one.load_ms is not None
+    assert one.load_ms > 0
+    assert one.first_inference_ms is not None
+    assert one.first_inference_ms > 0
+    assert len(one.warm_samples_ms) == QUICK.timed_inferences
+    assert len(one.pipeline_samples) == QUICK.pipeline_runs
+    parts = dataclasses.astuple(one.pipeline_samples[0])
+    assert min(parts) > 0
+    assert sum(one.sustained_samples_ms) > 5
+    assert one.memory_kind == "rss"
+    assert one.peak_memory_bytes is not None
+    assert one.peak_memory_bytes > subjects[suffix].artifact.size_bytes
+
+
+def test_a_time_budget_goes_on_after_enough_inferences(
+    runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    protocol = dataclasses.replace(QUICK, timed_inferences=1, time_budget_s=0.2, sustained_s=0)
+    one = measured(runners[".onnx"], subjects[".onnx"], protocol)
+    assert len(one.warm_samples_ms) > 1
+    assert one.sustained_samples_ms == ()
+
+
+def test_other_inputs_have_no_pipeline(
+    runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    # ExecuTorch does not look at names, so the same program stands for one with others.
+    words = time_words(subjects[".pte"], str(subjects[".pte"].path), 1, QUICK)
+    renamed = [word.replace("prompt_maps=", "points=") for word in words]
+    done = run(runners[".pte"], renamed)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["pipeline_samples"] == []
+
+
+def test_it_is_pinned_to_the_cores_it_is_given(
+    runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    core = max(os.sched_getaffinity(0))
+    words = time_words(subjects[".onnx"], str(subjects[".onnx"].path), 1, QUICK, [core])
+    done = run(runners[".onnx"], words)
+    assert json.loads(done.stdout)["pinned_cores"] == [core]
+
+
+@pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
+def test_what_is_no_model_is_told_last_with_status_1(
+    suffix: str, runners: dict[str, Path], subjects: dict[str, Subject], tmp_path: Path
+) -> None:
+    broken = tmp_path / f"broken{suffix}"
+    broken.write_bytes(b"no model" * 100)
+    for model in (tmp_path / "missing", broken):
+        done = run(runners[suffix], time_words(subjects[suffix], str(model), 1, QUICK))
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert str(model) in done.stderr.splitlines()[-1]
+        with pytest.raises(ArtifactError, match="failed with status 1"):
+            measurement_of("any", done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("word", "instead", "said"),
+    [
+        ("time", "tame", "give a verb"),
+        ("threads=1", "threads=0", "threads=0"),
+        ("threads=1", "threads=one", "threads=one"),
+        ("threads=1", "treads=1", "threads is missing"),
+        ("warm_up_inferences=1", "warm_up_inferences=1.5", "whole number"),
+        ("--", "-", "give MODEL"),
+    ],
+)
+def test_a_bad_command_line_is_status_2(
+    word: str, instead: str, said: str, runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    words = time_words(subjects[".onnx"], "any.onnx", 1, QUICK)
+    assert word in words
+    done = run(runners[".onnx"], [instead if one == word else one for one in words])
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_more_threads_than_cores_are_refused(
+    runners: dict[str, Path], subjects: dict[str, Subject]
+) -> None:
+    words = time_words(subjects[".onnx"], str(subjects[".onnx"].path), 4096, QUICK)
+    done = run(runners[".onnx"], words)
+    assert done.returncode == 1
+    assert "4096 threads would not have a core each" in done.stderr
+
+
+def test_a_crash_and_garbage_are_told() -> None:
+    with pytest.raises(ArtifactError, match=r"nano\.onnx failed with status -11: no message"):
+        measurement_of("nano.onnx", -11, "", "")
+    for garbage in ("", "not json", "{}", "[]"):
+        with pytest.raises(ArtifactError, match="printed no measurement"):
+            measurement_of("nano.onnx", 0, garbage, "")
+
+
+def test_words_name_types_and_shapes() -> None:
+    specs = (*input_specs(SIZE), *output_specs(SIZE))
+    halves = {spec.name: "float16" for spec in specs} | {"image": "float32"}
+    assert tensor_words(contract(SIZE), halves) == [
+        "image=float32:1,3,64,64",
+        "prompt_maps=float16:1,4,32,32",
+        "prompt_tokens=float16:1,16,28",
+        "--",
+        "low_res_masks=float16:1,4,32,32",
+        "iou_predictions=float16:1,4",
+    ]
+
+
+def test_an_artifact_of_unknown_inputs_is_refused() -> None:
+    unknown = Subject(Path("a.onnx"), "onnx", Artifact("a.onnx", "0" * 64, 1))
+    with pytest.raises(ArtifactError, match="no manifest tells its inputs"):
+        time_words(unknown, "a.onnx", 1, QUICK)
+    pictures = dataclasses.replace(unknown, io_dtypes=(("image", "rgb8"),), input_size=SIZE)
+    with pytest.raises(ArtifactError, match="takes rgb8"):
+        time_words(pictures, "a.onnx", 1, QUICK)
+
+
+def encoded(
+    runner: Path, folder: Path, dtype: str, size: int, photo: np.ndarray, clicks: Sequence[str]
+) -> np.ndarray:
+    """The network's inputs as the runner makes them, one after another."""
+    (folder / "photo").write_bytes(photo.tobytes())
+    height, width = photo.shape[:2]
+    setting = [dtype, size, width, height]
+    done = run(runner, ["encode", *setting, folder / "photo", folder / "inputs", *clicks])
+    assert done.returncode == 0, done.stderr
+    return np.fromfile(folder / "inputs", dtype)
+
+
+def masked(
+    runner: Path, folder: Path, size: int, shape: tuple[int, int], logits: np.ndarray
+) -> np.ndarray:
+    """A mask of a photo of [H, W] as the runner makes it."""
+    (folder / "logits").write_bytes(logits.tobytes())
+    setting = [logits.dtype, size, shape[1], shape[0]]
+    done = run(runner, ["mask", *setting, folder / "logits", folder / "mask"])
+    assert done.returncode == 0, done.stderr
+    return np.fromfile(folder / "mask", np.uint8).reshape(shape)
+
+
+def photos() -> dict[str, tuple[np.ndarray, int]]:
+    """Photos [H, W, 3] and the input size to fit them into."""
+    rng = np.random.default_rng(0)
+
+    def noise(width: int, height: int) -> np.ndarray:
+        return rng.integers(256, size=(height, width, 3), dtype=np.uint8)
+
+    return {
+        "shrunk": (noise(331, 257), 128),
+        "enlarged": (noise(61, 47), 128),
+        "same size": (noise(128, 128), 128),
+        "one column": (noise(60, 900), 64),
+        "a street": (read_photo(EXAMPLES[0].path), 512),
+    }
+
+
+PHOTOS = photos()
+
+
+def as_words(coords: Sequence[tuple[float, float]], labels: Sequence[int]) -> list[str]:
+    return [f"{x!r},{y!r},{label}" for (x, y), label in zip(coords, labels, strict=True)]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_inputs_are_those_of_python(name: str, runners: dict[str, Path], tmp_path: Path) -> None:
+    photo, size = PHOTOS[name]
+    height, width = photo.shape[:2]
+    coords = [(x * width / 64, y * height / 64) for x, y, _ in CLICKS]
+    labels = [label for *_, label in CLICKS]
+    words = as_words(coords, labels)
+    given = torch.from_numpy(encoded(runners[".onnx"], tmp_path, "float32", size, photo, words))
+
+    letterbox = Letterbox.fit(width, height, size)
+    prompts = check_prompts(coords, labels, None, width=width, height=height)
+    maps, tokens = encode_prompts(*prompt_slots(prompts, letterbox.scale), None, size)
+    image = letterbox.apply(photo)
+    given_image, given_maps, given_tokens = given.split(
+        [tensor.numel() for tensor in (image, maps, tokens)]
+    )
+    assert torch.equal(given_image, image.flatten())
+    torch.testing.assert_close(given_maps, maps.flatten(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(given_tokens, tokens.flatten(), atol=1e-5, rtol=0)
+
+
+def test_of_many_clicks_all_are_drawn_and_the_latest_are_tokens(
+    runners: dict[str, Path], tmp_path: Path
+) -> None:
+    coords, labels = [(3.0 * i, 2.0 * i) for i in range(20)], [i % 2 for i in range(20)]
+    black = np.zeros((SIZE, SIZE, 3), np.uint8)
+    words = as_words(coords, labels)
+    given = torch.from_numpy(encoded(runners[".onnx"], tmp_path, "float32", SIZE, black, words))
+    prompts = check_prompts(coords, labels, None, width=SIZE, height=SIZE)
+    maps, tokens = encode_prompts(*prompt_slots(prompts, (1.0, 1.0)), None, SIZE)
+    wanted = torch.cat([maps.flatten(), tokens.flatten()])
+    torch.testing.assert_close(given[-len(wanted) :], wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [
+        (331, 257, 128),
+        (61, 47, 128),
+        (20, 90, 512),
+        (60, 900, 64),
+        (1536, 2 * BAND_PIXELS // 1536, 256),
+    ],
+)
+def test_masks_are_those_of_python(
+    width: int, height: int, size: int, runners: dict[str, Path], tmp_path: Path
+) -> None:
+    side = size // MAP_STRIDE
+    logits = np.random.default_rng(1).normal(size=(1, side, side)).astype(np.float32)
+    given = masked(runners[".onnx"], tmp_path, size, (height, width), logits)
+    np.testing.assert_array_equal(given, Letterbox.fit(width, height, size).photo_masks(logits)[0])
+
+
+def test_halves_are_rounded_as_by_numpy(runners: dict[str, Path], tmp_path: Path) -> None:
+    """Sines fill all binades; those of clicks near the origin are subnormal."""
+    near = [(10.0**-i - 0.5, 3 * 10.0**-i - 0.5) for i in range(2, 8)]
+    far = np.random.default_rng(2).uniform(0, SIZE, (8, 2)).tolist()
+    words = as_words([*near, *far], [1] * 14)
+    black = np.zeros((SIZE, SIZE, 3), np.uint8)
+    floats, halves = (
+        encoded(runners[".onnx"], tmp_path, dtype, SIZE, black, words)
+        for dtype in ("float32", "float16")
+    )
+    smallest = np.abs(floats[floats != 0]).min()
+    assert 0 < smallest < np.finfo(np.float16).smallest_normal
+    np.testing.assert_array_equal(halves, floats.astype(np.float16))
+
+
+def test_halves_are_read_as_by_numpy(runners: dict[str, Path], tmp_path: Path) -> None:
+    """Enlarged, so that the threshold between two numbers depends on the size of both."""
+    rng = np.random.default_rng(3)
+    exponents = rng.integers(-24, 15, size=(1, 32, 32))
+    logits = (rng.normal(size=(1, 32, 32)) * 2.0**exponents).astype(np.float16)
+    given = masked(runners[".onnx"], tmp_path, SIZE, (200, 200), logits)
+    wanted = Letterbox.fit(200, 200, SIZE).photo_masks(logits.astype(np.float32))[0]
+    np.testing.assert_array_equal(given, wanted)
+
+
+@pytest.mark.arm64
+@pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
+def test_a_model_is_timed_by_the_arm64_runner_under_emulation(
+    suffix: str, subjects: dict[str, Subject], tmp_path: Path
+) -> None:
+    try:
+        tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    runtime, subject, cpu = RUNTIMES[suffix], subjects[suffix], CPUS["cortex-a76"]
+    packages = arm64_packages(runtime, PlaceOptions().cache.expanduser() / "arm64")
+    runner = build_runner("arm64-linux", runtime, packages, tmp_path / "runner")
+    make_root(cpu, tmp_path / "root")
+    emulated = [tools.EMULATOR, "-cpu", cpu.qemu, "-L", str(tmp_path / "root"), str(runner)]
+    words = time_words(subject, str(subject.path), 1, QUICK)
+    done = subprocess.run([*emulated, *words], capture_output=True, text=True, check=False)
+    one = measurement_of(subject.artifact.name, done.returncode, done.stdout, done.stderr)
+    assert one.runtime == runtime.name
+    assert len(one.warm_samples_ms) == QUICK.timed_inferences
+    assert len(one.pipeline_samples) == QUICK.pipeline_runs
