@@ -188,6 +188,8 @@ def test_the_real_client_takes_the_test_device_for_a_phone(
     adb = Adb(device.serial)
     script = "echo $((6 * 7)); printf oops >&2; exit 7"
     assert adb.shell(script) == Answer("42\n", "oops", 7)
+    if shutil.which("mksh"):
+        assert "MIRBSD KSH" in adb.said("echo $KSH_VERSION")
     sent, back = tmp_path / "sent", tmp_path / "back"
     sent.write_bytes(os.urandom(300_000))
     adb.push([sent], "/data/local/tmp")
