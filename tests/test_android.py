@@ -408,6 +408,12 @@ def test_no_adb(bench: Bench, artifacts: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "adb is not installed; apt-get install adb" in bench.errors[0]
 
 
+def test_options_of_other_places_are_refused(bench: Bench, artifacts: Path) -> None:
+    for option, value in (("--cpu", "cortex-a76"), ("--compute-units", "all")):
+        assert bench(artifacts, option, value) == 2
+        assert f"{option} {value} is not for --on android" in bench.errors[0]
+
+
 def test_missing_runners_are_told_with_the_way_to_build_them(
     bench: Bench, artifacts: Path, device: AdbDevice, tmp_path: Path
 ) -> None:

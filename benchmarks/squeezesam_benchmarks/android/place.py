@@ -156,8 +156,9 @@ def opened(options: PlaceOptions) -> Iterator[Android]:
         ConfigError: no runners, or an option that is for other places.
         DeviceError: no device, several without a name, or one that refuses.
     """
-    if options.cpu is not None:
-        raise ConfigError(f"--cpu {options.cpu} is not for --on android; leave it out")
+    for name, value in (("--cpu", options.cpu), ("--compute-units", options.compute_units)):
+        if value is not None:
+            raise ConfigError(f"{name} {value} is not for --on android; leave it out")
     runners = runners_folder(options.runners)
     adb = find_device(options.device)
     with unwinding_signals(), private_folder(adb, options.tell) as folder:
