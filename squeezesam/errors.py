@@ -51,3 +51,9 @@ class VerificationError(SqueezeSamError):
     """An artifact that runs, but not like the PyTorch model it came from."""
 
     exit_status = 1
+
+
+class RegressionError(SqueezeSamError):
+    """A benchmark that got slower, or larger, by more than was allowed."""
+
+    exit_status = 1

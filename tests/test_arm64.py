@@ -266,9 +266,16 @@ def test_missing_programs_are_named_with_their_packages(
     assert "apt-get install cmake ninja-build g++ g++-aarch64-linux-gnu gcc qemu-user" in said
 
 
-def test_a_program_that_fails_is_told_by_its_last_line() -> None:
-    with pytest.raises(MissingDependencyError, match="fails: no such wheel"):
-        tools.run_tool([sys.executable, "-c", "import sys; sys.exit('a\\nno such wheel')"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("a\\nno such wheel", "no such wheel"),
+        ("a\\nx.cpp:3: error: b\\nstopped", "x.cpp:3: error: b"),
+    ],
+)
+def test_a_program_that_fails_is_told_by_its_error_or_last_line(said: str, told: str) -> None:
+    with pytest.raises(MissingDependencyError, match=f"fails: {told}$"):
+        tools.run_tool([sys.executable, "-c", f"import sys; sys.exit('{said}')"])
 
 
 @pytest.mark.parametrize(

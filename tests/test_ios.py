@@ -12,16 +12,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_networks import SIZE, run
+from small_networks import run
+from test_manifest import MANIFEST
 
 from squeezesam_benchmarks.ios import app, place
+from squeezesam_benchmarks.places import PLACE_MODULES
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Condition, Measurement
+from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.manifest import write_manifest
+from squeezesam_export.targets import TARGETS
 
 STAND_IN = Path(__file__).parent / "ios_stand_in"
 SWIFT = Path(__file__).parent.parent / "benchmarks" / "ios_benchmark" / "Sources"
-TOOLS = ("xcrun", "pymobiledevice3")
+MODELS = {"xcrun": "iPhone 15 Pro", "pymobiledevice3": "iPhone16,1"}
+"""Of the same phone, as each tool names it."""
+
 UDID = "00000000-000000000000A001"
 QUICK = ("--rounds", 1, "--iterations", 3, "--warm-up", 0, "--thermal-gate", 0)
 ONLY_OF_THE_HARNESS = {
@@ -35,12 +42,25 @@ ONLY_OF_THE_HARNESS = {
 """Fields of the protocol that the app has no use for."""
 
 
-@pytest.fixture(scope="module")
-def exported(weights):
-    out = weights.parent / "for_iphone"
-    words = ("--target", "coreml", "--precision", "fp16,fp32")
-    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
+@pytest.fixture
+def exported(tmp_path):
+    """An export directory whose files nobody here could load, so that nobody does."""
+    out = tmp_path / "exported"
+    write_export(out, ("onnx", "fp32"), ("coreml", "fp16"), ("coreml", "fp32"))
     return out
+
+
+def write_export(out, *artifacts):
+    (like,) = MANIFEST.artifacts
+    listed = []
+    for target, precision in artifacts:
+        path = out / f"nano_{target}_{precision}{TARGETS[target].suffix}"
+        path.mkdir(parents=True)
+        (path / "Manifest.json").write_text("{}")
+        described = {"sha256": sha256_of(path), "size_bytes": size_of(path)}
+        changes = {"file": path.name, "target": target, "precision": precision, **described}
+        listed.append(dataclasses.replace(like, **changes))
+    write_manifest(dataclasses.replace(MANIFEST, artifacts=tuple(listed)), out)
 
 
 @pytest.fixture
@@ -90,16 +110,16 @@ class Bench:
         lines = (self.state / "calls.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
-    def launches(self, verb):
-        """How often the app was launched with a verb."""
-        return sum(verb in call for call in self.calls)
+    def times(self, word):
+        """How many calls have a word."""
+        return sum(word in call for call in self.calls)
 
     @property
     def left(self):
-        return list((self.state / "container" / app.FOLDER).iterdir())
+        return list((self.state / "container" / app.FOLDER).glob("*"))
 
 
-@pytest.fixture(params=TOOLS)
+@pytest.fixture(params=MODELS)
 def bench(request, tmp_path, exported, built, monkeypatch, capsys):
     return Bench(request.param, tmp_path, exported, built, monkeypatch, capsys)
 
@@ -115,7 +135,7 @@ def on_linux(tmp_path, exported, built, monkeypatch, capsys):
 
 
 def test_every_package_is_measured_in_every_round_and_nothing_is_left(bench):
-    status, said = bench.run("--rounds", 2)
+    status, said = bench.run("--rounds", 2, "--compute-units", "cpuAndNeuralEngine")
     assert status == 0, said
     results = read_results(bench.results)
     names = [result.artifact.name for result in results]
@@ -124,46 +144,31 @@ def test_every_package_is_measured_in_every_round_and_nothing_is_left(bench):
     for result in results:
         assert result.device.place == "ios"
         assert result.device.os == "iOS 18.1"
+        assert result.device.model == MODELS[bench.tool]
         assert result.device.cores is None
         assert result.measurement.runtime == "coreml"
-        assert result.measurement.backend == "CoreML all"
+        assert result.measurement.backend == "CoreML cpuAndNeuralEngine"
         assert result.measurement.threads is None
         assert len(result.measurement.warm_samples_ms) == 3
         assert result.measurement.before.thermal_state == "nominal"
         assert result.measurement.after.thermal_state == "fair", "of the app, not asked for later"
     assert bench.left == []
-    assert bench.launches("compile") == 2, "once for each package"
-    assert bench.launches("run") == 4, "a process for each measurement"
-    assert bench.launches("clean") == 2, "before and after"
+    assert bench.times("compile") == 2, "once for each package"
+    assert bench.times("run") == 4, "a process for each measurement"
+    assert bench.times("clean") == 2, "before and after"
 
 
-def test_devicectl_knows_the_product_and_pymobiledevice3_its_identifier(bench):
-    assert bench.run()[0] == 0
-    models = {"xcrun": "iPhone 15 Pro", "pymobiledevice3": "iPhone16,1"}
-    assert read_results(bench.results)[0].device.model == models[bench.tool]
-
-
-def test_compute_units_reach_the_app(bench):
-    assert bench.run("--compute-units", "cpuAndNeuralEngine")[0] == 0
-    backends = {result.measurement.backend for result in read_results(bench.results)}
-    assert backends == {"CoreML cpuAndNeuralEngine"}
-
-
-def test_devicectl_is_read_from_files_and_never_empties_the_container(on_mac):
-    assert on_mac.run()[0] == 0
+def test_the_listing_of_xcode_27_is_read_and_the_container_never_emptied_by_devicectl(on_mac):
+    assert on_mac.run(fault="version-5")[0] == 0
+    assert {result.device.os for result in read_results(on_mac.results)} == {"iOS 27.0"}
     for call in on_mac.calls:
         assert "--json-output" in call
         assert "--remove-existing-content" not in call
 
 
-def test_the_listing_of_xcode_27_is_read(on_mac):
-    assert on_mac.run(fault="version-5")[0] == 0
-    assert {result.device.os for result in read_results(on_mac.results)} == {"iOS 27.0"}
-
-
-@pytest.mark.parametrize("udid", [UDID, UDID.lower()])
-def test_one_of_several_is_chosen_by_its_udid(bench, udid):
-    assert bench.run("--device", udid, fault="several")[0] == 0
+def test_one_of_several_is_chosen_by_its_udid(bench):
+    assert bench.run("--device", UDID.lower(), fault="several")[0] == 0
+    assert {result.measurement.backend for result in read_results(bench.results)} == {"CoreML all"}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +193,8 @@ def test_a_refusal_is_one_line_with_its_cause_and_its_mend(bench, fault, cause, 
     line = bench.error(fault=fault)
     assert re.search(cause, line), line
     assert re.search(mend, line), line
+    assert "may be left" not in line
+    assert bench.left == []
     assert not bench.results.exists()
 
 
@@ -292,23 +299,30 @@ def test_what_a_lost_phone_kept_is_removed_by_the_next_run(bench):
 
 
 def test_an_interrupted_run_leaves_nothing_behind(bench):
-    status, _ = bench.run(fault="interrupt", artifact="nano_coreml_fp16")
+    status, _ = bench.run(fault="interrupt", signal="SIGINT")
     assert status == 130
     assert bench.left == []
 
 
-def test_compute_units_are_refused_elsewhere(exported, capsys):
+def test_a_terminated_run_leaves_nothing_behind(on_mac):
+    with pytest.raises(SystemExit):
+        on_mac.run(fault="interrupt", signal="SIGTERM")
+    assert on_mac.times("clean") == 2
+    assert on_mac.left == []
+
+
+@pytest.mark.parametrize("elsewhere", sorted(PLACE_MODULES.keys() - {"ios"}))
+def test_compute_units_are_refused_elsewhere(elsewhere, exported, capsys):
     words = ("--artifacts", exported, "--compute-units", "all")
-    assert run("bench", "run", "--on", "host", *words) == 2
-    assert "--compute-units all is not for --on host" in capsys.readouterr().err
+    assert run("bench", "run", "--on", elsewhere, *words) == 2
+    assert f"--compute-units all is not for --on {elsewhere};" in capsys.readouterr().err
 
 
-def test_a_directory_without_packages_is_refused(on_mac, weights, tmp_path):
+def test_a_directory_without_packages_is_refused_and_the_app_not_installed(on_mac, tmp_path):
     out = tmp_path / "for_android"
-    words = ("--target", "onnx", "--precision", "fp32", "--weights", weights, "--size", SIZE)
-    assert run("export", *words, "--out", out) == 0
-    on_mac.capsys.readouterr()
+    write_export(out, ("onnx", "fp32"))
     assert "nothing in" in on_mac.error("--artifacts", out)
+    assert on_mac.times("install") == 0
 
 
 def swift_fields(struct):

@@ -44,6 +44,8 @@ VENDOR_FILES = {
         "pt2e.py",
     },
     "torchao": {"pt2e.py"},
+    "matplotlib": {"lines.py", "svg.py"},
+    "jinja2": {"writing.py"},
 }
 BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}
 

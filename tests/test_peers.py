@@ -75,9 +75,9 @@ def run(path, inputs):
     return [one.copy() for one in session.outputs(session.infer(prepared))]  # outlives the session
 
 
-def assert_same_answer(given, wanted):
+def assert_same_answer(given, wanted, tolerance=1e-4):
     for ours, theirs in zip(given, wanted, strict=True):
-        assert np.abs(ours - theirs.numpy()).max() < 1e-4 * theirs.abs().max()
+        assert np.abs(ours - theirs.numpy()).max() < tolerance * theirs.abs().max()
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -166,7 +166,9 @@ def test_a_whole_peer_answers_like_pytorch(name, target, tmp_path):
     export_peer(name, path)
     network = random_peer(name)
     inputs = click(network, 300.0, 700.0)
-    assert_same_answer(run(path, inputs), answer(network, *inputs))
+    # XNNPACK's product over 4096 tokens is 4e-6 off the exact one where PyTorch's is 4e-7, and
+    # EfficientSAM has twelve layers of them.
+    assert_same_answer(run(path, inputs), answer(network, *inputs), tolerance=1e-3)
 
 
 def test_what_cannot_be_exported_is_named(tmp_path):
@@ -250,7 +252,8 @@ def test_two_models_of_one_name_are_refused(tmp_path):
         PeerOptions((tmp_path / "a.onnx", tmp_path / "b" / "a.onnx"), (), QUICK)
 
 
-def test_the_report_gives_ratios_to_base_of_the_same_runtime(tmp_path, network):
+def test_the_report_gives_ratios_to_base_of_the_same_runtime(tmp_path):
+    network = folded(shallow_efficient_sam(SMALL))
     ours = random_subjects(["base"], ["onnx"], tmp_path, lambda _: None, size=64)
     path = tmp_path / "peer_onnx.onnx"
     peer = fresh_subject(path, "onnx", "peer", to_onnx(network, path), SAM)

@@ -2,57 +2,45 @@
 
 from collections.abc import Sequence
 
-from squeezesam.tables import markdown_table
 from squeezesam_benchmarks.arm64.agreement import same_masks
 from squeezesam_benchmarks.arm64.method import METHOD
+from squeezesam_benchmarks.cells import UNKNOWN
+from squeezesam_benchmarks.metrics import MEGA
 from squeezesam_benchmarks.rows import Row
-from squeezesam_benchmarks.schema import Emulation, Result
+from squeezesam_benchmarks.schema import Emulation
+from squeezesam_benchmarks.table_layout import Column, Table
 
-MEGA = 1e6
-UNKNOWN = "-"
 BASELINE_PRECISION = "fp32"
-HEADER = (
-    "artifact",
-    "precision",
-    "CPU",
-    "against this machine",
-    "M instructions per inference",
-    f"fewer than {BASELINE_PRECISION}",
-)
 
 
-def emulation_section(one: Result, rows: Sequence[Row]) -> str:
-    """A section on the emulated rows of a run.
+def counts_table(rows: Sequence[Row]) -> Table:
+    """The table of the emulated rows of a run.
 
     Args:
-        one: any result of the run.
-        rows: emulated.
+        rows: emulated, at least one.
     """
     emulation = rows[0].emulations[0]
     more = emulation.long_run_inferences - emulation.short_run_inferences
     method = METHOD.format(short=emulation.short_run_inferences, more=more)
-    return "\n".join(
-        [
-            f"### {one.started_at}, emulated, {emulation.emulator}",
-            "",
-            f"{method} Harness {one.harness_version}: `{one.command}`",
-            "",
-            markdown_table(HEADER, [_cells(row, rows) for row in rows]),
-        ]
+
+    def fewer(row: Row) -> str:
+        ratio = fewer_than_baseline(row, rows)
+        return f"{ratio:.2f}x" if ratio else UNKNOWN
+
+    return Table(
+        "Emulated: counts, not times",
+        f"{method} Emulator: {emulation.emulator}.",
+        (
+            Column("emulated CPU", lambda row: row.emulations[0].cpu),
+            Column("against this machine", lambda row: agreement(row.emulations[0])),
+            Column("M instructions per inference", _millions),
+            Column(f"fewer than {BASELINE_PRECISION}", fewer),
+        ),
     )
 
 
-def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
-    emulation = row.emulations[0]
-    ratio = fewer_than_baseline(row, rows)
-    return [
-        row.artifact.name,
-        row.artifact.precision or UNKNOWN,
-        emulation.cpu,
-        agreement(emulation),
-        f"{emulation.instructions_per_inference / MEGA:.1f}",
-        f"{ratio:.2f}x" if ratio else UNKNOWN,
-    ]
+def _millions(row: Row) -> str:
+    return f"{row.emulations[0].instructions_per_inference / MEGA:.1f}"
 
 
 def agreement(emulation: Emulation) -> str:

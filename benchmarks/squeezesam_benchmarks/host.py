@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
 from squeezesam_benchmarks.device import host_condition, host_device, usable_cores
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Condition, Measurement
@@ -91,11 +91,5 @@ def opened(options: PlaceOptions) -> Iterator[Host]:
     Raises:
         ConfigError: an option that is for other places.
     """
-    for name, value in (
-        ("--device", options.device),
-        ("--cpu", options.cpu),
-        ("--compute-units", options.compute_units),
-    ):
-        if value is not None:
-            raise ConfigError(f"{name} {value} is not for --on host; leave it out")
+    refuse_options("host", options, "device", "cpu", "runners", "compute_units")
     yield Host()

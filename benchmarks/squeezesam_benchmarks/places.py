@@ -112,6 +112,24 @@ class Place(Interface):
         """
 
 
+def refuse_options(place: str, options: PlaceOptions, *fields: str) -> None:
+    """Refuse options that are for other places.
+
+    Args:
+        place: as `bench run --on` says it.
+        options: as given.
+        fields: those of `options` that mean nothing there.
+
+    Raises:
+        ConfigError: one of them was given.
+    """
+    for field in fields:
+        value = getattr(options, field)
+        if value is not None:
+            option = f"--{field.replace('_', '-')}"
+            raise ConfigError(f"{option} {value} is not for --on {place}; leave it out")
+
+
 def open_place(name: str, options: PlaceOptions) -> AbstractContextManager[Place]:
     """The place of a name.
 

@@ -1,4 +1,4 @@
-"""Results grouped for reporting: one row per artifact, runtime and number of threads of one run."""
+"""Results grouped for reporting: one row per artifact, runtime, backend and threads of one run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,9 +58,10 @@ def group_by_run(results: Sequence[Result]) -> list[list[Result]]:
 
 def rows_of_run(run: Sequence[Result]) -> list[Row]:
     """Rows of one run, sorted by runtime, threads and artifact name."""
-    rows: dict[tuple[str, str, int | None], Row] = {}
+    rows: dict[tuple[str, str, str, int | None], Row] = {}
     for result in run:
-        key = (result.artifact.name, result.measurement.runtime, result.measurement.threads)
+        one = result.measurement
+        key = (result.artifact.name, one.runtime, one.backend, one.threads)
         row = rows.setdefault(key, Row(result.artifact, {}))
         row.measurements[result.round_index] = result.measurement
     return sorted(rows.values(), key=lambda row: (row.runtime, row.threads or 0, row.artifact.name))

@@ -1,7 +1,5 @@
 """Runtime by scheme: accuracy, size, latency and operators outside the delegate, in one table."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +8,9 @@ from squeezesam.evaluation.records import Evaluation
 from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.tables import markdown_table
+from squeezesam.typed_command import typed_command
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.report import UNKNOWN, operators, with_interval
+from squeezesam_benchmarks.cells import UNKNOWN, operators, with_interval
 from squeezesam_benchmarks.rows import Row, speed_up
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.scheme_accuracy import CLICKS, Column, iou_gained, mean_iou
@@ -92,7 +91,7 @@ def small_print() -> str:
         "reference interpreter; in brackets the difference to PyTorch in fp32 in points, with its "
         "95 % bootstrap interval over photos. Latency: median ms of the network alone with its "
         "95 % interval, artifacts interleaved; none of what the interpreter runs. "
-        f"`{shlex.join(['squeezesam', *sys.argv[1:]])}`, {datetime.now(UTC).date()}, "
+        f"`{typed_command()}`, {datetime.now(UTC).date()}, "
         f"{here['system']}, {here['cores']} cores, {tools}. "
         f"The {INTERPRETER_LIMITS}."
     )

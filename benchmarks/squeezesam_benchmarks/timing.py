@@ -1,11 +1,10 @@
 """Timing that keeps every sample: artifacts interleaved, results added to a file."""
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from squeezesam.typed_command import typed_command
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.protocol import Protocol
@@ -37,8 +36,7 @@ def time_all(
     counts = threads or place.default_threads
     total = len(subjects) * len(counts) * protocol.rounds
     with added_results(out) as results:
-        command = shlex.join(["squeezesam", *sys.argv[1:]])
-        for result in time_interleaved(place, subjects, counts, protocol, command):
+        for result in time_interleaved(place, subjects, counts, protocol, typed_command()):
             results.append(result)
             new.append(result)
             progress(f"[{len(new)}/{total}] {summary(result)}")

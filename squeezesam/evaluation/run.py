@@ -4,8 +4,6 @@ A photo is set once, since with most predictors of the SAM family that is the ex
 """
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +27,7 @@ from squeezesam.evaluation.records import (
 from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.evaluation.targets import Target, find_targets
 from squeezesam.predictor import Predictor
+from squeezesam.typed_command import typed_command
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def evaluate_all(
     """
     return Evaluation(
         SCHEMA_VERSION,
-        command=shlex.join(["squeezesam", *sys.argv[1:]]),
+        command=typed_command(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         subject=subject,
         tools=package_versions(),

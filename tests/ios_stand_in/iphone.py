@@ -96,7 +96,7 @@ def launch(words):
         if has_fault("hang"):
             time.sleep(60)
         if has_fault("interrupt"):
-            os.kill(os.getppid(), signal.SIGINT)
+            os.kill(os.getppid(), signal.Signals[FAULT["signal"]])
             time.sleep(60)
     told = {"compile": compiled, "run": measured}[verb](job)
     answer.write_text(json.dumps(told)[: 20 if has_fault("damaged") else None])

@@ -19,12 +19,12 @@ from squeezesam_benchmarks.android.condition import android_condition
 from squeezesam_benchmarks.android.device import android_device
 from squeezesam_benchmarks.android.discovery import find_device
 from squeezesam_benchmarks.android.folder import RUNNER_NAME, RUNNER_PROCESS, private_folder
-from squeezesam_benchmarks.android.interruption import unwinding_signals
 from squeezesam_benchmarks.android.runners import files_to_push, runner_of, runners_folder
+from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.native.words import measurement_of, time_words
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Measurement
 
@@ -156,9 +156,7 @@ def opened(options: PlaceOptions) -> Iterator[Android]:
         ConfigError: no runners, or an option that is for other places.
         DeviceError: no device, several without a name, or one that refuses.
     """
-    for name, value in (("--cpu", options.cpu), ("--compute-units", options.compute_units)):
-        if value is not None:
-            raise ConfigError(f"{name} {value} is not for --on android; leave it out")
+    refuse_options("android", options, "cpu", "compute_units")
     runners = runners_folder(options.runners)
     adb = find_device(options.device)
     with unwinding_signals(), private_folder(adb, options.tell) as folder:

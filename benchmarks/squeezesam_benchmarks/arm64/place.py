@@ -13,7 +13,7 @@ from squeezesam_benchmarks.arm64.cpus import DEFAULT_CPU, Cpu, find_cpu
 from squeezesam_benchmarks.arm64.emulator import Emulator, make_root
 from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Device, Measurement
 from squeezesam_export.contract import contract
@@ -115,9 +115,7 @@ def opened(options: PlaceOptions) -> Iterator[EmulatedArm64]:
         ConfigError: an unknown processor, an option for other places, or no case to compare.
         MissingDependencyError: a program is missing.
     """
-    for name, value in (("--device", options.device), ("--runners", options.runners)):
-        if value is not None:
-            raise ConfigError(f"{name} {value} is not for --on {NAME}; leave it out")
+    refuse_options(NAME, options, "device", "runners", "compute_units")
     if options.cases < 1:
         raise ConfigError(f"--cases {options.cases} compares nothing; give at least 1")
     cpu = find_cpu(options.cpu or DEFAULT_CPU)

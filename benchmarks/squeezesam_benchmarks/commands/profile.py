@@ -1,13 +1,13 @@
 """`squeezesam bench profile`: where the time of an inference goes, by operator and by block."""
 
 import argparse
-import shlex
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
 from squeezesam.files import whole_file
+from squeezesam.typed_command import typed_command
+from squeezesam_benchmarks.commands.timing_options import say
 from squeezesam_benchmarks.profiling.profile import (
     ProfileOptions,
     artifact_at,
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the raw durations")
 
 
-def profile_artifacts(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Profile and print tables.
 
     Raises:
@@ -48,12 +48,7 @@ def profile_artifacts(args: argparse.Namespace) -> None:
         artifacts = [artifact_at(args.artifact, args.variant)]
     # A bad place shows before the measuring.
     with whole_file(args.out) if args.out is not None else nullcontext() as partial:
-        report = profile_all(artifacts, options, shlex.join(["squeezesam", *sys.argv[1:]]), show)
+        report = profile_all(artifacts, options, typed_command(), say)
         if partial is not None:
             write_report(report, partial)
     print(report_text(report))
-
-
-def show(line: str) -> None:
-    """Tell of the progress beside the tables, which go to standard output."""
-    print(line, file=sys.stderr, flush=True)

@@ -59,7 +59,7 @@ class Devicectl:
         """Copy a file of FOLDER to a path here."""
         ends = ["--source", f"{FOLDER}/{name}", "--destination", str(destination)]
         verb = ["device", "copy", "from", *_on(phone), *_container(app), *ends]
-        self._call(f"copying {name} from {phone.name}", verb)
+        self._call(f"fetching the app's answer from {phone.name}", verb)
 
     def _call(
         self,

@@ -23,10 +23,11 @@ from squeezesam.errors import (
     MissingDependencyError,
     SqueezeSamError,
 )
+from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.ios import app, devicectl, pymobile
 from squeezesam_benchmarks.ios.calls import HungError
 from squeezesam_benchmarks.ios.driver import Driver, Phone, choose
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import Record
 from squeezesam_benchmarks.schema import Condition, Device, Measurement
@@ -60,7 +61,7 @@ class Iphone:
         self.app = built
         self.compute_units = compute_units
         self.compiled: set[Path] = set()
-        self.is_installed = False
+        self.holds_files = False
         self.device = Device(
             place="ios",
             model=phone.model,
@@ -91,23 +92,21 @@ class Iphone:
             DeviceError: the phone does not take it.
         """
         self.driver.install(self.phone, self.app)
-        self.is_installed = True
-        self.clean()
+        self._have_cleaned()
+        self.holds_files = True
         for subject in subjects:
             self.driver.push(self.phone, self.app, subject.path)
 
     def clean(self) -> None:
-        """Have the app remove all that was copied to it or written by it; the app itself stays.
-
-        The app does it, since devicectl deletes no files.
+        """Remove all that was copied to the app or written by it; the app itself stays.
 
         Raises:
             DeviceError: the phone is gone or refuses.
         """
-        if not self.is_installed:
+        if not self.holds_files:
             return
         try:
-            self.driver.launch(self.phone, self.app, [app.CLEAN], ASIDE_LIMIT_S)
+            self._have_cleaned()
         except DeviceError as error:
             raise DeviceError(
                 f"copied files may be left in the app on {self.phone.name}: {error}; "
@@ -142,6 +141,10 @@ class Iphone:
         except ArtifactError as error:
             where = f"timing {subject.path.name} on {self.phone.name}"
             raise ArtifactError(f"{where} failed: {error}") from error
+
+    def _have_cleaned(self) -> None:
+        """Have the app empty its folder, since devicectl deletes no files."""
+        self.driver.launch(self.phone, self.app, [app.CLEAN], ASIDE_LIMIT_S)
 
     def _pushed_job(self, job: app.AppJob) -> str:
         """The name of the file that now says it on the phone."""
@@ -190,8 +193,7 @@ def opened(options: PlaceOptions) -> Iterator[Iphone]:
         MissingDependencyError: no tool that reaches iPhones.
     """
     compute_units = options.compute_units or app.COMPUTE_UNITS[0]
-    if options.cpu is not None:
-        raise ConfigError(f"--cpu {options.cpu} is not for --on ios; leave it out")
+    refuse_options("ios", options, "cpu")
     if compute_units not in app.COMPUTE_UNITS:
         known = ", ".join(app.COMPUTE_UNITS)
         raise ConfigError(f"unknown --compute-units {compute_units!r}; choose from {known}")
@@ -200,8 +202,19 @@ def opened(options: PlaceOptions) -> Iterator[Iphone]:
     phone = choose(driver.phones(), options.device)
     driver.check(phone)
     place = Iphone(driver, phone, built, compute_units)
-    try:
+    with unwinding_signals(), cleaned_after(place):
         yield place
+
+
+@contextmanager
+def cleaned_after(place: Iphone) -> Iterator[None]:
+    """Remove what the block copied to a phone, whatever ends it; an error of the block is kept.
+
+    Raises:
+        DeviceError: files may be left there.
+    """
+    try:
+        yield
     except SqueezeSamError as error:
         try:
             place.clean()

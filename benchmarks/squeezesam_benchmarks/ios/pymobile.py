@@ -74,7 +74,7 @@ class PyMobileDevice:
     def pull(self, phone: Phone, app: App, name: str, destination: Path) -> None:
         """Copy a file of FOLDER to a path here."""
         words = ["apps", "pull", app.bundle_id, f"{FOLDER}/{name}", str(destination)]
-        _call(f"copying {name} from {phone.name}", words, phone)
+        _call(f"fetching the app's answer from {phone.name}", words, phone)
 
 
 def _call(

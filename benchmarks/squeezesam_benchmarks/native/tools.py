@@ -47,11 +47,15 @@ def run_tool(words: Sequence[str | Path]) -> str:
     """Run a program and return what it printed.
 
     Raises:
-        MissingDependencyError: it fails; tells its last line.
+        MissingDependencyError: it fails; tells the first line that names an error, or the last.
     """
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise MissingDependencyError(f"{words[0]} fails: {last_line(done.stderr or done.stdout)}")
+        said = done.stdout + done.stderr  # ninja prints what the compiler said
+        errors = [line for line in said.splitlines() if "error" in line.lower()]
+        raise MissingDependencyError(
+            f"{words[0]} fails: {errors[0] if errors else last_line(said)}"
+        )
     return done.stdout
 
 

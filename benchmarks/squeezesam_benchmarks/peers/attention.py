@@ -1,6 +1,8 @@
 """Attention in the form that each runtime runs fastest; the mathematics is the same.
 
-ONNX Runtime has an operator of its own that never holds all scores. ExecuTorch decomposes
+ONNX Runtime has an operator of its own that never holds all scores. Of four forms tried at 1024 px
+(written out, `scaled_dot_product_attention` at opset 20, ONNX's `Attention` at 23, and this) it
+took the least processor time on global attention; in windows all were alike. ExecuTorch decomposes
 `scaled_dot_product_attention` into a safe softmax whose comparisons leave the XNNPACK delegate, so
 it gets the products written out, in three dimensions because four cost copies.
 """

@@ -58,16 +58,18 @@ class Peer:
     macs_have_attention: bool
 
 
+# The papers could not be opened where this was written: figures of MACs are quoted from memory.
 PEERS = {
-    # Parameters: the authors' model card. Their file has 10.13 M, as it keeps TinyViT's classifier
-    # (0.32 M), which does not run. MACs: the EdgeSAM paper's table (arXiv 2312.06660). Ours are
-    # 37.9 G without attention's products, 40.6 G with them; TinySAM (arXiv 2312.13789) counts
-    # 42.0 G, in a way that it does not state.
+    # Parameters: the authors' model card (huggingface.co/dhkim2810/MobileSAM). Their file has
+    # 10.1 M, since it keeps TinyViT's classifier, which does not run. MACs: the table of EdgeSAM
+    # (arXiv 2312.06660). Ours are 37.9 G by layers alone and 40.6 G with attention's products, so
+    # we take it to count layers; TinySAM (arXiv 2312.13789) has 42.0 G.
     "mobilesam-shaped": Peer(
         mobile_sam, parameters=9_660_000, macs=38_200_000_000, macs_have_attention=False
     ),
-    # Parameters: of the authors' file. MACs: quoted as about 102 G, with no table at hand to cite;
-    # that is our encoder and neck (102.3 G). Three quarters of it are attention's products.
+    # Parameters: the paper (arXiv 2312.00863) rounds to 10 M; the authors' file of float32 weights
+    # has 41 MB. MACs: passed on as about 102 G, without a table to cite; our encoder and neck alone
+    # are 102.3 G. Three quarters are attention's products.
     "efficientsam-ti-shaped": Peer(
         efficient_sam_ti, parameters=10_200_000, macs=102_000_000_000, macs_have_attention=True
     ),

@@ -11,7 +11,8 @@ from squeezesam_benchmarks.peers.sam_prompts import SamPrompts
 ENCODER_STRIDE = 16
 MASK_STRIDE = 4
 POINT_SLOTS = 2
-"""One click and one padding point, as in Segment Anything's own ONNX export."""
+"""One click and one padding point, as in Segment Anything's own ONNX export. EfficientSAM pads to
+six points; two are in its favour."""
 
 IMAGE, POINT_COORDS, POINT_LABELS = "image", "point_coords", "point_labels"
 

@@ -18,7 +18,8 @@ class ClickPredictor:
     """A `squeezesam.predictor.Predictor` of one click.
 
     The long side of the photo becomes the side of the network, the rest is padding; masks are
-    upsampled to that square, cropped, and upsampled to the photo.
+    upsampled to that square, cropped, and upsampled to the photo. EfficientSAM would stretch the
+    photo to the square instead, which is as much work.
 
     Args:
         network: takes and gives what `click_network.ClickNetwork` does.

@@ -14,7 +14,7 @@ from squeezesam_benchmarks.pipelines import SAM
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Result
-from squeezesam_benchmarks.subjects import fresh_subject, random_subjects
+from squeezesam_benchmarks.subjects import FRESH_PRECISION, fresh_subject, random_subjects
 from squeezesam_benchmarks.timing import time_all
 
 VARIANTS = ("base", "nano", "reference")
@@ -81,7 +81,7 @@ def peer_subjects(folder: Path, progress: Callable[[str], None], size: int = SIZ
     for peer in PEERS:
         network = random_peer(peer, size)
         for target, export in EXPORTERS.items():
-            path = folder / f"{peer}_{target.name}{target.suffix}"
+            path = folder / f"{peer}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = export(network, path)
             progress(f"exported {path.name} with random weights")
             subjects.append(fresh_subject(path, target.name, peer, lowered, SAM))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from squeezesam.tables import markdown_table
 from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.report import UNKNOWN, with_interval
+from squeezesam_benchmarks.cells import UNKNOWN, with_interval
+from squeezesam_benchmarks.metrics import total_ms
 from squeezesam_benchmarks.rows import Row, rows_of_run
 from squeezesam_benchmarks.schema import Result
 from squeezesam_benchmarks.statistics import Samples
@@ -15,9 +16,9 @@ HEADER = (
     "runtime",
     "threads",
     "network ms [95 %]",
-    "times slower than base",
+    "network, times base",
     "one click ms [95 %]",
-    "times slower than base",
+    "one click, times base",
 )
 NOTE = (
     "Medians. One click: from a photo's pixels to a mask of its size. Networks of a peer's shape "
@@ -35,10 +36,7 @@ def network_ms(row: Row, round_index: int) -> Samples:
 
 def click_ms(row: Row, round_index: int) -> Samples:
     """Samples of one click end to end, of one process."""
-    return [
-        sample.preprocess_ms + sample.model_ms + sample.postprocess_ms
-        for sample in row.measurements[round_index].pipeline_samples
-    ]
+    return [total_ms(sample) for sample in row.measurements[round_index].pipeline_samples]
 
 
 def peers_report(run: Sequence[Result]) -> str:

@@ -18,7 +18,7 @@ COPY_BYTES = 2**27
 """Of the source, and as much for the copy: more than a core's share of any cache."""
 
 CALLS_AT_LEAST = 5
-BUDGET_S = 0.2
+BUDGET_S = 0.4
 
 
 def int8_square(side: int) -> Tensor:

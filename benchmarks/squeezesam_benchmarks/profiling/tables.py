@@ -1,6 +1,7 @@
 """A profile for the terminal: what the time is spent on, by kind of operator and by block."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from squeezesam.tables import aligned_table
 from squeezesam_benchmarks.profiling.records import Profile, ProfileReport
@@ -13,7 +14,8 @@ from squeezesam_benchmarks.profiling.roofline import (
 )
 
 DISTURBED = 1.15
-"""Half of all inferences taking so many times the shortest one is no repeatable profile."""
+"""Interruptions hit another operator in each inference: its operators then take together so many
+times what their medians add up to."""
 
 MOST = 3
 """Blocks to name as the next to optimize."""
@@ -72,23 +74,24 @@ def head(profile: Profile) -> str:
         f"  peak {gemm.per_second * 1e-9:.1f} GMAC/s ({gemm.kernel}); "
         f"memory {profile.copy.per_second * 1e-9:.1f} GB/s ({profile.copy.kernel})",
     ]
-    if wall > DISTURBED * least:
+    if np.median(sums_us(profile)) > DISTURBED * operators_us(profile):
         lines.append("  something else kept the cores busy: profile again for figures")
     return "\n".join(lines)
 
 
 def explained(profile: Profile) -> float:
-    """Share of a profiled inference that its operators account for, the median of all.
+    """Share of a profiled inference that its operators account for, the median of all."""
+    return float(np.median(sums_us(profile) / np.array(profile.profiled_wall_us)))
 
-    Operators' medians add up to less where the machine is busy: what interrupts an inference hits
-    another operator each time.
-    """
-    sums = np.sum([operator.durations_us for operator in profile.operators], axis=0)
-    return float(np.median(sums / np.array(profile.profiled_wall_us)))
+
+def sums_us(profile: Profile) -> NDArray[np.float64]:
+    """Time of all operators in each inference."""
+    durations = np.array([operator.durations_us for operator in profile.operators])
+    return durations.sum(axis=0, dtype=np.float64)
 
 
 def operators_us(profile: Profile) -> float:
-    """Time of all operators."""
+    """Time of all operators, each with its median."""
     return sum(map(median_us, profile.operators))
 
 

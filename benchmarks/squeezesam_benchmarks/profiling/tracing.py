@@ -63,16 +63,16 @@ def trace_in_fresh_process(path: Path, threads: int, inferences: int) -> Trace:
 
 def trace_quietly(path: Path, threads: int, inferences: int) -> Trace:
     """In the fresh process: trace, and turn what a runtime throws into an error of ours."""
-    try:
-        with quiet():
+    with quiet():
+        try:
             return trace(path, threads, inferences)
-    except SqueezeSamError:
-        raise
-    except Exception as error:  # runtimes share no base of their errors, and some do not pickle
-        raise ArtifactError(
-            f"{path.name} does not run ({one_line(error)}); "
-            "try `squeezesam verify` on it or export it again"
-        ) from None
+        except SqueezeSamError:
+            raise
+        except Exception as error:  # runtimes share no base of their errors, and some do not pickle
+            raise ArtifactError(
+                f"{path.name} does not run ({one_line(error)}); "
+                "try `squeezesam verify` on it or export it again"
+            ) from None
 
 
 def trace(path: Path, threads: int, inferences: int) -> Trace:

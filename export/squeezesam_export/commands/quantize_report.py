@@ -1,12 +1,11 @@
 """`squeezesam quantize-report`: which blocks of the network int8 hurts."""
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
+from squeezesam.typed_command import typed_command
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
 from squeezesam_export.quantization_report.chart import draw_chart
 from squeezesam_export.quantization_report.figures import rows
@@ -84,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         size=args.size,
     )
     check_place(args.out, (REPORT_NAME, RESULTS_NAME, CHART_NAME))
-    results = report(options, shlex.join(["squeezesam", *sys.argv[1:]]))
+    results = report(options, typed_command())
     text = markdown_report(results, CHART_NAME)
     title = f"Int8, block by block: {results.weights} at {results.size} px"
     with whole_directory(args.out) as folder:

@@ -1,0 +1,37 @@
+"""`squeezesam bench peers`: our networks beside others of the same purpose."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam_benchmarks.commands.timing_options import (
+    add_timing_arguments,
+    protocol_of,
+    say,
+    threads_of,
+)
+from squeezesam_benchmarks.peers.comparison import PeerOptions, time_peers
+from squeezesam_benchmarks.peers.report import peers_report
+
+HELP = (
+    "time one click of base, nano and reference beside networks of MobileSAM's and EfficientSAM's "
+    "shape, and any ONNX of yours"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="ONNX",
+        help="a model of yours to time beside them; repeat for more",
+    )
+    add_timing_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Time them all in one interleaved run and print the ratios."""
+    options = PeerOptions(tuple(args.model), threads_of(args), protocol_of(args))
+    print(peers_report(time_peers(options, args.out, say)))

@@ -1,0 +1,61 @@
+"""`squeezesam bench run`: time the artifacts of an export directory in one of the places."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam_benchmarks.arm64.agreement import check_agreement
+from squeezesam_benchmarks.arm64.cpus import CPUS, DEFAULT_CPU
+from squeezesam_benchmarks.commands.timing_options import (
+    add_timing_arguments,
+    protocol_of,
+    say,
+    threads_of,
+)
+from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
+from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
+from squeezesam_benchmarks.report import report
+from squeezesam_benchmarks.subjects import exported_subjects
+from squeezesam_benchmarks.timing import time_all
+
+HELP = "time the artifacts of an export directory"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--artifacts", type=Path, required=True, help="an export directory")
+    parser.add_argument("--on", default="host", help=f"{', '.join(PLACE_MODULES)} (default host)")
+    parser.add_argument("--device", help="serial number or UDID, where several are connected")
+    parser.add_argument("--cpu", help=f"to emulate: {', '.join(CPUS)} (default {DEFAULT_CPU})")
+    parser.add_argument(
+        "--cases",
+        type=int,
+        default=PlaceOptions.cases,
+        help=f"golden cases to compare where emulated (default {PlaceOptions.cases})",
+    )
+    parser.add_argument("--runners", type=Path, help="built runners for the device")
+    parser.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
+    parser.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
+    add_timing_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Time the artifacts of an export directory, or count their instructions.
+
+    Raises:
+        VerificationError: an emulated processor answers with other masks than this machine.
+    """
+    protocol, threads = protocol_of(args), threads_of(args)
+    options = PlaceOptions(
+        device=args.device,
+        cpu=args.cpu,
+        runners=args.runners,
+        cache=args.cache.expanduser(),
+        compute_units=args.compute_units,
+        cases=args.cases,
+        tell=say,
+    )
+    with open_place(args.on, options) as place:
+        subjects = exported_subjects(args.artifacts, place)
+        results = time_all(place, subjects, threads, protocol, args.out, say)
+    print(report(results))
+    check_agreement(results)
