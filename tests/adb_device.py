@@ -1,12 +1,14 @@
 """A test device: an emulated ARM64 machine that the real adb client connects to over TCP.
 
-Its shell is this machine's `sh`. Paths of a phone are rewritten to a folder, and what an Android
-system would say is a table. ARM64 programs run under QEMU, so their times mean nothing.
+Its shell and tools are Android's own, mksh and toybox, or this machine's where they are not
+installed. Paths of a phone are rewritten to a folder, and what an Android system would say is a
+table. ARM64 programs run under QEMU, so their times mean nothing.
 """
 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +24,9 @@ from squeezesam_benchmarks.arm64.emulator import make_root
 
 MODEL = "test device, emulated ARM64"
 TMP = "/data/local/tmp"
+TOYS = ("cat", "chmod", "ls", "mkdir", "rm", "sha256sum", "sleep")
+"""Tools that commands of ours use."""
+
 PROPERTIES = {
     "ro.product.manufacturer": "SqueezeSAM",
     "ro.product.model": MODEL,
@@ -80,9 +85,14 @@ class AdbDevice:
 
     def __init__(self, folder: Path, authorized: bool = True) -> None:
         self.folder, self.authorized = folder, authorized
-        self.files, self.root, self.bin = folder / "tmp", folder / "root", folder / "bin"
-        for made in (folder, self.files, self.bin):
+        self.files, self.root = folder / "tmp", folder / "root"
+        self.bin, self.toys = folder / "bin", folder / "toys"
+        for made in (folder, self.files, self.bin, self.toys):
             made.mkdir()
+        self.shell = shutil.which("mksh") or "sh"
+        if toybox := shutil.which("toybox"):
+            for name in TOYS:
+                (self.toys / name).symlink_to(toybox)
         make_root(CPUS["cortex-a76"], self.root)
         self.thermal_status: Callable[[], int] = lambda: 0
         self.before_piece: Callable[[str, int], None] = nothing
@@ -125,8 +135,8 @@ class AdbDevice:
         for path, real in self.mapped().items():
             command = command.replace(path, real)
         command = re.sub(r"(?<!\S)\./", "run ./", command)  # programs of the device itself
-        environment = {"PATH": f"{self.bin}:{os.environ['PATH']}"}
-        serve_shell(stream, ["sh", "-c", command], environment, self.spoken, self.running)
+        environment = {"PATH": f"{self.bin}:{self.toys}:{os.environ['PATH']}"}
+        serve_shell(stream, [self.shell, "-c", command], environment, self.spoken, self.running)
 
     def write_answers(self) -> None:
         """Programs that say what an Android system would."""
@@ -193,7 +203,8 @@ def connected(folder: Path, authorized: bool = True) -> Iterator[AdbDevice]:
     """A device that the adb server of this environment is connected to."""
     device = AdbDevice(folder, authorized)
     try:
-        adb("connect", device.serial)
+        said = adb("connect", device.serial)
+        assert "connected to" in said or not authorized, said
         yield device
     finally:
         adb("disconnect", device.serial)

@@ -188,6 +188,8 @@ def test_the_real_client_takes_the_test_device_for_a_phone(
     adb = Adb(device.serial)
     script = "echo $((6 * 7)); printf oops >&2; exit 7"
     assert adb.shell(script) == Answer("42\n", "oops", 7)
+    if shutil.which("mksh"):
+        assert "MIRBSD KSH" in adb.said("echo $KSH_VERSION")
     sent, back = tmp_path / "sent", tmp_path / "back"
     sent.write_bytes(os.urandom(300_000))
     adb.push([sent], "/data/local/tmp")
@@ -404,6 +406,12 @@ def test_no_adb(bench: Bench, artifacts: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", "")
     assert bench(artifacts) == 2
     assert "adb is not installed; apt-get install adb" in bench.errors[0]
+
+
+def test_options_of_other_places_are_refused(bench: Bench, artifacts: Path) -> None:
+    for option, value in (("--cpu", "cortex-a76"), ("--compute-units", "all")):
+        assert bench(artifacts, option, value) == 2
+        assert f"{option} {value} is not for --on android" in bench.errors[0]
 
 
 def test_missing_runners_are_told_with_the_way_to_build_them(

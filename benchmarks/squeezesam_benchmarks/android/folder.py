@@ -25,8 +25,8 @@ RUNNER_PROCESS = "runner.pid"
 RUNNER_NAME = "squeezesam_runner"
 REMOVED = "removed"
 REMOVE = f"""
-runner=$(cat $folder/{RUNNER_PROCESS} 2>/dev/null) &&
-tr '\\0' ' ' </proc/$runner/cmdline 2>/dev/null | grep -q {RUNNER_NAME} && kill -9 $runner
+runner=$(cat $folder/{RUNNER_PROCESS} 2>/dev/null)
+case $(cat /proc/$runner/cmdline 2>/dev/null) in *{RUNNER_NAME}*) kill -9 $runner;; esac
 rm -rf $folder && echo {REMOVED} $folder
 """
 KEEPER = f"""
@@ -41,7 +41,7 @@ cd {PARENT} || exit
 for folder in squeezesam-*-*; do
 [ -d $folder ] || continue
 rest=${{folder#squeezesam-}}
-tr '\\0' ' ' 2>/dev/null </proc/${{rest%%-*}}/cmdline | grep -q -e ${{rest#*-}} && continue
+case $(cat /proc/${{rest%%-*}}/cmdline 2>/dev/null) in *${{rest#*-}}*) continue;; esac
 {REMOVE}
 done
 """
