@@ -15,7 +15,7 @@ import pytest
 from small_networks import run
 from test_manifest import MANIFEST
 
-from squeezesam_benchmarks.ios import app, place
+from squeezesam_benchmarks.ios import app
 from squeezesam_benchmarks.places import PLACE_MODULES
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import read_results
@@ -260,7 +260,7 @@ def test_options_that_core_ml_has_not_are_refused(on_mac, words, said):
 def test_a_package_that_fails_leaves_the_others_timed_and_nothing_behind(
     bench, fault, said, monkeypatch
 ):
-    monkeypatch.setattr(place, "longest_s", lambda _: 2.0)
+    monkeypatch.setattr(Protocol, "longest_s", lambda *_: 2.0)
     artifact = "nano_coreml_fp16"
     line = bench.error(fault=fault, artifact=artifact)
     assert f"timing {artifact}.mlpackage on Desk phone failed" in line

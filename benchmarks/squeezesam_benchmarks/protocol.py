@@ -57,3 +57,9 @@ class Protocol:
         ):
             if not least <= value < float("inf"):
                 raise ConfigError(f"{name} of {value} measures nothing; give at least {least}")
+
+    def longest_s(self, load_s: float, inference_s: float) -> float:
+        """Seconds after which a process must have hung, given the longest of each step."""
+        inferences = 1 + self.warm_up_inferences + self.timed_inferences
+        inferences += 2 * (1 + self.pipeline_runs)  # photos of any size around the network
+        return load_s + self.time_budget_s + self.sustained_s + inferences * inference_s

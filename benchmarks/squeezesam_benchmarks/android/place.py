@@ -125,7 +125,7 @@ class Android:
             "wait $!\nstatus=$?\n"
             f"rm {RUNNER_PROCESS}\n"
             "exit $status",
-            limit_s(protocol),
+            protocol.longest_s(LOAD_LIMIT_S, INFERENCE_LIMIT_S),
         )
         if answer.status in (CANNOT_EXECUTE, NO_SUCH_PROGRAM):
             raise DeviceError(
@@ -138,14 +138,6 @@ class Android:
                 f"timing {name} crashed {runner} ({fate}): {last_line(answer.stderr)}"
             )
         return measurement_of(name, answer.status, answer.stdout, answer.stderr)
-
-
-def limit_s(protocol: Protocol) -> float:
-    """After which a runner is given up on."""
-    inferences = 1 + protocol.warm_up_inferences + protocol.timed_inferences
-    inferences += 2 * (1 + protocol.pipeline_runs)  # photos of any size around the network
-    paid_for = protocol.time_budget_s + protocol.sustained_s
-    return LOAD_LIMIT_S + paid_for + inferences * INFERENCE_LIMIT_S
 
 
 @contextmanager

@@ -137,7 +137,9 @@ class Iphone:
             if subject.path not in self.compiled:
                 self._answer([app.COMPILE, job], LAUNCH_LIMIT_S, app.Compiled)
                 self.compiled.add(subject.path)
-            return self._answer([app.RUN, job], longest_s(protocol), Measurement)
+            return self._answer(
+                [app.RUN, job], protocol.longest_s(LAUNCH_LIMIT_S, INFERENCE_LIMIT_S), Measurement
+            )
         except ArtifactError as error:
             where = f"timing {subject.path.name} on {self.phone.name}"
             raise ArtifactError(f"{where} failed: {error}") from error
@@ -174,13 +176,6 @@ class Iphone:
             except DeviceError as error:
                 raise failure or error from error
             return app.read_answer(file, kind)
-
-
-def longest_s(protocol: Protocol) -> float:
-    """Seconds after which a measurement must have hung."""
-    inferences = 1 + protocol.warm_up_inferences + protocol.timed_inferences
-    asked_for = protocol.time_budget_s + protocol.sustained_s
-    return LAUNCH_LIMIT_S + asked_for + inferences * INFERENCE_LIMIT_S
 
 
 @contextmanager
