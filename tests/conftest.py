@@ -1,4 +1,5 @@
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from squeezesam.weights import save_weights
 # The tensors of tests are tiny: a second thread costs more than it gives, and on a busy machine
 # every operator would wait for it.
 torch.set_num_threads(1)
+
+# A shell that starts tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 OPTIONAL = {
