@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam.spec import (
     INPUT_SIZE,
@@ -24,8 +24,18 @@ from squeezesam.spec import (
     PIXEL_SCALE,
 )
 
-BAND_PIXELS = 1 << 20
-"""Photo pixels that are upsampled at once; bounds the memory for large photos."""
+
+def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize RGB bytes [H, W, 3] to a width and height, bilinear and antialiased.
+
+    The filter is Pillow's. PyTorch's kernel for bytes takes a fifth of the time and differs from
+    Pillow by two levels at most.
+    """
+    usable = np.require(pixels, requirements=["C", "W"])  # a copy only where it has to be one
+    planes = torch.from_numpy(usable).permute(2, 0, 1)[None]
+    width, height = size
+    fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+    return fitted[0].permute(1, 2, 0).numpy()
 
 
 def photo_tensor(pixels: NDArray[np.uint8]) -> Tensor:
@@ -64,37 +74,26 @@ class Letterbox:
 
     def apply(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize and pad a photo, uint8 RGB [H, W, 3], to the input [1, 3, size, size]."""
-        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
-        canvas.paste(Image.fromarray(pixels).resize(self.inside, Image.Resampling.BILINEAR))
-        return photo_tensor(np.array(canvas))[None]
+        canvas = np.full((self.size, self.size, 3), PAD_BYTE, np.uint8)
+        columns, rows = self.inside
+        canvas[:rows, :columns] = resized(pixels, self.inside)
+        return photo_tensor(canvas)[None]
 
     def photo_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Upsample mask logits [M, size/2, size/2] to the photo: [M, H, W]."""
-        upsampled = np.empty((len(logits), self.height, self.width), np.float32)
-        for index, rows, band in self._bands(logits):
-            upsampled[index, rows] = band
-        return upsampled
+        return np.stack([mask.numpy() for mask in self._upsampled(logits)])
 
     def photo_masks(
         self, logits: NDArray[np.float32], threshold: float = MASK_THRESHOLD
     ) -> NDArray[np.bool_]:
         """Upsample mask logits [M, size/2, size/2], then threshold them: [M, H, W]."""
-        masks = np.empty((len(logits), self.height, self.width), np.bool_)
-        for index, rows, band in self._bands(logits):
-            np.greater(band, threshold, out=masks[index, rows])
-        return masks
+        return np.stack([(mask > threshold).numpy() for mask in self._upsampled(logits)])
 
-    def _bands(
-        self, logits: NDArray[np.float32]
-    ) -> Iterator[tuple[int, slice, NDArray[np.float32]]]:
-        """Every mask, upsampled a few photo rows at a time: (mask index, rows, [rows, W])."""
+    def _upsampled(self, logits: NDArray[np.float32]) -> Iterator[Tensor]:
+        """Every mask at the size of the photo, [H, W], one at a time: they are large."""
         columns, rows = (side // MAP_STRIDE for side in self.inside)
-        step = max(1, BAND_PIXELS // self.width)
-        for index, mask in enumerate(logits):
-            inside = Image.fromarray(np.ascontiguousarray(mask[:rows, :columns]))
-            for top in range(0, self.height, step):
-                bottom = min(top + step, self.height)
-                # Pillow samples across the box's own border, so bands meet without a seam.
-                box = (0, top * rows / self.height, columns, bottom * rows / self.height)
-                band = inside.resize((self.width, bottom - top), Image.Resampling.BILINEAR, box=box)
-                yield index, slice(top, bottom), np.asarray(band)
+        shrinks = self.width < columns or self.height < rows
+        for mask in logits:
+            inside = torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))[None, None]
+            size = (self.height, self.width)
+            yield F.interpolate(inside, size, mode="bilinear", antialias=shrinks)[0, 0]

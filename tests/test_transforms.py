@@ -1,13 +1,13 @@
 """Geometry between a photo and the network input, there and back."""
 
 import numpy as np
+import pillow_reference
 import pytest
 import torch
 from torch.nn import functional as F
 
-from squeezesam import transforms
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.transforms import Letterbox, photo_tensor
+from squeezesam.transforms import Letterbox, photo_tensor, resized
 
 SIZES = [(640, 480), (341, 512), (512, 341), (97, 31), (3, 5), (1, 1), (900, 1), (1, 900)]
 
@@ -47,12 +47,23 @@ def test_masks_come_back_as_bilinear_upsampling_of_the_inside() -> None:
     np.testing.assert_allclose(upsampled, expected.numpy(), atol=1e-4)
 
 
-def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    logits = np.random.default_rng(0).normal(size=(2, 32, 32)).astype(np.float32)
-    letterbox = Letterbox.fit(301, 211, 64)
-    whole = letterbox.photo_logits(logits)
-    monkeypatch.setattr(transforms, "BAND_PIXELS", 7 * 301)
-    np.testing.assert_allclose(letterbox.photo_logits(logits), whole, atol=1e-4)
+@pytest.mark.parametrize(("width", "height"), [(301, 211), (1313, 37), (90, 640), (40, 30)])
+def test_resizing_is_pillows_within_two_levels(width: int, height: int) -> None:
+    photo = np.random.default_rng(0).integers(256, size=(height, width, 3), dtype=np.uint8)
+    for pixels in (photo, photo[:, ::-1], np.broadcast_to(photo[:1], photo.shape)):
+        letterbox = Letterbox.fit(width, height, 128)
+        fitted = resized(pixels, letterbox.inside).astype(int)
+        by_pillow = pillow_reference.fitted_photo(np.ascontiguousarray(pixels), 128).astype(int)
+        assert np.abs(fitted - by_pillow).max() <= 2
+        assert np.abs(fitted - by_pillow).mean() < 0.2
+
+
+@pytest.mark.parametrize(("width", "height"), [(301, 211), (1313, 37), (90, 640), (20, 15)])
+def test_masks_come_back_as_by_pillow(width: int, height: int) -> None:
+    logits = np.random.default_rng(0).normal(size=(1, 32, 32)).astype(np.float32)
+    letterbox = Letterbox.fit(width, height, 64)
+    by_pillow = pillow_reference.photo_logits(logits[0], letterbox)
+    np.testing.assert_allclose(letterbox.photo_logits(logits)[0], by_pillow, atol=5e-4)
 
 
 def test_masks_are_thresholded_after_upsampling() -> None:

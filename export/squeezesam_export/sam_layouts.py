@@ -20,10 +20,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from squeezesam.prompts import FloatArray, Prompts
 from squeezesam.spec import PointLabel
+from squeezesam.transforms import resized
 
 Photo = NDArray[np.uint8]
 Feed = dict[str, NDArray[Any]]
@@ -112,7 +112,7 @@ def fitted_size(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
 def fitted_photo(photo: Photo, side: int = SIDE) -> FloatArray:
     """The photo with a long side of `side` pixels: [h, w, 3], 0..255."""
     size = fitted_size(photo.shape[1], photo.shape[0], side)
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR), np.float32)
+    return resized(photo, size).astype(np.float32)
 
 
 def normalised_square(photo: Photo, side: int = SIDE) -> FloatArray:

@@ -6,31 +6,24 @@ Run as `python -m squeezesam_benchmarks.native.spec_header FOLDER`.
 import sys
 from pathlib import Path
 
-from squeezesam import spec, transforms
+from squeezesam import spec
 from squeezesam.files import whole_file
 
 NUMBERS = {
-    name: getattr(module, name)
-    for module, names in (
-        (
-            spec,
-            (
-                "MAP_STRIDE",
-                "PIXEL_MEAN",
-                "PIXEL_SCALE",
-                "PAD_BYTE",
-                "DISC_RADIUS",
-                "POINT_SLOTS",
-                "TOKEN_SLOTS",
-                "POSITION_FREQUENCIES",
-                "TOKEN_FEATURES",
-                "NUM_MASKS",
-                "MASK_THRESHOLD",
-            ),
-        ),
-        (transforms, ("BAND_PIXELS",)),
+    name: getattr(spec, name)
+    for name in (
+        "MAP_STRIDE",
+        "PIXEL_MEAN",
+        "PIXEL_SCALE",
+        "PAD_BYTE",
+        "DISC_RADIUS",
+        "POINT_SLOTS",
+        "TOKEN_SLOTS",
+        "POSITION_FREQUENCIES",
+        "TOKEN_FEATURES",
+        "NUM_MASKS",
+        "MASK_THRESHOLD",
     )
-    for name in names
 }
 NAMES = ("IMAGE", "PROMPT_MAPS", "PROMPT_TOKENS", "LOW_RES_MASKS")
 ENUMS = (spec.PointLabel, spec.MapChannel)

@@ -6,6 +6,9 @@
 #include "resize.h"
 #include "spec.h"
 
+// Photo pixels that are upsampled at once; bounds the memory for large photos.
+static constexpr int BAND_PIXELS = 1 << 20;
+
 Letterbox Letterbox::fit(int width, int height, int size) {
   const double per_mask_pixel = 1.0 * spec::MAP_STRIDE * std::max(width, height) / size;
   const auto side = [&](int pixels) {
@@ -37,8 +40,7 @@ std::vector<uint8_t> Letterbox::photo_mask(const std::vector<float> &logits) con
     inside.insert(inside.end(), &logits[row * side], &logits[row * side] + columns);
   std::vector<uint8_t> made;
   made.reserve(static_cast<size_t>(width) * height);
-  // Band by band, which bounds the memory for large photos.
-  const int step = std::max(1, spec::BAND_PIXELS / width);
+  const int step = std::max(1, BAND_PIXELS / width);
   for (int top = 0; top < height; top += step) {
     const int bottom = std::min(top + step, height);
     const auto edge = [&](int y) {

@@ -1,4 +1,5 @@
-// Pillow's antialiased bilinear resize, number for number, since squeezesam/transforms.py calls it.
+// Pillow's antialiased bilinear resize, number for number; squeezesam/transforms.py is within two levels
+// of it.
 #pragma once
 
 #include <cstdint>
