@@ -73,7 +73,7 @@ def scenes(tmp_path):
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """Random weights of `nano`: of the first five seeds those whose masks hang least on rounding."""
+    """Random weights of `nano`, of the first seeds those whose masks hang least on rounding."""
     path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
     save_weights(random_network(4), path, "nano", torch.float32)
     return path
