@@ -43,7 +43,9 @@ def measure(job: Job) -> Measurement:
         MissingDependencyError: the runtime is not installed.
     """
     pinned_cores = pin(job.threads)  # before the runtime starts its threads
-    torch.set_num_threads(job.threads)  # encodes prompts; more threads than cores would spin
+    # PyTorch prepares and finishes: threads of its own would wait for cores on which those of the
+    # runtime still spin. Where it is the runtime, its session takes all threads.
+    torch.set_num_threads(1)
     path, protocol = Path(job.artifact), job.protocol
     session = open_session(path, job.threads)
     drop_from_page_cache(path)
