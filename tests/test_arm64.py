@@ -22,7 +22,7 @@ from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.places import PlaceOptions, Subject, open_place
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import added_results, read_results
+from squeezesam_benchmarks.results_file import ResultsFile, read_results
 from squeezesam_benchmarks.rows import rows_of_run
 from squeezesam_benchmarks.schema import (
     SCHEMA_VERSION,
@@ -187,8 +187,7 @@ def test_other_masks_are_an_error_that_names_the_artifact() -> None:
 
 
 def test_a_count_is_read_back_as_written(tmp_path: Path) -> None:
-    with added_results(tmp_path / "results.jsonl") as listed:
-        listed.append(result("fp32"))
+    ResultsFile(tmp_path / "results.jsonl").add(result("fp32"))
     assert read_results(tmp_path / "results.jsonl") == [result("fp32")]
 
 

@@ -1,5 +1,8 @@
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +12,7 @@ from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import added_results, read_results
+from squeezesam_benchmarks.results_file import ResultsFile, read_results
 from squeezesam_benchmarks.subjects import random_subjects
 
 QUICK = Protocol(
@@ -46,24 +49,18 @@ def test_every_process_reports_raw_samples(results):
 
 def test_results_survive_the_file(results, tmp_path):
     path = tmp_path / "results.jsonl"
-    with added_results(path) as listed:
-        listed += results[:2]
-    with added_results(path) as listed:
-        listed += results[2:]
+    for result in results:
+        ResultsFile(path).add(result)
     assert read_results(path) == results
 
 
-def test_samples_already_taken_survive_an_interruption(results, tmp_path):
+def test_each_result_is_in_the_file_at_once(results, tmp_path):
     path = tmp_path / "results.jsonl"
-
-    def interrupted():
-        with added_results(path) as listed:
-            listed.append(results[0])
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert read_results(path) == results[:1]
+    kept = ResultsFile(path)
+    for count, result in enumerate(results, start=1):
+        kept.add(result)
+        assert read_results(path) == results[:count]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_report_compares_with_the_baseline(results):
@@ -95,9 +92,47 @@ def test_bad_input_is_one_line_and_status_2(arguments, capsys, tmp_path, monkeyp
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_bad_line_is_named(results, tmp_path, capsys):
+def bad_lines(result):
+    measurement = dataclasses.asdict(result.measurement)
+
+    def with_samples(*samples):
+        changed = {**measurement, "warm_samples_ms": samples}
+        return json.dumps({**dataclasses.asdict(result), "measurement": changed})
+
+    return {
+        "not json": "not json",
+        "too deep": "[" * 100_000,
+        "NaN": with_samples(float("nan")),
+        "infinite": with_samples(float("inf")),
+        "negative": with_samples(-1.0),
+    }
+
+
+@pytest.mark.parametrize("fault", ["not json", "too deep", "NaN", "infinite", "negative"])
+def test_a_bad_line_is_named(fault, results, tmp_path, capsys):
     path = tmp_path / "results.jsonl"
     good = json.dumps(dataclasses.asdict(results[0]))
-    path.write_text(f"{good}\nnot json\n")
+    path.write_text(f"{good}\n{bad_lines(results[0])[fault]}\n")
     assert main(["bench", "report", str(path)]) == 2
-    assert "line 2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "line 2" in said
+    assert said.count("\n") == 1
+
+
+def test_a_terminated_run_keeps_its_results(weights, tmp_path):
+    artifacts, kept = tmp_path / "artifacts", tmp_path / "kept"
+    export = ["--target", "onnx", "--precision", "fp32", "--size", "64", "--out", str(artifacts)]
+    assert main(["export", "--weights", str(weights), *export]) == 0
+    words = ["--artifacts", str(artifacts), "--threads", "1", "--rounds", "1000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "squeezesam", "bench", "run", *words, "--out", kept / "r.jsonl"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "[1/1000]" in process.stderr.readline()
+    process.terminate()
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert read_results(kept / "r.jsonl")
+    assert [path.name for path in kept.iterdir()] == ["r.jsonl"]

@@ -262,6 +262,13 @@ def test_a_bound_on_rows_that_cannot_be_judged_does_not_pass(tmp_path, capsys):
     assert "too few processes" in capsys.readouterr().err
 
 
+def test_a_row_that_is_gone_does_not_pass_a_bound(files, tmp_path, capsys):
+    more = run_of(steady(STEADY)) + run_of(steady(STEADY, threads=2))
+    both = write_results(tmp_path / "both.jsonl", more)
+    assert compare(both, files[0], "--max-slower", 50) == 2
+    assert f"{files[0]} lacks" in capsys.readouterr().err
+
+
 def test_rows_of_one_file_only_are_listed(files, tmp_path, capsys):
     more = run_of(steady(STEADY)) + run_of(steady(STEADY, threads=2))
     both = write_results(tmp_path / "both.jsonl", more)

@@ -56,7 +56,7 @@ class Protocol:
             ("thermal gate", self.thermal_gate_s, 0),
         ):
             if not least <= value < float("inf"):
-                raise ConfigError(f"{name} of {value} measures nothing; give at least {least}")
+                raise ConfigError(f"a {name} of {value:g} cannot be; give at least {least}")
 
     def longest_s(self, load_s: float, inference_s: float) -> float:
         """Seconds after which a process must have hung, given the longest of each step."""

@@ -1,6 +1,7 @@
 """Frozen dataclasses from JSON, every value checked against its annotation."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -48,8 +49,8 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         return tuple(_value(args[0], item, where) for item in data)
     if origin is dict and isinstance(data, dict):
         return {key: _value(args[1], item, where) for key, item in data.items()}
-    if hint is float and type(data) is int:
+    if hint is float and type(data) in (int, float) and math.isfinite(data):
         return float(data)
-    if origin is None and type(data) is hint:
+    if origin is None and hint is not float and type(data) is hint:
         return data
     raise ValueError(f"{where} has a wrong type: {data!r}")

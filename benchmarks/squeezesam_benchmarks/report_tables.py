@@ -166,11 +166,11 @@ AROUND_NETWORK = (
         "Inference without a pause: median of the first and of the last 30 s, or of both halves "
         "of a shorter run; then medians over processes.",
         (
-            Column("s", _sustained(lambda ends: ends.duration_s, 0)),
-            Column("window s", _sustained(lambda ends: ends.window_s, 0)),
+            Column("s", _sustained(lambda ends: ends.duration_s, 1)),
+            Column("window s", _sustained(lambda ends: ends.window_s, 1)),
             Column("first ms", _sustained(lambda ends: ends.first_ms, DIGITS)),
             Column("last ms", _sustained(lambda ends: ends.last_ms, DIGITS)),
-            Column("last / first", _sustained(lambda ends: ends.slowdown, DIGITS)),
+            Column("last / first, by process", _sustained(lambda ends: ends.slowdown, DIGITS)),
         ),
     ),
     Table(

@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from squeezesam.errors import DataError
-from squeezesam.files import whole_file
+from squeezesam.errors import DataError, OutputError
+from squeezesam.files import check_place, whole_file
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import SCHEMA_VERSION, Result
 
@@ -27,7 +25,7 @@ def read_results(path: Path) -> list[Result]:
         if line.strip():
             try:
                 results.append(_parse(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path} line {number}: {error}; mend or delete it") from error
     return results
 
@@ -40,27 +38,33 @@ def _parse(line: str) -> Result:
     return record_from_json(Result, data)
 
 
-@contextmanager
-def added_results(path: Path) -> Iterator[list[Result]]:
-    """A list whose results are added to the file at the end, even when the block is cut short.
+class ResultsFile:
+    """A file that results are added to; it is whole at any moment at which a run may be cut off.
 
-    The file is opened first, so that a bad place shows before minutes of measuring.
+    A bad place shows when it is opened, before minutes of measuring.
 
     Raises:
         DataError: the file exists and is not a results file.
         OutputError: the place cannot be written to.
     """
-    results = read_results(path) if path.is_file() else []
-    known = len(results)
-    failure: BaseException | None = None
-    with whole_file(path) as partial:
-        try:
-            yield results
-        except BaseException as error:
-            if len(results) == known:
-                raise
-            failure = error
-        lines = (json.dumps(dataclasses.asdict(result)) for result in results)
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    if failure is not None:
-        raise failure
+
+    def __init__(self, path: Path) -> None:
+        if path.is_dir():
+            raise OutputError(f"{path} is a directory; name a file")
+        check_place(path.parent, ("*",))
+        self.path = path
+        self.lines = [_line(result) for result in read_results(path)] if path.is_file() else []
+
+    def add(self, result: Result) -> None:
+        """Keep one more.
+
+        Raises:
+            OutputError: the place can no longer be written to.
+        """
+        self.lines.append(_line(result))
+        with whole_file(self.path) as partial:
+            partial.write_text("".join(self.lines), encoding="utf-8")
+
+
+def _line(result: Result) -> str:
+    return f"{json.dumps(dataclasses.asdict(result))}\n"

@@ -4,7 +4,9 @@ Units are in the names; unknown is null, never a guess. A new nullable field wit
 `SCHEMA_VERSION`; any other change raises it.
 """
 
+import dataclasses
 from dataclasses import dataclass
+from itertools import chain
 
 from squeezesam_benchmarks.protocol import Protocol
 
@@ -159,6 +161,9 @@ class Measurement:
         before: the device before the process.
         after: likewise after it.
         emulation: where the processor was emulated; all times are then None or empty.
+
+    Raises:
+        ValueError: a time is negative.
     """
 
     runtime: str
@@ -176,6 +181,12 @@ class Measurement:
     before: Condition = Condition()
     after: Condition = Condition()
     emulation: Emulation | None = None
+
+    def __post_init__(self) -> None:
+        parts = (dataclasses.astuple(sample) for sample in self.pipeline_samples)
+        times = (*self.warm_samples_ms, *self.sustained_samples_ms, *chain.from_iterable(parts))
+        if min((*times, self.load_ms or 0, self.first_inference_ms or 0)) < 0:
+            raise ValueError("a time below 0 ms")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from squeezesam.typed_command import typed_command
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results_file import added_results
+from squeezesam_benchmarks.results_file import ResultsFile
 from squeezesam_benchmarks.schema import Result
 
 
@@ -35,11 +35,11 @@ def time_all(
     new = []
     counts = threads or place.default_threads
     total = len(subjects) * len(counts) * protocol.rounds
-    with added_results(out) as results:
-        for result in time_interleaved(place, subjects, counts, protocol, typed_command()):
-            results.append(result)
-            new.append(result)
-            progress(f"[{len(new)}/{total}] {summary(result)}")
+    kept = ResultsFile(out)
+    for result in time_interleaved(place, subjects, counts, protocol, typed_command()):
+        kept.add(result)
+        new.append(result)
+        progress(f"[{len(new)}/{total}] {summary(result)}")
     return new
 
 

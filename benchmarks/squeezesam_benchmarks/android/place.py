@@ -20,7 +20,6 @@ from squeezesam_benchmarks.android.device import android_device
 from squeezesam_benchmarks.android.discovery import find_device
 from squeezesam_benchmarks.android.folder import RUNNER_NAME, RUNNER_PROCESS, private_folder
 from squeezesam_benchmarks.android.runners import files_to_push, runner_of, runners_folder
-from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.native.words import measurement_of, time_words
@@ -151,5 +150,5 @@ def opened(options: PlaceOptions) -> Iterator[Android]:
     refuse_options("android", options, "cpu", "compute_units")
     runners = runners_folder(options.runners)
     adb = find_device(options.device)
-    with unwinding_signals(), private_folder(adb, options.tell) as folder:
+    with private_folder(adb, options.tell) as folder:
         yield Android(adb, folder, runners)

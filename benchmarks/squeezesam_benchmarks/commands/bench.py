@@ -11,6 +11,7 @@ from squeezesam_benchmarks.commands import (
     schemes,
     self_check,
 )
+from squeezesam_benchmarks.interruption import unwinding_signals
 
 HELP = "time artifacts on this machine or a phone, and report on the samples"
 VERBS = {
@@ -35,5 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what the verb says."""
-    args.work(args)
+    """Do what the verb says; when told to end, leave nothing behind on this machine or a phone."""
+    with unwinding_signals():
+        args.work(args)

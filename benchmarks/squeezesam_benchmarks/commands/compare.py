@@ -67,6 +67,10 @@ def run(args: argparse.Namespace) -> None:
             print(f"\nOnly in {path}: {'; '.join(map(str, missing))}")
     if args.max_slower is not None:
         check_bound(comparisons, args.metric, args.max_slower)
+        if gone := rows_missing(before, after):
+            raise DataError(
+                f"--max-slower cannot be judged: {args.after} lacks {'; '.join(map(str, gone))}"
+            )
 
 
 def check_bound(comparisons: Sequence[Comparison], metric: str, max_slower_percent: float) -> None:
@@ -78,18 +82,22 @@ def check_bound(comparisons: Sequence[Comparison], metric: str, max_slower_perce
         DataError: a row cannot be judged.
         RegressionError: a row is worse.
     """
-    of = METRICS[metric]
+    of, limit = METRICS[metric], 1 + max_slower_percent / 100
     regressions = [
         f"{one.key} {of.worse} by {100 * (one.ratio.value - 1):.1f} %"
         for one in comparisons
-        if one.ratio is not None
-        and one.verdict is Verdict.WORSE
-        and one.ratio.value > 1 + max_slower_percent / 100
+        if one.ratio is not None and one.verdict is Verdict.WORSE and one.ratio.value > limit
     ]
     if regressions:
         raise RegressionError(
             f"{of.title} beyond --max-slower {max_slower_percent:g}: {'; '.join(regressions)}"
         )
+    for one in comparisons:
+        if one.ratio is not None and one.ratio.value <= limit < one.ratio.high:
+            print(
+                f"warning: {one.key} may be beyond the bound, by its interval; give more --rounds",
+                file=sys.stderr,
+            )
     unjudged = [
         f"{one.key} {verdict_text(one, of)}"
         for one in comparisons

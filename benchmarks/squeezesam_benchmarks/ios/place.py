@@ -23,7 +23,6 @@ from squeezesam.errors import (
     MissingDependencyError,
     SqueezeSamError,
 )
-from squeezesam_benchmarks.interruption import unwinding_signals
 from squeezesam_benchmarks.ios import app, devicectl, pymobile
 from squeezesam_benchmarks.ios.calls import HungError
 from squeezesam_benchmarks.ios.driver import Driver, Phone, choose
@@ -197,7 +196,7 @@ def opened(options: PlaceOptions) -> Iterator[Iphone]:
     phone = choose(driver.phones(), options.device)
     driver.check(phone)
     place = Iphone(driver, phone, built, compute_units)
-    with unwinding_signals(), cleaned_after(place):
+    with cleaned_after(place):
         yield place
 
 

@@ -52,7 +52,7 @@ def endurance(rows: Sequence[Row]) -> Chart | None:
     return Chart(
         "Sustained",
         f"Milliseconds of an inference over time, a curve for each process; a point is the median "
-        f"of up to {longest_s / STEPS:.1f} s. At the right, medians of the first and the last "
+        f"of up to {longest_s / STEPS:.2g} s. At the right, medians of the first and the last "
         "30 s, or of both halves of a shorter run.",
         figure,
     )
