@@ -33,6 +33,7 @@ from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.native.building import build_runner
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
 from squeezesam_benchmarks.subjects import random_subjects
@@ -300,7 +301,7 @@ def test_a_measurement_is_kept_where_the_device_goes_right_after_it(
 def test_a_runner_that_hangs_is_given_up_on_and_killed(
     bench: Bench, tmp_path: Path, device: AdbDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("squeezesam_benchmarks.android.place.limit_s", lambda _: 1)
+    monkeypatch.setattr(Protocol, "longest_s", lambda *_: 1.0)
     assert bench(export(tmp_path / "hanging", "slow")) == 2
     (error,) = bench.errors
     assert f"`adb -s {device.serial} shell` did not end within 1 s" in error
