@@ -60,7 +60,7 @@ class Peer:
 
 # The papers could not be opened where this was written: figures of MACs are quoted from memory.
 PEERS = {
-    # Parameters: the authors' model card (huggingface.co/dhkim2810/MobileSAM). Their file has
+    # Parameters: the authors' model card. Their file has
     # 10.1 M, since it keeps TinyViT's classifier, which does not run. MACs: the table of EdgeSAM
     # (arXiv 2312.06660). Ours are 37.9 G by layers alone and 40.6 G with attention's products, so
     # we take it to count layers; TinySAM (arXiv 2312.13789) has 42.0 G.
