@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
 from squeezesam_benchmarks.device import host_condition, host_device, usable_cores
+from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
@@ -72,7 +73,7 @@ class Host:
             text=True,
             check=False,
         )
-        last_word = (worker.stderr.strip().splitlines() or ["no message"])[-1]
+        last_word = last_line(worker.stderr)
         if worker.returncode == MISSING_DEPENDENCY_STATUS:
             raise MissingDependencyError(last_word)
         if worker.returncode:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from squeezesam.counting import our_shapes
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import input_specs
 from squeezesam_benchmarks.device import host_device
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.profiling.network import Network, describe_network
@@ -151,7 +151,7 @@ def side_of(path: Path, variant: str, trace: Trace) -> int:
     """
     shapes = [one.shape for one in trace.inputs]
     side = shapes[0][-1] if shapes and shapes[0] else 0
-    if shapes != [spec.shape for spec in input_specs(side)]:
+    if shapes != our_shapes(side):
         raise ArtifactError(f"{path.name} takes inputs of {shapes}, not those of {variant!r}")
     return side
 
