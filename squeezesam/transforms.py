@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezesam.enlarging import enlarged_bands
 from squeezesam.spec import (
     INPUT_SIZE,
     MAP_STRIDE,
@@ -81,19 +82,24 @@ class Letterbox:
 
     def photo_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Upsample mask logits [M, size/2, size/2] to the photo: [M, H, W]."""
-        return np.stack([mask.numpy() for mask in self._upsampled(logits)])
+        whole = torch.empty(len(logits), self.height, self.width)
+        for enlarged, mask in zip(whole, logits, strict=True):
+            for rows, band in self._upsampled(mask):
+                enlarged[rows] = band
+        return whole.numpy()
 
     def photo_masks(
         self, logits: NDArray[np.float32], threshold: float = MASK_THRESHOLD
     ) -> NDArray[np.bool_]:
         """Upsample mask logits [M, size/2, size/2], then threshold them: [M, H, W]."""
-        return np.stack([(mask > threshold).numpy() for mask in self._upsampled(logits)])
+        masks = torch.empty(len(logits), self.height, self.width, dtype=torch.bool)
+        for enlarged, mask in zip(masks, logits, strict=True):
+            for rows, band in self._upsampled(mask):
+                torch.gt(band, threshold, out=enlarged[rows])
+        return masks.numpy()
 
-    def _upsampled(self, logits: NDArray[np.float32]) -> Iterator[Tensor]:
-        """Every mask at the size of the photo, [H, W], one at a time: they are large."""
+    def _upsampled(self, mask: NDArray[np.float32]) -> Iterator[tuple[slice, Tensor]]:
+        """The mask [size/2, size/2] at the size of the photo, rows by rows."""
         columns, rows = (side // MAP_STRIDE for side in self.inside)
-        shrinks = self.width < columns or self.height < rows
-        for mask in logits:
-            inside = torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))[None, None]
-            size = (self.height, self.width)
-            yield F.interpolate(inside, size, mode="bilinear", antialias=shrinks)[0, 0]
+        inside = torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))
+        return enlarged_bands(inside, (self.height, self.width))
