@@ -1,4 +1,4 @@
-"""The named variants of the network as frozen configurations."""
+"""The named variants of the networks as frozen configurations."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -9,8 +9,8 @@ BlockKind = Literal["residual", "inverted"]
 
 
 @dataclass(frozen=True)
-class SqueezeSamConfig:
-    """Widths and depths of one SqueezeSAM; scales count down from 1/2 to 1/32 of the input.
+class UNetConfig:
+    """Widths and depths of one UNet; scales count down from 1/2 to 1/32 of what it sees.
 
     Attributes:
         stem: channels at 1/2, before the prompt maps are concatenated.
@@ -21,10 +21,7 @@ class SqueezeSamConfig:
         transformer_depth: attention + MLP layers at 1/32.
         heads: attention heads; must divide the channels at 1/32.
         mlp_ratio: hidden width of the MLP over its input width.
-        bottom_stride: input pixels per cell of the bottom scale.
     """
-
-    bottom_stride: ClassVar[int] = 32
 
     stem: int
     encoder: tuple[int, int, int, int]
@@ -41,6 +38,28 @@ class SqueezeSamConfig:
                 f"heads={self.heads} does not divide the {self.encoder[-1]} channels at 1/32; "
                 "choose a divisor"
             )
+
+
+@dataclass(frozen=True)
+class SqueezeSamConfig(UNetConfig):
+    """One SqueezeSAM.
+
+    Attributes:
+        bottom_stride: input pixels per cell of the bottom scale.
+    """
+
+    bottom_stride: ClassVar[int] = 32
+
+
+@dataclass(frozen=True)
+class DetectorConfig(UNetConfig):
+    """One salient-object detector; it halves its input before all else.
+
+    Attributes:
+        bottom_stride: input pixels per cell of the bottom scale.
+    """
+
+    bottom_stride: ClassVar[int] = 64
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,13 @@ VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
 }
 DEFAULT_VARIANT = "base"
 
+DETECTORS: dict[str, DetectorConfig] = {
+    "saliency": DetectorConfig(
+        stem=16, encoder=(40, 80, 144, 224), blocks=(1, 1, 2, 1), decoder=(112, 64, 40, 16)
+    ),
+}
+DEFAULT_DETECTOR = "saliency"
+
 
 def variant_config(name: str) -> SqueezeSamConfig | ReferenceConfig:
     """Configuration of a named variant.
@@ -92,6 +118,17 @@ def variant_config(name: str) -> SqueezeSamConfig | ReferenceConfig:
     if name not in VARIANTS:
         raise ConfigError(f"unknown variant {name!r}; choose one of {', '.join(VARIANTS)}")
     return VARIANTS[name]
+
+
+def detector_config(name: str) -> DetectorConfig:
+    """Configuration of a named salient-object detector.
+
+    Raises:
+        ConfigError: `name` is not in DETECTORS.
+    """
+    if name not in DETECTORS:
+        raise ConfigError(f"unknown detector {name!r}; choose one of {', '.join(DETECTORS)}")
+    return DETECTORS[name]
 
 
 def check_size(size: int, bottom_stride: int) -> None:

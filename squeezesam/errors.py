@@ -15,6 +15,12 @@ class PromptError(SqueezeSamError, ValueError):
     """A click, box or mask prompt that has no meaning for the image at hand."""
 
 
+class NoSalientObjectError(SqueezeSamError):
+    """A photo in which nothing stands out, so that there is nothing to cut out unasked."""
+
+    exit_status = 3
+
+
 class ImageError(SqueezeSamError, ValueError):
     """A photo that cannot be read."""
 

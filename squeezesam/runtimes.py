@@ -10,10 +10,13 @@ from torch import Tensor
 from squeezesam.errors import ArtifactError
 from squeezesam.network.folding import folded
 from squeezesam.spec import INPUT_SIZE
-from squeezesam.weights import load_weights
+from squeezesam.weights import load_detector, load_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
+
+DetectorCallable = Callable[[Tensor], Tensor]
+"""image -> saliency_logits, as in spec.py."""
 
 REFERENCE_INTERPRETER = "reference interpreter"
 INTERPRETER_LIMITS = (
@@ -76,3 +79,13 @@ def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
         )
     load: Callable[[Path], NetworkCallable] = runtimes[name].load()
     return load(path)
+
+
+def load_detector_network(path: Path, size: int = INPUT_SIZE) -> DetectorCallable:
+    """Load a salient-object detector that takes square inputs of `size` pixels.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or not a detector's.
+    """
+    _, model = load_detector(path, size)
+    return folded(model)

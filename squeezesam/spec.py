@@ -26,6 +26,9 @@ PIXEL_MEAN = 128.0
 PIXEL_SCALE = 1.0 / 128.0
 PAD_BYTE = 128
 
+SALIENCY_STRIDE = 4
+"""Input pixels per pixel of the salient-object detector's heat map."""
+
 DISC_RADIUS = 2.5
 """Radius of a drawn click in pixels of the prompt maps, edge anti-aliased over one pixel."""
 
@@ -80,12 +83,12 @@ IMAGE = "image"
 PROMPT_MAPS = "prompt_maps"
 PROMPT_TOKENS = "prompt_tokens"
 LOW_RES_MASKS = "low_res_masks"
+SALIENCY_LOGITS = "saliency_logits"
 IOU_PREDICTIONS = "iou_predictions"
 
 
-def input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
-    """Inputs of the network for a square image of `size` pixels, in call order."""
-    map_size = size // MAP_STRIDE
+def detector_input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Inputs of the salient-object detector: the very image that the network takes."""
     return (
         TensorSpec(
             IMAGE,
@@ -93,6 +96,27 @@ def input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
             "RGB, (byte - 128) / 128, long side resized to the input size, "
             "padded bottom and right with 0",
         ),
+    )
+
+
+def detector_output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Outputs of the salient-object detector for a square image of `size` pixels."""
+    heat_size = size // SALIENCY_STRIDE
+    return (
+        TensorSpec(
+            SALIENCY_LOGITS,
+            (1, 1, heat_size, heat_size),
+            "logit of belonging to the most prominent object, on the padded square; "
+            "the heat map is its sigmoid",
+        ),
+    )
+
+
+def input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Inputs of the network for a square image of `size` pixels, in call order."""
+    map_size = size // MAP_STRIDE
+    return (
+        *detector_input_specs(size),
         TensorSpec(
             PROMPT_MAPS,
             (1, len(MapChannel), map_size, map_size),

@@ -23,6 +23,7 @@ from squeezesam.spec import (
     PAD_BYTE,
     PIXEL_MEAN,
     PIXEL_SCALE,
+    SALIENCY_STRIDE,
 )
 
 
@@ -72,6 +73,25 @@ class Letterbox:
     def scale(self) -> tuple[float, float]:
         """Input pixels per photo pixel along x and y."""
         return self.inside[0] / self.width, self.inside[1] / self.height
+
+    @property
+    def heat_size(self) -> tuple[int, int]:
+        """Columns and rows of the heat map that have their centre on the photo, at least one."""
+        columns, rows = (
+            max(1, (side + SALIENCY_STRIDE // 2 - 1) // SALIENCY_STRIDE) for side in self.inside
+        )
+        return columns, rows
+
+    def photo_pixel(self, x: int, y: int) -> tuple[int, int]:
+        """The photo pixel (x, y) under the centre of a pixel of the heat map."""
+        centres = ((2 * place + 1) * SALIENCY_STRIDE // 2 for place in (x, y))
+        column, row = (
+            min(centre * side // inside, side - 1)
+            for centre, side, inside in zip(
+                centres, (self.width, self.height), self.inside, strict=True
+            )
+        )
+        return column, row
 
     def apply(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize and pad a photo, uint8 RGB [H, W, 3], to the input [1, 3, size, size]."""

@@ -8,22 +8,32 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from squeezesam.config import SqueezeSamConfig, variant_config
+from squeezesam.config import (
+    DETECTORS,
+    DetectorConfig,
+    ReferenceConfig,
+    SqueezeSamConfig,
+    detector_config,
+    variant_config,
+)
 from squeezesam.errors import WeightsError
 from squeezesam.files import whole_file
+from squeezesam.network.build import build_trained
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
+from squeezesam.network.unet import UNet
 from squeezesam.spec import INPUT_SIZE
 
 ZOO = Path(__file__).parent / "zoo"
 
 
-def save_weights(model: SqueezeSam, path: Path, variant: str, dtype: torch.dtype) -> None:
+def save_weights(model: UNet, path: Path, variant: str, dtype: torch.dtype) -> None:
     """Write the network's weights; the metadata holds the variant and its configuration.
 
     Args:
         model: the network.
         path: the .safetensors file.
-        variant: name in `squeezesam.config.VARIANTS`.
+        variant: name in `squeezesam.config.VARIANTS` or `DETECTORS`.
         dtype: element type of the file; loading gives float32 again.
 
     Raises:
@@ -44,6 +54,35 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
     Raises:
         WeightsError: missing, damaged, or not the weights of the variant that it names.
     """
+    variant, model = load_trained(path, size)
+    if not isinstance(model, SqueezeSam):
+        raise WeightsError(
+            f"{path} holds the salient-object detector {variant!r}, which takes no prompts; "
+            "give weights of a SqueezeSAM variant"
+        )
+    return variant, model
+
+
+def load_detector(path: Path, size: int = INPUT_SIZE) -> tuple[str, SaliencyDetector]:
+    """Name and network of a salient-object detector, in eval mode and float32.
+
+    Raises:
+        WeightsError: missing, damaged, or not the weights of a detector.
+    """
+    variant, model = load_trained(path, size)
+    if not isinstance(model, SaliencyDetector):
+        raise WeightsError(
+            f"{path} holds the SqueezeSAM {variant!r}; give weights of a salient-object detector"
+        )
+    return variant, model
+
+
+def load_trained(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam | SaliencyDetector]:
+    """Name and network of any weights file, in eval mode and float32.
+
+    Raises:
+        WeightsError: missing, damaged, or not the weights of the network that it names.
+    """
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; give a .safetensors file")
     try:
@@ -55,8 +94,8 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
             f"{path} is not a safetensors file ({error}); download it again"
         ) from error
     variant = metadata.get("variant", "")
-    config = variant_config(variant) if variant else None
-    if not isinstance(config, SqueezeSamConfig):
+    config = known_config(variant) if variant else None
+    if config is None or isinstance(config, ReferenceConfig):
         raise WeightsError(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
         )
@@ -65,7 +104,7 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
             f"{path} was made for another {variant!r} network than this version's; "
             "use the weights that came with this version"
         )
-    model = SqueezeSam(config, size)
+    model = build_trained(config, size)
     for name, _ in model.named_parameters():
         if name in tensors and not tensors[name].is_floating_point():
             raise WeightsError(
@@ -86,6 +125,15 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
     return variant, model.eval()
 
 
+def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConfig:
+    """Configuration of a variant or detector.
+
+    Raises:
+        ConfigError: unknown.
+    """
+    return detector_config(name) if name in DETECTORS else variant_config(name)
+
+
 def shipped_weights(variant: str) -> Path:
     """The weights that come with the package.
 
@@ -93,7 +141,7 @@ def shipped_weights(variant: str) -> Path:
         ConfigError: unknown variant.
         WeightsError: no weights of this variant are shipped.
     """
-    variant_config(variant)
+    known_config(variant)
     path = ZOO / f"{variant}.safetensors"
     if not path.is_file():
         raise WeightsError(f"no weights of {variant!r} are shipped; train them or choose 'base'")

@@ -17,8 +17,8 @@ from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.network.model import SqueezeSam
 from squeezesam.training.checkpoint import Checkpoint
+from squeezesam.training.click_trainer import ClickTrainer
 from squeezesam.training.config import Stage, TrainConfig
-from squeezesam.training.loop import Trainer
 from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.processes import Processes
 from squeezesam.training.recipes import SWITCHES, recipe, without
@@ -76,7 +76,7 @@ def train(scenes, folder, config=TINY, minutes=None):
     torch.manual_seed(0)
     model = SqueezeSam(variant_config("nano"))
     datasets = [Sa1bFolder.open(scenes / "shapes")]
-    trained, _ = Trainer(model, datasets, config, folder, ALONE).run(minutes)
+    trained, _ = ClickTrainer(model, datasets, config, folder, ALONE).run(minutes)
     return trained.state_dict()
 
 

@@ -49,7 +49,7 @@ def test_diverged_weights_never_replace_a_checkpoint(scenes, tmp_path, monkeypat
         with torch.no_grad():
             next(iter(self.model.parameters())).fill_(torch.nan)
 
-    monkeypatch.setattr("squeezesam.training.loop.Trainer._update", broken)
+    monkeypatch.setattr("squeezesam.training.loop.Trainer.update", broken)
     with pytest.raises(ConfigError, match="no longer finite after step 2"):
         train(scenes, tmp_path)
     assert (tmp_path / "checkpoint-00000001").is_dir()

@@ -1,12 +1,13 @@
 """`squeezesam eval`: any network, artifact or baseline on photos with masks."""
 
 import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
@@ -26,10 +27,12 @@ from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
 from squeezesam.predictor import Predictor
+from squeezesam.saliency.clicks import ClickSampling
 from squeezesam.weights import shipped_weights
 
 HELP = "measure IoU, clicks to reach an IoU and boundary IoU on photos with masks"
 CLICKS = "clicks"
+SALIENT = "salient"
 RESULTS_NAME = "results.json"
 REPORT_NAME = "report.md"
 SHEET_PREFIX = "contact_sheet_"
@@ -56,6 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=ClickProtocol.clicks,
         help=f"clicks on each object (default {ClickProtocol.clicks}; literature's NoC: 20)",
+    )
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        help="finds the object where nothing is asked (protocol salient); default: shipped weights",
+    )
+    parser.add_argument(
+        "--sampling",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="change how clicks are found in its heat map: "
+        + ", ".join(field.name for field in dataclasses.fields(ClickSampling)),
     )
     parser.add_argument("--size", type=int, help="input size, for weights only (default 512)")
     parser.add_argument("--limit", type=int, help="only N photos of each data set, evenly spread")
@@ -130,10 +146,32 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
         ArtifactError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
     if args.baseline is None:
-        return load_model(args.model or shipped_weights(DEFAULT_VARIANT), args.size)
-    if args.model or args.size is not None:
-        raise ConfigError("--baseline stands alone; leave --model and --size out")
+        detector = args.detector
+        if detector is None and SALIENT in args.protocol:
+            detector = shipped_weights(DEFAULT_DETECTOR)
+        model = args.model or shipped_weights(DEFAULT_VARIANT)
+        return load_model(model, args.size, detector, parse_sampling(args.sampling))
+    if args.model or args.size is not None or args.detector:
+        raise ConfigError("--baseline stands alone; leave --model, --detector and --size out")
     return load_named_baseline(args.baseline)
+
+
+def parse_sampling(texts: Sequence[str]) -> ClickSampling:
+    """Read NAME=NUMBER of `ClickSampling`.
+
+    Raises:
+        ConfigError: an unknown name, no number, or one that is out of range.
+    """
+    known = [field.name for field in dataclasses.fields(ClickSampling)]
+    changes = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in known or not number.isdecimal():
+            raise ConfigError(
+                f"--sampling {text!r} is not NAME=NUMBER with a name of {', '.join(known)}"
+            )
+        changes[name] = int(number)
+    return ClickSampling(**changes)
 
 
 def draw_sheets(

@@ -5,22 +5,28 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from squeezesam.config import DEFAULT_VARIANT, SqueezeSamConfig, variant_config
+from squeezesam.config import DEFAULT_VARIANT, ReferenceConfig
+from squeezesam.data.held_out import split
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.distillation.labels import label_with_teacher
 from squeezesam.distillation.teacher import load_teacher
 from squeezesam.errors import ConfigError, OutputError
+from squeezesam.network.build import build_trained
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
-from squeezesam.training.config import Stage
+from squeezesam.training.click_trainer import ClickTrainer
+from squeezesam.training.config import Stage, TrainConfig
 from squeezesam.training.loop import Trainer
-from squeezesam.training.processes import joined_processes
+from squeezesam.training.processes import Processes, joined_processes
 from squeezesam.training.recipes import DEFAULT_RECIPE, RECIPES, SWITCHES, recipe, without
+from squeezesam.training.salient_trainer import SalientTrainer
 from squeezesam.training.summary import summary
-from squeezesam.weights import load_weights, save_weights
+from squeezesam.weights import known_config, load_trained, save_weights
 
 HELP = "train on photos with masks; resumes from the checkpoint in --out"
 
@@ -79,6 +85,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=SHARE",
         help="chance that a sample comes from data set NAME; the others divide the rest",
     )
+    parser.add_argument(
+        "--hold-out",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="never train on the fixed fifth of data set NAME that `eval --held-out` judges by",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
     parser.add_argument(
@@ -105,13 +118,13 @@ def run(args: argparse.Namespace) -> None:
     )
     torch.manual_seed(config.seed)
     model = starting_network(args.variant, args.init)
-    datasets = open_datasets(*args.data)
+    datasets = without_held_out(open_datasets(*args.data), args.hold_out)
     check_run(args.minutes, args.out)
     with joined_processes() as processes:
         if args.teacher and not args.dry_run:
             with processes.first_before_others():
                 datasets += taught(datasets, args.teacher, args.out / "teacher")
-        trainer = Trainer(model, datasets, config, args.out, processes)
+        trainer = trainer_of(model, datasets, config, args.out, processes)
         if processes.is_first:
             print(summary(trainer, args.variant), flush=True)
         if args.dry_run:
@@ -136,6 +149,34 @@ def taught(datasets: Sequence[Dataset], teacher: str, folder: Path) -> list[Data
         label_with_teacher(loaded, dataset, folder / f"{dataset.name}-taught")
         for dataset in datasets
     ]
+
+
+def trainer_of(
+    model: SqueezeSam | SaliencyDetector,
+    datasets: Sequence[Dataset],
+    config: TrainConfig,
+    folder: Path,
+    processes: Processes,
+) -> Trainer[Any]:
+    """What trains this kind of network; see `Trainer`."""
+    kind: type[Trainer[Any]] = ClickTrainer
+    if isinstance(model, SaliencyDetector):
+        kind = SalientTrainer
+    return kind(model, datasets, config, folder, processes)
+
+
+def without_held_out(datasets: Sequence[Dataset], names: Sequence[str]) -> list[Dataset]:
+    """The data sets, those of these names without the photos that are held out.
+
+    Raises:
+        ConfigError: there is no data set of a name.
+        DataError: nothing is left of one.
+    """
+    known = [dataset.name for dataset in datasets]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no data set {name!r} to hold out of; there are {', '.join(known)}")
+    return [split(d, held_out=False) if d.name in names else d for d in datasets]
 
 
 def check_run(minutes: float | None, out: Path) -> None:
@@ -164,19 +205,25 @@ def parse_share(text: str) -> tuple[str, float]:
         raise ConfigError(f"share {text!r} is not NAME=SHARE, e.g. ccp=0.3") from error
 
 
-def starting_network(variant: str, init: Path | None) -> SqueezeSam:
+def starting_network(variant: str, init: Path | None) -> SqueezeSam | SaliencyDetector:
     """A network with random weights, or with those of a file.
+
+    A detector may start from a SqueezeSAM of its widths.
 
     Raises:
         ConfigError: the variant cannot be trained, or the file holds another one.
         WeightsError: the file is missing or damaged.
     """
-    config = variant_config(variant)
-    if not isinstance(config, SqueezeSamConfig):
+    config = known_config(variant)
+    if isinstance(config, ReferenceConfig):
         raise ConfigError(f"variant {variant!r} is for comparison only; train base or nano")
     if init is None:
-        return SqueezeSam(config)
-    name, model = load_weights(init)
-    if name != variant:
+        return build_trained(config)
+    name, model = load_trained(init)
+    if name == variant:
+        return model
+    network = build_trained(config)
+    if not isinstance(network, SaliencyDetector) or not isinstance(model, SqueezeSam):
         raise ConfigError(f"{init} holds {name!r} weights, not {variant!r}")
-    return model
+    network.start_from(model)
+    return network

@@ -31,6 +31,10 @@ class BoxProtocol:
             Measure("box BIoU", lambda result: PERCENT * result.boundary_ious[0]),
         )
 
+    def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """All of them."""
+        return targets
+
     def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
         """The one box."""
         window = bounding_window(target.mask)

@@ -54,6 +54,10 @@ class ClickProtocol:
             *(_boundary_iou_after(count) for count in sorted({1, self.clicks})),
         )
 
+    def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """All of them."""
+        return targets
+
     def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
         """As many as clicks; repeats the last once nothing is left to correct."""
         given: list[Click] = []

@@ -53,6 +53,10 @@ class PartProtocol:
             Measure("BIoU@1", lambda result: PERCENT * float(np.mean(result.boundary_ious))),
         )
 
+    def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """All of them."""
+        return targets
+
     def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
         """One for each part."""
         for click in part_clicks(target.parts) or band_clicks(target.mask, self.bands):

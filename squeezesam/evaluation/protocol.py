@@ -60,6 +60,9 @@ class EvaluationProtocol(Protocol):
     def measures(self) -> tuple[Measure, ...]:
         """The columns of its table."""
 
+    def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Those of a photo's objects that are to be tried."""
+
     def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
         """Try one object of the photo that is set; at least one attempt."""
 

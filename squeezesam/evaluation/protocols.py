@@ -6,9 +6,11 @@ from squeezesam.evaluation.box_protocol import BoxProtocol
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.part_protocol import PartProtocol
 from squeezesam.evaluation.protocol import EvaluationProtocol
+from squeezesam.evaluation.salient_protocol import SalientProtocol
 
 PROTOCOLS: dict[str, Callable[..., EvaluationProtocol]] = {
     "clicks": ClickProtocol,
     "parts": PartProtocol,
     "box": BoxProtocol,
+    "salient": SalientProtocol,
 }

@@ -93,8 +93,8 @@ def evaluate(
     for photo in usable_photos(dataset, limit, skipped):
         photos += 1
         predictor.set_image(photo.pixels)
-        for target in photo.targets:
-            for name, protocol in protocols.items():
+        for name, protocol in protocols.items():
+            for target in protocol.chosen(photo.targets):
                 masks = [attempt.mask for attempt in protocol.attempts(predictor, target)]
                 result = ObjectResult(
                     photo=photo.image.name,

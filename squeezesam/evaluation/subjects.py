@@ -1,5 +1,6 @@
 """What is evaluated: a network, an artifact or a baseline, loaded and hashed for the record."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,15 +8,29 @@ from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
 from squeezesam.files import content_hash
 from squeezesam.predictor import Predictor, SamPredictor
-from squeezesam.runtimes import REFERENCE_INTERPRETER, InterpretedNetwork, load_network
+from squeezesam.runtimes import (
+    REFERENCE_INTERPRETER,
+    InterpretedNetwork,
+    load_detector_network,
+    load_network,
+)
+from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling
+from squeezesam.saliency.predictor import SalientSqueezeSam
 
 
-def load_model(path: Path, size: int | None) -> tuple[Subject, Predictor]:
+def load_model(
+    path: Path,
+    size: int | None,
+    detector: Path | None = None,
+    sampling: ClickSampling = DEFAULT_SAMPLING,
+) -> tuple[Subject, Predictor]:
     """Weights, an artifact or an export directory.
 
     Args:
         path: of any kind that `squeezesam.runtimes.load_network` knows.
         size: side of the square input, for weights only; None for the usual one.
+        detector: finds what to segment where nothing is asked; None where that will not happen.
+        sampling: how it finds that.
 
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
@@ -24,8 +39,18 @@ def load_model(path: Path, size: int | None) -> tuple[Subject, Predictor]:
     network = load_network(path, **options)
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    subject = Subject(path.resolve().name, hashes(files), size, interpreter)
-    return subject, SamPredictor(network, **options)
+    name = path.resolve().name
+    if detector is None:
+        return Subject(name, hashes(files), size, interpreter), SamPredictor(network, **options)
+    finder = load_detector_network(detector, **options)
+    words = [
+        f"{field.name} {getattr(sampling, field.name)}"
+        for field in dataclasses.fields(sampling)
+        if getattr(sampling, field.name) != field.default
+    ]
+    name = ", ".join([f"{name} with {detector.name}", *words])
+    subject = Subject(name, hashes([*files, detector]), size, interpreter)
+    return subject, SalientSqueezeSam(network, finder, sampling=sampling, **options)
 
 
 def load_named_baseline(text: str) -> tuple[Subject, Predictor]:

@@ -14,6 +14,7 @@ from squeezesam.errors import ConfigError
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.training.augment import AugmentConfig
 from squeezesam.training.prompts import PromptConfig
+from squeezesam.training.salient_samples import SalientConfig
 from squeezesam.training.samples import SampleConfig
 
 Precision = Literal["bf16", "fp32"]
@@ -80,6 +81,7 @@ class TrainConfig:
         samples: what is asked for.
         augment: what is done to photos and masks.
         prompts: how the simulated user asks.
+        salient: what the salient-object detector is to find.
     """
 
     stages: tuple[Stage, ...] = (Stage(256, 6000, 16), Stage(512, 1500, 8))
@@ -98,6 +100,7 @@ class TrainConfig:
     samples: SampleConfig = field(default_factory=SampleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
+    salient: SalientConfig = field(default_factory=SalientConfig)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -15,18 +15,12 @@ from torch.utils.data import DataLoader
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError, DataError, OutputError
 from squeezesam.network.sized import SizedNetwork
-from squeezesam.prompts import encode_prompts
-from squeezesam.spec import MASK_THRESHOLD
 from squeezesam.training.augment import augment
 from squeezesam.training.batch import Batch
-from squeezesam.training.chance import happens, per_sample
 from squeezesam.training.checkpoint import Checkpoint
-from squeezesam.training.clicks import error_click
 from squeezesam.training.config import Stage, TrainConfig, fingerprint
-from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.processes import Processes
-from squeezesam.training.prompts import Slots, opening_prompts
-from squeezesam.training.samples import ClickSamples, RawSample, collate, mixture
+from squeezesam.training.samples import RawSample, Samples, collate, mixture
 from squeezesam.training.schedule import learning_rate
 from squeezesam.training.skipped import SkippedPhotos
 from squeezesam.training.telemetry import Telemetry
@@ -36,6 +30,8 @@ Network = TypeVar("Network", bound=SizedNetwork)
 
 class Trainer(Generic[Network]):
     """Trains one network; `run` may be called again on what an earlier call left behind.
+
+    What is learned is up to `samples` and `train_on`.
 
     Args:
         model: the network, at its starting weights.
@@ -125,12 +121,10 @@ class Trainer(Generic[Network]):
         """
         stage = self.config.stages[number]
         share, count = self.processes.share_of(stage.batch), self.processes.count
-        seed = (self.config.seed, number)
-        samples = ClickSamples(self.datasets, self.shares, stage.size, seed, self.config.samples)
         batches = range(first, stage.steps)
         starts = ((batch * count + self.processes.rank) * share for batch in batches)
         loader: DataLoader[RawSample] = DataLoader(
-            samples,
+            self.samples(number),
             batch_sampler=[list(range(start, start + share)) for start in starts],
             num_workers=self.config.workers,
             prefetch_factor=4 if self.config.workers else None,
@@ -160,7 +154,9 @@ class Trainer(Generic[Network]):
         for raw in batches:
             telemetry.waited(time.perf_counter() - asked)
             self.skipped.add(raw.skipped)
-            totals += self._train_on(raw, step)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate(step)
+            totals += self.train_on(raw, step)
             step, seen = step + 1, seen + 1
             telemetry.count(stage.batch)
             late = deadline is not None and self.processes.agree(time.monotonic() >= deadline)
@@ -198,52 +194,37 @@ class Trainer(Generic[Network]):
             step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps
         )
 
-    def _train_on(self, raw: RawSample, step: int) -> Tensor:
-        """All rounds of one batch: [3] mean loss, IoU of the first and of the last answer."""
-        # Everything random about a step hangs on its number, so a resumed run repeats it. The
-        # number of rounds is the same for all processes, since they must meet in every one.
-        seeds = np.random.SeedSequence([self.config.seed, step])
-        rounds = 1 + int(
-            np.random.default_rng(seeds).choice(len(self.config.rounds), p=self.config.rounds)
-        )
-        own_seed = int(seeds.spawn(self.processes.count)[self.processes.rank].generate_state(1)[0])
-        generator = torch.Generator(self.device).manual_seed(own_seed)
-        photo, masks, whole = (part.to(self.device, non_blocking=True) for part in raw[:3])
-        batch = augment(photo, masks, whole, self.config.augment, generator)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(step)
-        inside = batch.target > 0.5
-        slots = opening_prompts(
-            inside, batch.asked > 0.5, batch.shown, self.config.prompts, generator
-        )
-        previous: Tensor | None = None
-        losses, ious = [], []
-        for _ in range(rounds):
-            given = previous
-            if previous is not None:
-                answer = (previous > MASK_THRESHOLD) & batch.shown  # nobody clicks on padding
-                slots = slots.add(*error_click(inside, answer, generator))
-                forgotten = happens(len(photo), self.config.prompts.forget_mask, generator)
-                given = previous.masked_fill(per_sample(forgotten), 0)
-            loss, logits = self._answer(batch, slots, given)
-            self._update(loss)
-            previous = logits[:, :1].detach()
-            losses.append(loss.detach())
-            ious.append(mask_ious(previous, inside).mean())
-        return torch.stack([torch.stack(losses).mean(), ious[0], ious[-1]])
+    def samples(self, number: int) -> Samples:
+        """The samples of stage `number`, one for every index."""
+        raise NotImplementedError
 
-    def _answer(self, batch: Batch, slots: Slots, previous: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss and mask logits of one answer."""
-        image = batch.image.contiguous(memory_format=torch.channels_last)
-        maps, tokens = encode_prompts(*slots, previous, image.shape[-1])
+    def train_on(self, raw: RawSample, step: int) -> Tensor:
+        """Learn from one batch: [3] mean loss, IoU of the first and of the last answer."""
+        raise NotImplementedError
+
+    def augmented(self, raw: RawSample, generator: torch.Generator) -> Batch:
+        """A raw batch on the training device, augmented."""
+        photo, masks, whole = (part.to(self.device, non_blocking=True) for part in raw[:3])
+        return augment(photo, masks, whole, self.config.augment, generator)
+
+    def seeds(self, step: int) -> np.random.SeedSequence:
+        """Everything random about a step hangs on its number, so a resumed run repeats it."""
+        return np.random.SeedSequence([self.config.seed, step])
+
+    def own_generator(self, seeds: np.random.SeedSequence) -> torch.Generator:
+        """Randomness of this process alone."""
+        own_seed = seeds.spawn(self.processes.count)[self.processes.rank].generate_state(1)[0]
+        return torch.Generator(self.device).manual_seed(int(own_seed))
+
+    def answer(self, image: Tensor, *prompts: Tensor) -> Any:
+        """Call the network in the precision of the recipe."""
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         ):
-            logits, iou = self.network(image, maps, tokens)
-        logits, iou = logits.float(), iou.float()
-        return click_loss(logits, iou, batch.target, batch.asked, batch.whole), logits
+            return self.network(image.contiguous(memory_format=torch.channels_last), *prompts)
 
-    def _update(self, loss: Tensor) -> None:
+    def update(self, loss: Tensor) -> None:
+        """Take one optimizer step, and average the weights."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)

@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 from squeezesam.errors import ConfigError
+from squeezesam.training.augment import AugmentConfig
 from squeezesam.training.config import Stage, TrainConfig
+from squeezesam.training.pasting import PasteConfig
 from squeezesam.training.prompts import PromptConfig
 
 RECIPES: dict[str, TrainConfig] = {
@@ -17,6 +19,14 @@ RECIPES: dict[str, TrainConfig] = {
         warmup=50,
         ema=0.995,
         prompts=PromptConfig(salient=0.5, several=0.1),
+    ),
+    # The salient-object detector. Objects are not pasted: both would be prominent, and one is asked
+    # for.
+    "saliency": TrainConfig(
+        stages=(Stage(512, 2400, 16),),
+        warmup=100,
+        ema=0.998,
+        augment=AugmentConfig(paste=PasteConfig(chance=0.0)),
     ),
 }
 DEFAULT_RECIPE = "general"

@@ -116,7 +116,7 @@ def mixture(datasets: Sequence[Dataset], shares: Mapping[str, float]) -> NDArray
     return np.asarray(mixed / mixed.sum())
 
 
-class ClickSamples(TorchDataset[RawSample]):
+class Samples(TorchDataset[RawSample]):
     """A sample for every index, which depends on the seed and the index alone.
 
     A resumed run therefore sees what an unbroken one would have seen.
@@ -139,8 +139,6 @@ class ClickSamples(TorchDataset[RawSample]):
     ) -> None:
         self.datasets, self.shares = datasets, shares
         self.size, self.seed, self.config = size, seed, config
-        # Comparing all masks of a photo costs more than all else; the answer never changes.
-        self._wholes: dict[tuple[int, int], list[tuple[int, ...]]] = {}
 
     def __getitem__(self, index: int) -> RawSample:
         """Sample number `index`.
@@ -155,7 +153,7 @@ class ClickSamples(TorchDataset[RawSample]):
             dataset = self.datasets[number]
             place = int(rng.integers(len(dataset)))
             try:
-                drawn = self._draw(number, place, dataset[place], rng)
+                drawn = self.draw(number, place, dataset[place], rng)
             except DataError as error:
                 skipped.append(Skipped(f"{dataset.name}[{place}]", str(error)))
                 continue
@@ -164,10 +162,52 @@ class ClickSamples(TorchDataset[RawSample]):
         reason = f"; the last failure: {skipped[-1].reason}" if skipped else ""
         raise DataError(f"no usable mask in {MOST_FAILURES} draws{reason}")
 
-    def _draw(
+    def draw(
         self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Photo, masks and whole weight; None where nothing worth asking for remains."""
+        """Photo, masks and whole weight of a sample; None where nothing worth asking for remains.
+
+        Args:
+            number: of the data set.
+            place: of the photo in it.
+            image: the photo and its masks.
+            rng: source of randomness.
+        """
+        raise NotImplementedError
+
+    def cut_photo(self, pixels: NDArray[np.uint8], window: Window) -> Tensor:
+        """A window of a photo at the size of the input: [3, S, S]."""
+        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
+        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(pixels)), window, self.size))
+        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
+    def cut_mask(self, coverage: Coverage, window: Window) -> Tensor:
+        """A window of a mask at the size of the prompt maps: [S/2, S/2]."""
+        side = self.size // MAP_STRIDE
+        canvas = Image.new("L", (side, side))
+        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(coverage)), window, side))
+        return torch.from_numpy(np.array(canvas))
+
+
+class ClickSamples(Samples):
+    """One object, or a piece of one, to be asked for by prompts; see `Samples`."""
+
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        shares: NDArray[np.float64],
+        size: int,
+        seed: Sequence[int],
+        config: SampleConfig,
+    ) -> None:
+        super().__init__(datasets, shares, size, seed, config)
+        # Comparing all masks of a photo costs more than all else; the answer never changes.
+        self._wholes: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+
+    def draw(
+        self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """See `Samples.draw`."""
         enough = SMALLEST_SHARE * image.width * image.height
         usable = [i for i, a in enumerate(image.annotations) if a.area >= enough]
         if not usable:
@@ -188,11 +228,11 @@ class ClickSamples(TorchDataset[RawSample]):
         if not (target > HALF).any():
             raise DataError(f"mask {chosen} of {image.name} is empty; restore it or leave it out")
         window = object_window(target > HALF, self.config.crop, rng)
-        masks = torch.stack([self._cut_mask(mask, window) for mask in (target, asked)])
+        masks = torch.stack([self.cut_mask(mask, window) for mask in (target, asked)])
         if masks[0].count_nonzero() < SMALLEST_TARGET:
             return None
         weights = {"whole": 1.0, "segment": self.config.segment_weight, "part": 0.0}
-        return self._cut_photo(pixels, window), masks, torch.tensor(weights[kind])
+        return self.cut_photo(pixels, window), masks, torch.tensor(weights[kind])
 
     def _wholes_of(self, number: int, place: int, image: AnnotatedImage) -> list[tuple[int, ...]]:
         known = self._wholes.get((number, place))
@@ -202,17 +242,6 @@ class ClickSamples(TorchDataset[RawSample]):
             if len(self._wholes) < MOST_REMEMBERED:
                 self._wholes[number, place] = known
         return known
-
-    def _cut_photo(self, pixels: NDArray[np.uint8], window: Window) -> Tensor:
-        canvas = Image.new("RGB", (self.size, self.size), (PAD_BYTE,) * 3)
-        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(pixels)), window, self.size))
-        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
-
-    def _cut_mask(self, coverage: Coverage, window: Window) -> Tensor:
-        side = self.size // MAP_STRIDE
-        canvas = Image.new("L", (side, side))
-        canvas.paste(cut(Image.fromarray(np.ascontiguousarray(coverage)), window, side))
-        return torch.from_numpy(np.array(canvas))
 
 
 def pick(

@@ -10,8 +10,8 @@ from squeezesam.commands.train import add_run_arguments, check_run, parse_share
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
+from squeezesam.training.click_trainer import ClickTrainer
 from squeezesam.training.config import Stage
-from squeezesam.training.loop import Trainer
 from squeezesam.training.processes import joined_processes
 from squeezesam.training.samples import mixture
 from squeezesam.training.summary import summary
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         print("tracing the network and seeing its ranges, about a minute", flush=True)
         with quiet(), optional("executorch"):
             rounding = RoundingNetwork(model, stage)
-            trainer = Trainer(rounding, datasets, config, args.out, processes)
+            trainer = ClickTrainer(rounding, datasets, config, args.out, processes)
         print(summary(trainer, variant), flush=True)
         trained, done = trainer.run(args.minutes)
     path = args.out / f"{variant}.safetensors"

@@ -1,0 +1,44 @@
+"""`squeezesam saliency`: how good the salient-object detector's heat maps are."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam.config import DEFAULT_DETECTOR
+from squeezesam.data.held_out import split
+from squeezesam.data.open import open_datasets
+from squeezesam.errors import ConfigError
+from squeezesam.evaluation.heat import evaluate_heat, heat_table, write_heat
+from squeezesam.files import check_place
+from squeezesam.runtimes import load_detector_network
+from squeezesam.weights import shipped_weights
+
+HELP = "measure heat maps of the salient-object detector: MAE, F-measure, S-measure"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="photos with masks"
+    )
+    parser.add_argument("--detector", type=Path, help="weights or artifact; default: shipped ones")
+    parser.add_argument(
+        "--held-out", action="store_true", help="only the fifth that `train --hold-out` leaves out"
+    )
+    parser.add_argument("--limit", type=int, help="only N photos of each data set, evenly spread")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="raw values of every photo")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and print the table."""
+    if args.limit is not None and args.limit < 1:
+        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    datasets = open_datasets(*args.data)
+    if args.held_out:
+        datasets = [split(dataset, held_out=True) for dataset in datasets]
+    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    if args.out is not None:
+        check_place(args.out.parent, ("*",))
+    evaluations = [evaluate_heat(detector, dataset, args.limit) for dataset in datasets]
+    if args.out is not None:
+        write_heat(evaluations, args.out)
+    print(heat_table(evaluations))

@@ -1,0 +1,129 @@
+"""The UNet with a transformer at its bottom scale that all our networks share (arXiv 2312.06736).
+
+Everything is convolution, ReLU, add, concat, bilinear resize, softmax, bmm, mean and sigmoid:
+operators that XNNPACK, Core ML and ONNX Runtime all delegate.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from squeezesam.config import UNetConfig, check_size
+from squeezesam.network.blocks import (
+    ConvBn,
+    InvertedBlock,
+    ResidualBlock,
+    TransformerLayer,
+    UpBlock,
+)
+from squeezesam.network.sized import SizedNetwork
+from squeezesam.position import grid_features
+from squeezesam.spec import TOKEN_FEATURES, TOKEN_KINDS
+
+BLOCKS = {"residual": ResidualBlock, "inverted": InvertedBlock}
+
+
+class UNet(SizedNetwork):
+    """Stem, encoder, transformer and decoder; its weights fit any square input size.
+
+    Args:
+        config: widths and depths.
+        maps: channels that join those of the stem.
+        bottom_stride: input pixels per cell of the bottom scale.
+    """
+
+    grid: Tensor
+
+    def __init__(self, config: UNetConfig, maps: int, bottom_stride: int) -> None:
+        super().__init__()
+        self.config, self.bottom_stride = config, bottom_stride
+        quarter, eighth, sixteenth, bottom = config.encoder
+        self.stem = ConvBn(3, config.stem, stride=2)
+        widths_in = (config.stem + maps, quarter, eighth, sixteenth)
+        self.encoder = nn.ModuleList(
+            nn.Sequential(
+                ConvBn(width_in, width_out, stride=2),
+                *(BLOCKS[config.block](width_out) for _ in range(blocks)),
+            )
+            for width_in, width_out, blocks in zip(
+                widths_in, config.encoder, config.blocks, strict=True
+            )
+        )
+        self.embed_position = nn.Conv2d(TOKEN_FEATURES, bottom, 1)
+        self.transformer = nn.Sequential(
+            *(
+                TransformerLayer(bottom, config.heads, config.mlp_ratio)
+                for _ in range(config.transformer_depth)
+            )
+        )
+        skips = (sixteenth, eighth, quarter, config.stem + maps)
+        self.decoder = nn.ModuleList(
+            UpBlock(width_in, skip, width_out)
+            for width_in, skip, width_out in zip(
+                (bottom, *config.decoder[:-1]), skips, config.decoder, strict=True
+            )
+        )
+
+    def set_size(self, size: int) -> None:
+        """Prepare for square inputs of `size` pixels; the weights do not change.
+
+        Raises:
+            ConfigError: `size` is not a multiple of the bottom stride.
+        """
+        check_size(size, self.bottom_stride)
+        self.size = size
+        side = size // self.bottom_stride
+        # The four kind features of an image token are zero: the grid shares `embed_position` with
+        # the prompt tokens, so a click and the image cell under it speak of the same place.
+        grid = F.pad(grid_features(side), (0, TOKEN_KINDS)).T[None, :, None]  # [1, 28, 1, HW]
+        device = self.embed_position.weight.device
+        self.register_buffer("grid", grid.contiguous().to(device), persistent=False)
+        self.grid_is_embedded = False
+
+    def fold(self) -> None:
+        """Embed the grid once and for all; for inference at one size only.
+
+        Its layer then serves the prompts alone: XNNPACK's int8 convolution takes no bias that two
+        input scales share.
+        """
+        if not self.grid_is_embedded:
+            with torch.no_grad():
+                self.grid = self.embed_position(self.grid)
+            self.grid_is_embedded = True
+
+    def reset_parameters(self) -> None:
+        """Initialise so that every residual branch starts as an identity."""
+        on_tokens = {*self.embed_position.modules(), *self.transformer.modules()}
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module not in on_tokens:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.conv2.start_silent()
+            elif isinstance(module, InvertedBlock):
+                module.project.start_silent()
+            elif isinstance(module, TransformerLayer):
+                module.attention.out.start_silent()
+                module.mlp_out.start_silent()
+
+    def fuse_tokens(self, x: Tensor, prompt_tokens: Tensor | None) -> Tensor:
+        """Late fusion: image cells and prompts attend to one another; the cells go on."""
+        batch, channels, height, width = x.shape
+        grid = self.grid if self.grid_is_embedded else self.embed_position(self.grid)
+        tokens = x.reshape(batch, channels, 1, height * width) + grid
+        if prompt_tokens is not None:
+            features = prompt_tokens.transpose(1, 2).reshape(batch, TOKEN_FEATURES, 1, -1)
+            tokens = torch.cat([tokens, self.embed_position(features)], dim=3)  # [B, C, 1, HW + 16]
+        cells = self.transformer(tokens)[..., : height * width]
+        return cells.reshape(x.shape)
+
+    def features(self, x: Tensor, prompt_tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+        """From the stem with its maps to the decoder's features at 1/4 and 1/2."""
+        skips = [x]
+        for stage in self.encoder:
+            x = stage(x)
+            skips.append(x)
+        x = self.fuse_tokens(skips.pop(), prompt_tokens)
+        for stage in self.decoder[:-1]:
+            x = stage(x, skips.pop())
+        return x, self.decoder[-1](x, skips.pop())

@@ -1,0 +1,170 @@
+"""The predictor that needs no click: the most prominent object first, then edits as ever."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from squeezesam.errors import ArtifactError, NoSalientObjectError
+from squeezesam.predictor import SamPredictor
+from squeezesam.runtimes import DetectorCallable, NetworkCallable
+from squeezesam.saliency.clicks import (
+    DEFAULT_SAMPLING,
+    ClickSampling,
+    Heat,
+    SalientObject,
+    find_salient_object,
+)
+from squeezesam.spec import INPUT_SIZE, PointLabel
+from squeezesam.transforms import Letterbox
+
+HEAT_LEVELS = 255
+Answer = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What stands out in a photo.
+
+    Attributes:
+        heat: [h, w] bytes, the part of the heat map that lies on the photo.
+        salient: blob and clicks in pixels of the heat map; None where nothing stands out.
+        coords: [5, 2] (x, y), the same clicks in photo pixels; [0, 2] where nothing stands out.
+    """
+
+    heat: Heat
+    salient: SalientObject | None
+    coords: NDArray[np.float32]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Of `coords`: all positive."""
+        return np.full(len(self.coords), int(PointLabel.POSITIVE))
+
+
+class SalientSqueezeSam(SamPredictor):
+    """A `SamPredictor` that answers with the most prominent object when it is asked nothing.
+
+    Args:
+        model: as of `SamPredictor`.
+        detector: the salient-object detector, PyTorch's or any exported one
+            (`squeezesam.runtimes.load_detector_network`).
+        size: side of the square input of both in pixels.
+        sampling: how clicks are found in the heat map.
+    """
+
+    def __init__(
+        self,
+        model: NetworkCallable,
+        detector: DetectorCallable,
+        size: int = INPUT_SIZE,
+        sampling: ClickSampling = DEFAULT_SAMPLING,
+    ) -> None:
+        self.detector, self.sampling = detector, sampling
+        super().__init__(model, size)
+
+    def reset_image(self) -> None:
+        """Forget the photo."""
+        super().reset_image()
+        self._finding: Finding | None = None
+
+    def set_image(
+        self, image: NDArray[np.uint8], image_format: Literal["RGB", "BGR"] = "RGB"
+    ) -> None:
+        """Take the photo that the next predictions are about; see `SamPredictor`."""
+        super().set_image(image, image_format)
+        self._finding = None
+
+    @property
+    def finding(self) -> Finding:
+        """What stands out in the photo; the detector runs once for each photo.
+
+        Raises:
+            ImageError: no photo is set.
+            ArtifactError: the detector answers NaN or infinity.
+        """
+        if self._finding is None:
+            letterbox, image = self._current_photo()
+            with torch.inference_mode():
+                logits = self.detector(image)[0, 0].numpy()
+            if not np.isfinite(logits).all():
+                raise ArtifactError(
+                    "the detector answers NaN or infinity; use other weights or precision"
+                )
+            self._finding = find(logits, letterbox, self.sampling)
+        return self._finding
+
+    def predict(
+        self,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> Answer:
+        """Masks of what the prompts mean; without any, of the most prominent object.
+
+        Arguments, answers and errors are those of `SamPredictor.predict`.
+
+        Raises:
+            NoSalientObjectError: nothing is asked, and nothing stands out in the photo.
+        """
+        if point_coords is None and point_labels is None and box is None and mask_input is None:
+            if self.finding.salient is None:
+                raise NoSalientObjectError(
+                    "nothing in this photo stands out; click on what you mean, or draw a box"
+                )
+            point_coords, point_labels = self.finding.coords, self.finding.labels
+        return super().predict(
+            point_coords, point_labels, box, mask_input, multimask_output, return_logits
+        )
+
+    def edit(
+        self,
+        point_coords: ArrayLike,
+        point_labels: ArrayLike,
+        mask_input: ArrayLike | None,
+        multimask_output: bool = False,
+        return_logits: bool = False,
+    ) -> Answer:
+        """Correct the automatic mask: its own clicks, then yours, and the mask so far.
+
+        Args:
+            point_coords: [N, 2], all clicks of the user so far, in photo pixels.
+            point_labels: [N], 1 for the object, 0 for background.
+            mask_input: low_res_masks [1, size/2, size/2] of the automatic answer or the last edit;
+                None where there is none.
+            multimask_output: as in `predict`.
+            return_logits: as in `predict`.
+
+        Raises:
+            ImageError, PromptError, ArtifactError: as `SamPredictor.predict` does.
+        """
+        coords = np.concatenate([self.finding.coords, np.asarray(point_coords, np.float32)])
+        labels = np.concatenate([self.finding.labels, np.asarray(point_labels)])
+        return super().predict(coords, labels, None, mask_input, multimask_output, return_logits)
+
+
+def find(logits: NDArray[np.float32], letterbox: Letterbox, sampling: ClickSampling) -> Finding:
+    """From the detector's answer to clicks in a photo.
+
+    Args:
+        logits: saliency_logits [size/4, size/4].
+        letterbox: of the photo.
+        sampling: how clicks are found.
+    """
+    heat = heat_bytes(logits, letterbox)
+    salient = find_salient_object(heat, sampling)
+    clicks = () if salient is None else salient.clicks
+    coords = [letterbox.photo_pixel(click.x, click.y) for click in clicks]
+    return Finding(heat, salient, np.array(coords, np.float32).reshape(-1, 2))
+
+
+def heat_bytes(logits: NDArray[np.float32], letterbox: Letterbox) -> Heat:
+    """The heat map on the photo: [size/4, size/4] logits -> [h, w] bytes."""
+    columns, rows = letterbox.heat_size
+    chance = 1 / (1 + np.exp(-logits[:rows, :columns].astype(np.float64)))
+    return np.floor(HEAT_LEVELS * chance + 0.5).astype(np.uint8)

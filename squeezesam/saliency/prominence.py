@@ -1,0 +1,37 @@
+"""Which of a photo's annotated objects are the prominent ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from squeezesam.data.records import HALF, AnnotatedImage, Coverage
+
+
+@dataclass(frozen=True)
+class Prominence:
+    """What counts as prominent.
+
+    Attributes:
+        smallest: share of the photo that the largest object must cover.
+        similar: objects of this share of the largest one's area are prominent too.
+    """
+
+    smallest: float = 0.0
+    similar: float = 1 / 3
+
+
+def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
+    """Coverage of the most prominent whole objects together, [H, W]; None where there is none.
+
+    Raises:
+        DataError: a mask is damaged.
+    """
+    wholes = [annotation for annotation in image.annotations if annotation.kind == "whole"]
+    largest = max((annotation.area for annotation in wholes), default=0)
+    if largest < prominence.smallest * image.width * image.height:
+        return None
+    coverages = [a.code.coverage() for a in wholes if a.area >= prominence.similar * largest]
+    if not coverages:
+        return None
+    together = np.maximum.reduce(coverages)
+    return together if (together > HALF).any() else None

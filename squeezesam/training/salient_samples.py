@@ -1,0 +1,92 @@
+"""Training samples of the salient-object detector: a photo and its most prominent objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from squeezesam.data.records import HALF, AnnotatedImage, Coverage, Dataset
+from squeezesam.saliency.prominence import Prominence, prominent
+from squeezesam.training.cropping import SMALLEST_SIDE, Window, object_window
+from squeezesam.training.samples import SampleConfig, Samples
+
+EMPTY_DRAWS = 12
+"""Windows that are tried to find one that shows no object."""
+
+LARGEST_EMPTY_SIDE = 0.6
+"""Of such a window, over the short side of the photo."""
+
+
+@dataclass(frozen=True)
+class SalientConfig:
+    """What the salient-object detector is to find.
+
+    Attributes:
+        prominence: which objects count as prominent.
+        nothing: chance of a piece of background without any object, where the photo has one.
+    """
+
+    prominence: Prominence = field(default_factory=lambda: Prominence(smallest=0.03))
+    nothing: float = 0.08
+
+
+class SalientSamples(Samples):
+    """Prominent objects as one target; background alone now and then. See `Samples`.
+
+    Args:
+        datasets, shares, size, seed, config: as of `Samples`.
+        salient: what counts as prominent.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        shares: NDArray[np.float64],
+        size: int,
+        seed: Sequence[int],
+        config: SampleConfig,
+        salient: SalientConfig,
+    ) -> None:
+        super().__init__(datasets, shares, size, seed, config)
+        self.salient = salient
+
+    def draw(
+        self,
+        number: int,  # noqa: ARG002
+        place: int,  # noqa: ARG002
+        image: AnnotatedImage,
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """See `Samples.draw`; a sample of background alone has weight 0."""
+        target = prominent(image, self.salient.prominence)
+        if target is None:
+            return None
+        pixels = image.pixels()
+        if rng.random() < self.config.mirror:
+            pixels, target = pixels[:, ::-1], target[:, ::-1]
+        window = None
+        if rng.random() < self.salient.nothing:
+            window = empty_window(target, rng)
+        weight = torch.tensor(1.0 if window is None else 0.0)
+        if window is None:
+            window = object_window(target > HALF, self.config.crop, rng)
+        mask = self.cut_mask(target, window)
+        return self.cut_photo(pixels, window), torch.stack([mask, mask]), weight
+
+
+def empty_window(target: Coverage, rng: np.random.Generator) -> Window | None:
+    """A square of the photo that shows nothing of the target [H, W]; None if none is found."""
+    height, width = target.shape
+    largest = LARGEST_EMPTY_SIDE * min(height, width)
+    if largest <= SMALLEST_SIDE:
+        return None
+    for _ in range(EMPTY_DRAWS):
+        side = rng.uniform(SMALLEST_SIDE, largest)
+        left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
+        rows, columns = slice(int(top), int(top + side) + 1), slice(int(left), int(left + side) + 1)
+        if not target[rows, columns].any():
+            return Window(left, top, side)
+    return None
