@@ -25,6 +25,8 @@ from squeezesam.network.unet import UNet
 from squeezesam.spec import INPUT_SIZE
 
 ZOO = Path(__file__).parent / "zoo"
+PEOPLE_WEIGHTS = ZOO / "people.safetensors"
+"""Of `base`, tuned on people."""
 
 
 def save_weights(model: UNet, path: Path, variant: str, dtype: torch.dtype) -> None:

@@ -1,0 +1,37 @@
+"""`squeezesam people-table`: one click, no click and a model tuned on people, side by side."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
+from squeezesam.data.open import open_datasets
+from squeezesam.evaluation.people import person_rows, person_table
+from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.weights import PEOPLE_WEIGHTS, shipped_weights
+
+HELP = "the paper's person table: one click, no click, and a model tuned on people"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="photos of people"
+    )
+    parser.add_argument("--model", type=Path, help="the original; default: shipped weights")
+    parser.add_argument("--tuned", type=Path, help="the one for people; default: shipped weights")
+    parser.add_argument("--detector", type=Path, help="default: shipped weights")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and print the table."""
+    datasets = open_datasets(*args.data)
+    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    models = {
+        "original model": args.model or shipped_weights(DEFAULT_VARIANT),
+        "person-tuned model": args.tuned or PEOPLE_WEIGHTS,
+    }
+    predictors = {
+        name: SalientSqueezeSam(load_network(path), detector) for name, path in models.items()
+    }
+    print(person_table(list(person_rows(predictors, datasets))))
