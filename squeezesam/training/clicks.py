@@ -86,8 +86,8 @@ def random_click(region: Tensor, generator: torch.Generator) -> Tensor:
 def section_clicks(target: Tensor) -> Tensor:
     """The five clicks of the salient pipeline: centres of mass of the object and of its quarters.
 
-    The quarters are cut by the object's own centre of mass. A centre that falls outside its
-    section moves to the nearest pixel of it; an empty section repeats the object's centre.
+    The rule is that of `squeezesam.saliency.clicks`, ties included, and so is its arithmetic of
+    whole numbers.
 
     Args:
         target: [B, 1, S, S] bool, nowhere empty.
@@ -98,12 +98,15 @@ def section_clicks(target: Tensor) -> Tensor:
     side = target.shape[-1]
     places = torch.arange(side, device=target.device)
     y, x = (places.view(shape) for shape in ((1, 1, -1, 1), (1, 1, 1, -1)))
+    farthest = torch.iinfo(torch.int64).max
 
     def nearest_to_centre(section: Tensor) -> Tensor:  # [B, 1, S, S] bool -> [B, 1] pixel index
-        area = section.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-        offsets = ((axis - (axis * section).sum((2, 3), keepdim=True) / area) for axis in (y, x))
-        distance = sum(offset**2 for offset in offsets)
-        return torch.where(section, distance, torch.inf).flatten(1).argmin(dim=1, keepdim=True)
+        count = section.sum(dim=(2, 3), keepdim=True)
+        down, across = (
+            count * axis - (axis * section).sum((2, 3), keepdim=True) for axis in (y, x)
+        )
+        distance = torch.where(section, down**2 + across**2, farthest)
+        return distance.flatten(1).argmin(dim=1, keepdim=True)
 
     whole = nearest_to_centre(target)
     below, right = (y > (whole // side).view(-1, 1, 1, 1)), (x > (whole % side).view(-1, 1, 1, 1))
