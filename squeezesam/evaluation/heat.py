@@ -27,12 +27,12 @@ from squeezesam.evaluation.statistics import mean_interval
 from squeezesam.files import whole_file
 from squeezesam.runtimes import DetectorCallable
 from squeezesam.saliency.clicks import ClickSampling
+from squeezesam.saliency.predictor import as_bytes, chances
 from squeezesam.saliency.prominence import Prominence, prominent
 from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, SALIENCY_STRIDE
 from squeezesam.tables import markdown_table
 from squeezesam.transforms import Letterbox
 
-HEAT_LEVELS = 255
 HEADER = ("data set", "photos", "MAE", "max F", "S-measure", "IoU")
 
 
@@ -111,7 +111,7 @@ def evaluate_heat(
             continue
         target = coverage > HALF
         heat = heat_on_photo(detector, photo.pixels, size)
-        levels = np.floor(HEAT_LEVELS * heat + 0.5).astype(np.uint8)
+        levels = as_bytes(heat)
         results.append(
             HeatResult(
                 photo.image.name,
@@ -135,7 +135,7 @@ def heat_on_photo(
     with torch.inference_mode():
         logits = at_mask_size(detector(letterbox.apply(pixels)))
     enlarged = letterbox.photo_logits(logits[0].numpy())[0]
-    return 1 / (1 + np.exp(-enlarged.astype(np.float64)))
+    return chances(enlarged)
 
 
 def at_mask_size(saliency_logits: torch.Tensor) -> torch.Tensor:

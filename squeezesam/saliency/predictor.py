@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ArtifactError, NoSalientObjectError
 from squeezesam.predictor import SamPredictor
+from squeezesam.prompts import as_floats
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
 from squeezesam.saliency.clicks import (
     DEFAULT_SAMPLING,
@@ -143,8 +144,10 @@ class SalientSqueezeSam(SamPredictor):
         Raises:
             ImageError, PromptError, ArtifactError: as `SamPredictor.predict` does.
         """
-        coords = np.concatenate([self.finding.coords, np.asarray(point_coords, np.float32)])
-        labels = np.concatenate([self.finding.labels, np.asarray(point_labels)])
+        places = as_floats("point_coords", point_coords, (None, 2))
+        codes = as_floats("point_labels", point_labels, (len(places),))
+        coords = np.concatenate([self.finding.coords, places])
+        labels = np.concatenate([self.finding.labels, codes])
         return super().predict(coords, labels, None, mask_input, multimask_output, return_logits)
 
 
@@ -166,5 +169,14 @@ def find(logits: NDArray[np.float32], letterbox: Letterbox, sampling: ClickSampl
 def heat_bytes(logits: NDArray[np.float32], letterbox: Letterbox) -> Heat:
     """The heat map on the photo: [size/4, size/4] logits -> [h, w] bytes."""
     columns, rows = letterbox.heat_size
-    chance = 1 / (1 + np.exp(-logits[:rows, :columns].astype(np.float64)))
-    return np.floor(HEAT_LEVELS * chance + 0.5).astype(np.uint8)
+    return as_bytes(chances(logits[:rows, :columns]))
+
+
+def chances(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The sigmoid, in a form that overflows at no logit."""
+    return (1 + np.tanh(logits.astype(np.float64) / 2)) / 2
+
+
+def as_bytes(heat: NDArray[np.float64]) -> Heat:
+    """A heat map in 0..1 as bytes; halves go up."""
+    return np.floor(HEAT_LEVELS * heat + 0.5).astype(np.uint8)
