@@ -4,9 +4,11 @@ Dark under light, so that outline and clicks show on any background. Everything 
 onto one copy of the photo, which bounds the memory for large photos.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from squeezesam.prompts import Prompts
 from squeezesam.spec import PointLabel
@@ -21,6 +23,8 @@ CLICK_COLOURS: dict[int, Colour] = {
     PointLabel.NEGATIVE: (220, 40, 30),
 }
 SUPERSAMPLING = 4
+GAP = 8
+"""Pixels between pictures in a row."""
 
 
 def draw_overlay(
@@ -43,10 +47,14 @@ def draw_overlay(
         draw_box(picture, prompts.box, line)
     radius = max(6, max(picture.size) // 70)
     for (x, y), label in zip(prompts.coords, prompts.labels, strict=True):
-        marker = click_marker(int(label), radius)
-        corner = (int(x) - marker.width // 2, int(y) - marker.height // 2)
-        picture.paste(marker, corner, marker)
+        paste_marker(picture, click_marker(int(label), radius), (int(x), int(y)))
     return picture
+
+
+def paste_marker(picture: Image.Image, marker: Image.Image, place: tuple[int, int]) -> None:
+    """Paste a marker onto the picture, its middle on the pixel (x, y)."""
+    corner = (place[0] - marker.width // 2, place[1] - marker.height // 2)
+    picture.paste(marker, corner, marker)
 
 
 def draw_cutout(photo: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image.Image:
@@ -67,10 +75,20 @@ def outline(shape: Image.Image, reach: int) -> Image.Image:
     return blurred.point(lambda value: min(255, 2 * min(value, 255 - value)))
 
 
+def resized_mask(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask [H, W] at another size (width, height)."""
+    return np.asarray(mask_picture(mask).resize(size, Image.Resampling.BILINEAR)) > 127
+
+
 def draw_box(picture: Image.Image, box: NDArray[np.float32], line: int) -> None:
     """Draw a box (x0, y0, x1, y1), given by its edges, onto the picture."""
     left, top, right, bottom = (float(edge) for edge in box)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    draw_path(picture, corners, line)
+
+
+def draw_path(picture: Image.Image, corners: Sequence[tuple[float, float]], line: int) -> None:
+    """Draw a bordered line of this width through the corners (x, y) onto the picture."""
     canvas = ImageDraw.Draw(picture)
     canvas.line(corners, fill=DARK, width=3 * line, joint="curve")
     canvas.line(corners, fill=LIGHT, width=line, joint="curve")
@@ -78,13 +96,9 @@ def draw_box(picture: Image.Image, box: NDArray[np.float32], line: int) -> None:
 
 def click_marker(label: int, radius: int) -> Image.Image:
     """A ringed disc with a plus or a minus, RGBA, 2 * radius + 1 pixels wide."""
-    side = 2 * radius + 1
-    whole = side * SUPERSAMPLING
-    middle = whole / 2
-    marker = Image.new("RGBA", (whole, whole))
+    marker = ringed_disc(label, radius)
     canvas = ImageDraw.Draw(marker)
-    for share, colour in ((1.0, DARK), (0.88, LIGHT), (0.70, CLICK_COLOURS[label])):
-        canvas.circle((middle, middle), middle * share - 1, fill=colour)
+    middle = marker.width / 2
     arm, half_width = middle * 0.42, middle * 0.1
     bars = [(arm, half_width)]
     if label == PointLabel.POSITIVE:
@@ -93,4 +107,33 @@ def click_marker(label: int, radius: int) -> Image.Image:
         canvas.rectangle(
             (middle - across, middle - down, middle + across, middle + down), fill=LIGHT
         )
-    return marker.resize((side, side), Image.Resampling.BOX)
+    return marker.reduce(SUPERSAMPLING)
+
+
+def numbered_marker(number: int, radius: int) -> Image.Image:
+    """The disc of a positive click with its number instead of the plus; see `click_marker`."""
+    marker = ringed_disc(PointLabel.POSITIVE, radius)
+    middle = marker.width / 2
+    font = ImageFont.load_default(middle)
+    ImageDraw.Draw(marker).text((middle, middle), str(number), LIGHT, font, anchor="mm")
+    return marker.reduce(SUPERSAMPLING)
+
+
+def ringed_disc(label: int, radius: int) -> Image.Image:
+    """A marker without its sign, RGBA, SUPERSAMPLING times its size."""
+    whole = (2 * radius + 1) * SUPERSAMPLING
+    middle = whole / 2
+    marker = Image.new("RGBA", (whole, whole))
+    canvas = ImageDraw.Draw(marker)
+    for share, colour in ((1.0, DARK), (0.88, LIGHT), (0.70, CLICK_COLOURS[label])):
+        canvas.circle((middle, middle), middle * share - 1, fill=colour)
+    return marker
+
+
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size in a row, on white."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", ((width + GAP) * len(pictures) - GAP, height), "white")
+    for index, picture in enumerate(pictures):
+        row.paste(picture, (index * (width + GAP), 0))
+    return row

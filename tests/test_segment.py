@@ -10,11 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from squeezesam.cli import main
-from squeezesam.commands.pictures import GAP
 from squeezesam.config import SqueezeSamConfig, variant_config
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
 from squeezesam.network.model import SqueezeSam
+from squeezesam.overlay import GAP
 from squeezesam.predictor import SamPredictor
 from squeezesam.weights import save_weights
 

@@ -8,7 +8,7 @@ from PIL import Image
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo, write_image
-from squeezesam.overlay import draw_overlay
+from squeezesam.overlay import draw_overlay, side_by_side
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts
 from squeezesam.runtimes import load_network
@@ -16,7 +16,6 @@ from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
 
 HELP = "draw the pictures of the README from the shipped photos"
-GAP = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,15 +52,6 @@ def answer(
     masks, _, _ = predictor.predict(coords, labels, multimask_output=False)
     prompts = check_prompts(coords, labels, None, width=width, height=height)
     return draw_overlay(photo, masks[0], prompts)
-
-
-def side_by_side(pictures: list[Image.Image]) -> Image.Image:
-    """Pictures of one size in a row, on white."""
-    width, height = pictures[0].size
-    row = Image.new("RGB", ((width + GAP) * len(pictures) - GAP, height), "white")
-    for index, picture in enumerate(pictures):
-        row.paste(picture, (index * (width + GAP), 0))
-    return row
 
 
 def save(picture: Image.Image, path: Path) -> None:

@@ -1,25 +1,43 @@
-"""`squeezesam segment`: one photo and some clicks to a mask, an overlay and a cutout."""
+"""`squeezesam segment`: one photo to a mask, an overlay and a cutout, with clicks or without."""
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.errors import ConfigError, PromptError
+from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
+from squeezesam.errors import ConfigError, NoSalientObjectError, PromptError
 from squeezesam.image_io import check_format, read_photo, write_image
 from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import Prompts, check_prompts
-from squeezesam.runtimes import load_network
+from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.saliency.explain import explain
+from squeezesam.saliency.predictor import SalientSqueezeSam
 from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
 
-HELP = "cut the object under your clicks out of a photo"
+HELP = "cut the object under your clicks, or the most prominent one, out of a photo"
 POINT_SIGNS = {"": PointLabel.POSITIVE, "neg": PointLabel.NEGATIVE}
 OUTPUT_MODES = {"out": "L", "overlay": "RGB", "cutout": "RGBA"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was cut out of a photo.
+
+    Attributes:
+        mask: [H, W].
+        iou: as the network predicts it.
+        prompts: the user's, or the clicks that were found without one.
+    """
+
+    mask: NDArray[np.bool_]
+    iou: float
+    prompts: Prompts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="X,Y[:neg]",
-        help="a click in photo pixels, with :neg on what does not belong; repeat for several",
+        help="a click in photo pixels, with :neg on what does not belong; repeat for several. "
+        "Without a click and a box the most prominent object is found",
     )
     parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
     parser.add_argument("--out", type=Path, help="mask, 0 and 255 (default PHOTO.mask.png here)")
@@ -38,52 +57,112 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cutout", type=Path, help="the object on transparent background")
     parser.add_argument("--model", type=Path, help="weights, an artifact or an export directory")
     parser.add_argument("--variant", help=f"shipped weights to use (default {DEFAULT_VARIANT})")
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        help="finds the object where nothing is asked: weights or artifact; default: shipped ones",
+    )
+    parser.add_argument(
+        "--explain",
+        type=Path,
+        help="where nothing is asked: heat map, blobs, clicks and mask beside the photo",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Segment and write the outputs that were named."""
     points = [parse_point(text) for text in args.point]
     box = None if args.box is None else parse_numbers("--box", args.box, ("x0", "y0", "x1", "y1"))
-    if not points and box is None:
-        raise PromptError("nothing says what to segment; give --point x,y or --box x0,y0,x1,y1")
+    asked = bool(points) or box is not None
+    if asked:
+        check_no_detection(args)
     outputs = chosen_outputs(args)
     photo = read_photo(args.photo)
-    prompts = check_prompts(
-        [place for place, _ in points],
-        [label for _, label in points],
-        box,
-        width=photo.shape[1],
-        height=photo.shape[0],
+    if asked:
+        prompts = check_prompts(
+            [place for place, _ in points],
+            [label for _, label in points],
+            box,
+            width=photo.shape[1],
+            height=photo.shape[0],
+        )
+        answer = prompted(args, photo, prompts)
+    else:
+        answer = automatic(args, photo)
+    for name, path in outputs.items():
+        write_image(draw(name, photo, answer), path)
+    paths = list(outputs.values()) if args.explain is None else [*outputs.values(), args.explain]
+    found = "" if asked else "the most prominent object, found without a click: "
+    print(
+        f"{found}predicted IoU {answer.iou:.2f}, mask {answer.mask.mean():.1%} of the photo, "
+        f"wrote {', '.join(map(str, paths))}"
     )
+
+
+def check_no_detection(args: argparse.Namespace) -> None:
+    """Refuse the options of the automatic answer beside a prompt.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    for name in ("detector", "explain"):
+        if getattr(args, name) is not None:
+            raise ConfigError(
+                f"--{name} {getattr(args, name)} is about the object that is found by itself; "
+                "leave it out, or leave --point and --box out"
+            )
+
+
+def prompted(args: argparse.Namespace, photo: NDArray[np.uint8], prompts: Prompts) -> Answer:
+    """What the prompts mean on a photo [H, W, 3]; no detector is loaded."""
     predictor = SamPredictor(load_network(model_path(args)))
     predictor.set_image(photo)
     masks, ious, _ = predictor.predict(
         prompts.coords, prompts.labels, prompts.box, multimask_output=False
     )
-    for name, path in outputs.items():
-        write_image(draw(name, photo, masks[0], prompts), path)
-    written = ", ".join(map(str, outputs.values()))
-    share = masks[0].mean()
-    print(f"predicted IoU {ious[0]:.2f}, mask {share:.1%} of the photo, wrote {written}")
+    return Answer(masks[0], float(ious[0]), prompts)
 
 
-def draw(
-    output: str, photo: NDArray[np.uint8], mask: NDArray[np.bool_], prompts: Prompts
-) -> Image.Image:
+def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
+    """The most prominent object of a photo [H, W, 3], explained where that is wanted.
+
+    Raises:
+        NoSalientObjectError: nothing stands out; what was seen is explained first.
+    """
+    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    predictor = SalientSqueezeSam(load_network(model_path(args)), detector)
+    predictor.set_image(photo)
+    finding = predictor.finding
+    try:
+        masks, ious, _ = predictor.predict(multimask_output=False)
+    except NoSalientObjectError:
+        if args.explain is not None:
+            write_image(explain(photo, finding, None), args.explain)
+            print(f"wrote {args.explain}")
+        raise
+    if args.explain is not None:
+        write_image(explain(photo, finding, masks[0]), args.explain)
+    return Answer(masks[0], float(ious[0]), Prompts(finding.coords, finding.labels, None))
+
+
+def draw(output: str, photo: NDArray[np.uint8], answer: Answer) -> Image.Image:
     """The picture for one of OUTPUT_MODES."""
     if output == "overlay":
-        return draw_overlay(photo, mask, prompts)
-    return draw_cutout(photo, mask) if output == "cutout" else mask_picture(mask)
+        return draw_overlay(photo, answer.mask, answer.prompts)
+    return draw_cutout(photo, answer.mask) if output == "cutout" else mask_picture(answer.mask)
 
 
 def chosen_outputs(args: argparse.Namespace) -> dict[str, Path]:
-    """The named outputs, or the mask under its default name.
+    """The named outputs, or the mask under its default name; `--explain` is none of them.
 
     Raises:
-        OutputError: a suffix does not suit its picture.
+        OutputError: a suffix does not suit its picture, that of `--explain` included.
     """
     outputs = {name: getattr(args, name) for name in OUTPUT_MODES if getattr(args, name)}
-    outputs = outputs or {"out": Path(f"{args.photo.stem}.mask.png")}
+    if args.explain is not None:
+        check_format(args.explain, "RGB")
+    elif not outputs:
+        outputs = {"out": Path(f"{args.photo.stem}.mask.png")}
     for name, path in outputs.items():
         check_format(path, OUTPUT_MODES[name])
     return outputs

@@ -12,9 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from squeezesam.data.records import Dataset
 from squeezesam.evaluation.protocol import PERCENT, Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import ObjectResult
-from squeezesam.evaluation.regions import Mask
 from squeezesam.evaluation.targets import find_targets
-from squeezesam.overlay import Colour, draw_overlay, mask_picture, outline
+from squeezesam.overlay import Colour, draw_overlay, mask_picture, outline, resized_mask
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts
 
@@ -105,19 +104,16 @@ def draw_case(
     scale = TILE / max(image.width, image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     photo = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-    picture = draw_overlay(np.array(photo), resized(attempt.mask, size), scaled(attempt, scale))
-    line = outline(mask_picture(resized(target.mask, size)), 1)
+    picture = draw_overlay(
+        np.array(photo), resized_mask(attempt.mask, size), scaled(attempt, scale)
+    )
+    line = outline(mask_picture(resized_mask(target.mask, size)), 1)
     picture.paste(TARGET, mask=line)
     case = Image.new("RGB", (TILE, picture.height + LINE), PAPER)
     case.paste(picture)
     caption = f"{PERCENT * result.ious[position]:.1f}   {result.photo}"
     ImageDraw.Draw(case).text((0, picture.height + 4), caption, INK, font(14))
     return case
-
-
-def resized(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask [H, W] at another size (width, height)."""
-    return np.asarray(mask_picture(mask).resize(size, Image.Resampling.BILINEAR)) > 127
 
 
 def scaled(attempt: Attempt, scale: float) -> Prompts:

@@ -88,12 +88,21 @@ def find_salient_object(
         sampling: thresholds.
     """
     blob = most_salient_blob(heat, blob_numbers(heat >= sampling.threshold))
-    if blob is None:
-        return None
-    covers_enough = 1000 * int(blob.sum()) >= sampling.smallest_per_mille * blob.size
-    if not covers_enough or int(heat[blob].max()) < sampling.peak:
+    if blob is None or not (
+        is_large_enough(blob, sampling) and is_hot_enough(heat, blob, sampling)
+    ):
         return None
     return SalientObject(blob, section_clicks(blob)[: sampling.clicks])
+
+
+def is_large_enough(blob: Mask, sampling: ClickSampling) -> bool:
+    """Whether a blob [h, w] covers what an object covers at least."""
+    return 1000 * int(blob.sum()) >= sampling.smallest_per_mille * blob.size
+
+
+def is_hot_enough(heat: Heat, blob: Mask, sampling: ClickSampling) -> bool:
+    """Whether a blob [h, w] of a heat map [h, w] is somewhere as hot as an object is."""
+    return int(heat[blob].max()) >= sampling.peak
 
 
 def most_salient_blob(heat: Heat, numbers: NDArray[np.int64]) -> Mask | None:
