@@ -137,3 +137,13 @@ def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
     for index, picture in enumerate(pictures):
         row.paste(picture, (index * (width + GAP), 0))
     return row
+
+
+def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one width below each other."""
+    sheet = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)))
+    top = 0
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
+    return sheet

@@ -210,12 +210,13 @@ def test_pictures_of_the_readme(tmp_path: Path, weights: Path) -> None:
     assert main(["pictures", "--out", str(tmp_path / "docs"), "--model", str(weights)]) == 0
     pictures = sorted((tmp_path / "docs").iterdir())
     assert [path.name for path in pictures] == [
+        "click_sampling.png",
         "clicks.jpg",
         *(example.path.name for example in EXAMPLES),
     ]
     width, height = Image.open(EXAMPLES[0].path).size
-    assert Image.open(pictures[0]).size == (3 * width + 2 * GAP, height)
-    assert Image.open(pictures[1]).size == (width, height)
+    assert Image.open(pictures[1]).size == (3 * width + 2 * GAP, height)
+    assert Image.open(pictures[2]).size == (width, height)
 
 
 def saved_config(weights: Path) -> str:

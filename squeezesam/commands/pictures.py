@@ -1,4 +1,4 @@
-"""`squeezesam pictures`: the README's pictures, from the shipped photos and weights."""
+"""`squeezesam pictures`: the pictures of README and docs, from the shipped photos and weights."""
 
 import argparse
 from pathlib import Path
@@ -12,10 +12,11 @@ from squeezesam.overlay import draw_overlay, side_by_side
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts
 from squeezesam.runtimes import load_network
+from squeezesam.saliency.sampling_picture import sampling_picture
 from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
 
-HELP = "draw the pictures of the README from the shipped photos"
+HELP = "draw the pictures of README and docs from the shipped photos"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """One click on each photo, and one, two and three clicks on the first."""
+    """One click on each photo, one to three clicks on the first, and how clicks are sampled."""
     model = load_network(args.model or shipped_weights(DEFAULT_VARIANT))
     predictor = SamPredictor(model)
     for example in EXAMPLES:
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     steps = [answer(predictor, first.path, clicks[: count + 1]) for count in range(len(clicks))]
     save(side_by_side(steps), args.out / "clicks.jpg")
+    save(sampling_picture(), args.out / "click_sampling.png")
 
 
 def answer(

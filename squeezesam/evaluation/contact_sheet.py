@@ -13,7 +13,7 @@ from squeezesam.data.records import Dataset
 from squeezesam.evaluation.protocol import PERCENT, Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import find_targets
-from squeezesam.overlay import Colour, draw_overlay, mask_picture, outline, resized_mask
+from squeezesam.overlay import Colour, draw_overlay, mask_picture, outline, resized_mask, stacked
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts
 
@@ -79,16 +79,6 @@ def draw_row(name: str, cases: Sequence[Image.Image]) -> Image.Image:
     for column, case in enumerate(cases):
         row.paste(case, (GAP + column * (TILE + GAP), LINE))
     return row
-
-
-def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one width below each other."""
-    sheet = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)))
-    top = 0
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
-    return sheet
 
 
 def draw_case(

@@ -44,6 +44,7 @@ HEADER = 46
 MARKER_RADIUS = 11
 TITLE_FONT, TEXT_FONT = 17, 14
 INK: Colour = (40, 40, 40)
+PAPER: Colour = (236, 236, 236)
 OTHER_BLOB: Colour = (235, 140, 40)
 DIMMED = 0.55
 """Brightness of the grey photo under heat and blobs."""
@@ -93,7 +94,8 @@ def explain(
         titled(
             blob_panel(scene, numbers, salient, inside),
             "blobs",
-            f"{numbers.max()} at {percent(sampling.threshold)} or more, the chosen one blue",
+            f"{numbers.max()} at {percent(sampling.threshold)} or more"
+            + ("" if salient is None else ", the chosen one blue"),
         ),
     ]
     if salient is None or mask is None:
@@ -252,11 +254,11 @@ def titled(panel: Image.Image, title: str, text: str) -> Image.Image:
 
 
 def text_panel(size: tuple[int, int], lines: list[str]) -> Image.Image:
-    """Lines of text on white, in a panel of at least this width and height."""
+    """Lines of text on paper, in a panel of at least this width and height."""
     width, height = (max(sides) for sides in zip(size, LEAST_SIZE, strict=True))
-    panel = Image.new("RGB", (width, height), "white")
+    panel = Image.new("RGB", (width, height), PAPER)
     canvas = ImageDraw.Draw(panel)
-    canvas.multiline_text((4, 0), "\n".join(lines), INK, ImageFont.load_default(TEXT_FONT))
+    canvas.multiline_text((12, 10), "\n".join(lines), INK, ImageFont.load_default(TEXT_FONT))
     return panel
 
 

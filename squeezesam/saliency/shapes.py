@@ -77,6 +77,18 @@ def person() -> Heat:
     )
 
 
+def corner_to_corner() -> Heat:
+    """Two squares whose only contact is a corner."""
+    return drawn(
+        48,
+        40,
+        lambda x, y: (
+            ((x >= 10) & (x < 24) & (y >= 4) & (y < 20))
+            | ((x >= 24) & (x < 40) & (y >= 20) & (y < 36))
+        ),
+    )
+
+
 def two_blobs(small_level: int) -> Heat:
     """A large blob at level 180 and a small one at another."""
     large = drawn(48, 40, lambda x, y: disc(x - 15, y - 16, 12), 180)
@@ -91,7 +103,8 @@ PICTURED: dict[str, Heat] = {
     "U": u_shape(),
     "crescent": crescent(),
     "person": person(),
-    "two blobs, the smaller one hotter": two_blobs(HOT),
+    "corner to corner": corner_to_corner(),
+    "two blobs": two_blobs(HOT),
 }
 """Those that the docs show."""
 
