@@ -27,7 +27,7 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command: exit status 0, 1 for a failed verification, 2 for bad input."""
+    """Run one command: exit status 0, or that of the error; see `squeezesam.errors`."""
     parser = argparse.ArgumentParser(
         prog="squeezesam", description="Promptable segmentation on the phone."
     )

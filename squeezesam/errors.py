@@ -1,7 +1,8 @@
 """Every error that a user can cause, as types that name the bad value and the mend.
 
-The command line prints these as one line and exits with status 2; anything else that escapes is a
-bug of ours and keeps its traceback.
+The command line prints these as one line and exits with their status: 2 for bad input, 1 for a
+verification or comparison that failed, 3 where nothing stands out in a photo. Anything else that
+escapes is a bug of ours and keeps its traceback.
 """
 
 

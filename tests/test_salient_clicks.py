@@ -215,7 +215,7 @@ def test_clicks_lie_in_their_sections_and_nothing_there_is_nearer_to_the_centre(
 
 @pytest.mark.parametrize("seed", range(8))
 def test_training_clicks_are_the_same(seed):
-    """Of small maps many pixels are equally near, so ties are tried as well."""
+    """In small maps many pixels are equally near: 32-bit floats break a tie of these otherwise."""
     side = (5, 8, 16, 64)[seed % 4]
     rng = np.random.default_rng(seed)
     masks = rng.random((40, side, side)) < rng.uniform(0.1, 1, (40, 1, 1))
@@ -226,8 +226,8 @@ def test_training_clicks_are_the_same(seed):
         assert (click.numpy() == expected * MAP_STRIDE).all()
 
 
-def test_whole_numbers_are_exact_on_the_largest_map():
-    """Floats of 32 bits would round the squares on a full map, whose centre is a tie."""
+def test_a_full_map_of_a_large_input_overflows_nothing():
+    """Squares reach 2^47 here."""
     rows, columns = np.nonzero(np.ones((256, 256), bool))
     assert nearest_to_centre(columns, rows) == (127, 127)
     full = torch.ones(1, 1, 256, 256, dtype=torch.bool)

@@ -10,11 +10,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from squeezesam.cli import main
-from squeezesam.config import SqueezeSamConfig, variant_config
+from squeezesam.config import SqueezeSamConfig, detector_config, variant_config
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
-from squeezesam.overlay import GAP
+from squeezesam.overlay import GAP, LIGHT
 from squeezesam.predictor import SamPredictor
 from squeezesam.weights import save_weights
 
@@ -73,6 +74,98 @@ def test_the_mask_is_the_default_output(photo: Path, weights: Path) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["photo.mask.png", "photo.png"]
 
 
+def detector_of(logit: float, path: Path) -> str:
+    """Weights of a detector whose heat is the same everywhere."""
+    detector = SaliencyDetector(detector_config("saliency")).eval()
+    with torch.no_grad():
+        detector.heat_head.weight.zero_()
+        detector.heat_head.bias.fill_(logit)
+    save_weights(detector, path, "saliency", torch.float16)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def detectors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One to which everything is an object, and one to which nothing is."""
+    folder = tmp_path_factory.mktemp("detectors")
+    return {
+        "everything": detector_of(9.0, folder / "everything.safetensors"),
+        "nothing": detector_of(0.5, folder / "nothing.safetensors"),
+    }
+
+
+def test_without_a_prompt_the_object_is_found(
+    photo: Path, weights: Path, detectors: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = ["--model", str(weights), "--detector", detectors["everything"]]
+    outputs = ["--out", "m.png", "--overlay", "o.png", "--explain", "e.png"]
+    assert main(["segment", str(photo), *models, *outputs]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert out.count("\n") == 1
+    assert out.startswith("the most prominent object, found without a click: predicted IoU 0.")
+    assert out.rstrip().endswith("wrote m.png, o.png, e.png")
+    mask, overlay = np.asarray(Image.open("m.png")), np.asarray(Image.open("o.png"))
+    assert set(np.unique(mask)) == {0, 255}
+    # The clicks of a photo that is hot everywhere: its middle, and the middles of its quarters.
+    for x, y in ((30, 19), (15, 9), (45, 9), (15, 29), (45, 29)):
+        beside = overlay[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)
+        assert (beside == LIGHT).all(axis=1).any()
+    assert Image.open("e.png").width > 5 * 380
+    points = [word for x, y in ((30, 19), (15, 9)) for word in ("--point", f"{x},{y}")]
+    assert main(["segment", str(photo), *points, "--model", str(weights)]) == 0
+    assert "found" not in capsys.readouterr().out
+
+
+def test_without_a_prompt_the_mask_is_the_default_output(
+    photo: Path, weights: Path, detectors: dict[str, str]
+) -> None:
+    models = ["--model", str(weights), "--detector", detectors["everything"]]
+    assert main(["segment", str(photo), *models]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["photo.mask.png", "photo.png"]
+
+
+def test_nothing_stands_out(
+    photo: Path, weights: Path, detectors: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(weights), "--detector", detectors["nothing"], "--out", "m.png"]
+    assert main(["segment", str(photo), *arguments]) == 3
+    assert "nothing in this photo stands out" in one_error_line(capsys)
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
+
+
+def test_nothing_stands_out_and_is_explained(
+    photo: Path, weights: Path, detectors: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = ["--model", str(weights), "--detector", detectors["nothing"]]
+    assert main(["segment", str(photo), *models, "--out", "m.png", "--explain", "e.png"]) == 3
+    out, err = capsys.readouterr()
+    assert out == "wrote e.png\n"
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["e.png", "photo.png"]
+
+
+def test_with_a_prompt_no_detector_is_loaded(
+    photo: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("squeezesam.commands.segment.load_detector_network", loaded)
+    assert main(["segment", str(photo), "--point", "2,3", "--model", str(weights)]) == 0
+    with pytest.raises(AssertionError):
+        main(["segment", str(photo), "--model", str(weights), "--detector", "any"])
+
+
+def test_weights_of_the_other_kind(
+    photo: Path, weights: Path, detectors: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(photo), "--detector", str(weights)]) == 2
+    assert "give weights of a salient-object detector" in one_error_line(capsys)
+    assert main(["segment", str(photo), "--point", "1,1", "--model", detectors["nothing"]]) == 2
+    assert "give weights of a SqueezeSAM variant" in one_error_line(capsys)
+
+
 def test_only_what_is_named_is_written(photo: Path, weights: Path) -> None:
     arguments = ["--point", "2,3", "--cutout", "c.png", "--model", str(weights)]
     assert main(["segment", str(photo), *arguments]) == 0
@@ -96,7 +189,11 @@ def test_clicks_are_in_the_pixels_of_the_upright_photo(photo: Path, weights: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --point"),
+        (["--detector", "missing.safetensors"], "no weights file missing.safetensors"),
+        (["--point", "5,6", "--detector", "d.safetensors"], "leave --point and --box out"),
+        (["--point", "5,6", "--explain", "e.png"], "--explain e.png is about the object that is"),
+        (["--box", "1,2,30,30", "--explain", "e.png"], "leave --point and --box out"),
+        (["--explain", "e.webp"], "use .png"),
         (["--point", "61,5"], "outside the 61x40 image"),
         (["--point=-1,5"], "outside the 61x40 image"),
         (["--point", "nan,5"], "is nan"),

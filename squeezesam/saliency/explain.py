@@ -127,13 +127,11 @@ def shortcomings(heat: Heat, numbers: NDArray[np.int64], sampling: ClickSampling
         return [f"no pixel reaches {percent(sampling.threshold)}"]
     lines = []
     if not is_large_enough(blob, sampling):
-        lines.append(
-            f"the blob covers {blob.mean():.2%}, an object {sampling.smallest_per_mille / 1000:.1%}"
-        )
+        least = sampling.smallest_per_mille / 1000
+        lines.append(f"the blob covers {blob.mean():.3%}, an object {least:.1%} or more")
     if not is_hot_enough(heat, blob, sampling):
-        lines.append(
-            f"its hottest pixel has {percent(heat[blob].max())}, an object {percent(sampling.peak)}"
-        )
+        hottest, least_hot = percent(heat[blob].max()), percent(sampling.peak)
+        lines.append(f"its hottest pixel has {hottest}, an object {least_hot} or more")
     return lines
 
 
