@@ -106,7 +106,11 @@ def evaluate_heat(
     results = []
     skipped = list(dataset.skipped)
     for photo in usable_photos(dataset, limit, skipped):
-        coverage = prominent(photo.image, Prominence())
+        try:
+            coverage = prominent(photo.image, Prominence())
+        except DataError as error:
+            skipped.append(Skipped(f"photo {photo.place}", str(error)))
+            continue
         if coverage is None:
             continue
         target = coverage > HALF
@@ -146,12 +150,19 @@ def at_mask_size(saliency_logits: torch.Tensor) -> torch.Tensor:
 
 
 def heat_table(evaluations: Sequence[HeatEvaluation]) -> str:
-    """All data sets in one table."""
-    return markdown_table(HEADER, [evaluation.row for evaluation in evaluations])
+    """All data sets in one table, and below it what of each could not be used."""
+    skipped = [
+        f"{evaluation.name} skipped {len(evaluation.skipped)}: {evaluation.skipped[0].name}, "
+        f"{evaluation.skipped[0].reason}"
+        for evaluation in evaluations
+        if evaluation.skipped
+    ]
+    table = markdown_table(HEADER, [evaluation.row for evaluation in evaluations])
+    return "\n\n".join([table, *skipped])
 
 
 def write_heat(evaluations: Sequence[HeatEvaluation], path: Path) -> None:
-    """Write the raw values of every photo as JSON."""
+    """Write the raw values of every photo as JSON, and what was skipped."""
     content = [
         {
             "data": evaluation.name,
@@ -164,6 +175,7 @@ def write_heat(evaluations: Sequence[HeatEvaluation], path: Path) -> None:
                 }
                 for result in evaluation.results
             ],
+            "skipped": [dataclasses.asdict(skipped) for skipped in evaluation.skipped],
         }
         for evaluation in evaluations
     ]

@@ -84,8 +84,9 @@ def _evenness(values: FloatArray) -> float:
 
 def _region_score(heat: FloatArray, target: Mask) -> float:
     """Structural similarity in the four quarters about the target's centre of mass."""
-    rows, columns = np.nonzero(target)
-    row, column = round(float(rows.mean())) + 1, round(float(columns.mean())) + 1
+    # As in the authors' code, the nearest row and column are the last of their quarters, and
+    # halves go up.
+    row, column = (int(places.mean() + 1.5) for places in np.nonzero(target))
     total = 0.0
     for vertical in (slice(0, row), slice(row, None)):
         for horizontal in (slice(0, column), slice(column, None)):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from squeezesam.data.records import HALF, AnnotatedImage, Coverage
+from squeezesam.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
     """Coverage of the most prominent whole objects together, [H, W]; None where there is none.
 
     Raises:
-        DataError: a mask is damaged.
+        DataError: a mask is damaged, or not of the photo's size.
     """
     wholes = [annotation for annotation in image.annotations if annotation.kind == "whole"]
     largest = max((annotation.area for annotation in wholes), default=0)
@@ -33,5 +34,11 @@ def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
     coverages = [a.code.coverage() for a in wholes if a.area >= prominence.similar * largest]
     if not coverages:
         return None
+    for height, width in (coverage.shape for coverage in coverages):
+        if (height, width) != (image.height, image.width):
+            raise DataError(
+                f"a mask of {image.name} is {width}x{height}, the photo is "
+                f"{image.width}x{image.height}; restore it or leave it out"
+            )
     together = np.maximum.reduce(coverages)
     return together if (together > HALF).any() else None
