@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import nn
 
+from squeezesam.config import check_size
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
 from squeezesam.network.model import BOTTOM_STRIDE
@@ -40,7 +41,16 @@ class Stage:
                 f"stage {self} needs a size that is a multiple of 32 and at least one step "
                 "and one sample"
             )
-        if self.size == BOTTOM_STRIDE and self.batch == 1:
+        self.check_fits(BOTTOM_STRIDE)
+
+    def check_fits(self, bottom_stride: int) -> None:
+        """Refuse what a network of this bottom stride cannot be trained on.
+
+        Raises:
+            ConfigError: the size is no multiple of it, or leaves BatchNorm a single value.
+        """
+        check_size(self.size, bottom_stride)
+        if self.size == bottom_stride and self.batch == 1:
             raise ConfigError(f"stage {self} gives BatchNorm one value; take a larger batch")
 
     def __str__(self) -> str:

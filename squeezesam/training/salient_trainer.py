@@ -1,19 +1,37 @@
 """Teaches the salient-object detector its heat map."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from squeezesam.data.records import Dataset
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.spec import MAP_STRIDE, SALIENCY_STRIDE
+from squeezesam.training.config import TrainConfig
 from squeezesam.training.loop import Trainer
 from squeezesam.training.losses import mask_ious, mask_losses
+from squeezesam.training.processes import Processes
 from squeezesam.training.salient_samples import SalientSamples
 from squeezesam.training.samples import RawSample, Samples
 
 
 class SalientTrainer(Trainer[SaliencyDetector]):
     """Trains a detector; the two IoUs that it reports are one. See `Trainer`."""
+
+    def __init__(
+        self,
+        model: SaliencyDetector,
+        datasets: Sequence[Dataset],
+        config: TrainConfig,
+        folder: Path,
+        processes: Processes,
+    ) -> None:
+        for stage in config.stages:
+            stage.check_fits(model.bottom_stride)
+        super().__init__(model, datasets, config, folder, processes)
 
     def samples(self, number: int) -> Samples:
         """Photos with their most prominent objects."""
