@@ -1,4 +1,4 @@
-// The salient pipeline's whole-number steps in plain JavaScript, written from docs/salient.md alone.
+// The salient pipeline from logits to clicks in plain JavaScript, as docs/salient.md describes it.
 // `node salient_clicks.mjs VECTORS.json` prints its answer to each golden case as JSON.
 
 import { readFileSync } from "node:fs";

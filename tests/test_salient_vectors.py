@@ -1,4 +1,4 @@
-"""The golden vectors, and an implementation in another language that was written from the docs."""
+"""The golden vectors, and a second implementation in another language that is held to them."""
 
 import base64
 import json
@@ -46,7 +46,7 @@ def test_the_vectors_hold_what_decides() -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_javascript_written_from_the_docs_agrees() -> None:
+def test_javascript_finds_the_same() -> None:
     done = subprocess.run(
         ["node", JAVASCRIPT, GOLDEN], check=True, capture_output=True, text=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""Golden vectors of the salient pipeline's whole-number steps, for ports to other languages.
+"""Golden vectors of the salient pipeline from logits to clicks, for ports to other languages.
 
 `golden_vectors` gives a list of cases that JSON holds as they are. Every case has `kind` and
 `name`; places are [x, y], column before row, and maps are rows from the top. What a port has to do
