@@ -146,5 +146,6 @@ def shipped_weights(variant: str) -> Path:
     known_config(variant)
     path = ZOO / f"{variant}.safetensors"
     if not path.is_file():
-        raise WeightsError(f"no weights of {variant!r} are shipped; train them or choose 'base'")
+        instead = "give --detector" if variant in DETECTORS else "choose 'base'"
+        raise WeightsError(f"no weights of {variant!r} are shipped; train them or {instead}")
     return path

@@ -94,7 +94,7 @@ def explain(
         titled(
             blob_panel(scene, numbers, salient, inside),
             "blobs",
-            f"{numbers.max()} at {percent(sampling.threshold)} or more"
+            f"{numbers.max() or 'none'} at {percent(sampling.threshold)} or more"
             + ("" if salient is None else ", the chosen one blue"),
         ),
     ]
