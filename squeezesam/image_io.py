@@ -21,9 +21,12 @@ MAX_PHOTO_PIXELS = 100_000_000
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 JPEG_QUALITY = 85
 
+STRIP_ROWS = 16
+"""Rows of a photo that are copied at once; of 12 megapixels they stay in the processor's cache."""
+
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
-    """Read a photo upright: [H, W, 3] RGB, read-only.
+    """Read a photo upright: [H, W, 3] RGB.
 
     Raises:
         ImageError: missing, damaged, not an image, too large, or of float pixels.
@@ -34,7 +37,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 check_size(path, image)
-                return np.asarray(upright_rgb(path, image))
+                return pixels_of(upright_rgb(path, image))
     except ImageError:
         raise
     except FileNotFoundError as error:
@@ -85,7 +88,19 @@ def upright_rgb(path: Path, image: Image.Image) -> Image.Image:
         canvas = Image.new("RGB", image.size, "white")
         canvas.paste(image, mask=image)
         return canvas
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which copies in any case
+
+
+def pixels_of(rgb: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an RGB image: [H, W, 3].
+
+    numpy would take them as two copies of all bytes, which lasts as long as decoding them.
+    """
+    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    for top in range(0, rgb.height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, rgb.height)
+        pixels[top:bottom] = rgb.crop((0, top, rgb.width, bottom))
+    return pixels
 
 
 def high_byte(path: Path, grey: NDArray[np.generic]) -> NDArray[np.uint8]:
