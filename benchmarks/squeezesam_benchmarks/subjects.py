@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from squeezesam.config import variant_config
+from squeezesam.config import DetectorConfig
+from squeezesam.counting import macs_by_operator, parameters
 from squeezesam.errors import ArtifactError
-from squeezesam.network.build import build_network
+from squeezesam.network.build import build_network, build_trained
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import INPUT_SIZE, TensorSpec, detector_input_specs, detector_output_specs
+from squeezesam.weights import known_config
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
@@ -73,23 +76,57 @@ def random_subjects(
     """Artifacts in fp32 with random weights, on which latency does not depend.
 
     Args:
-        variants: names in `squeezesam.config.VARIANTS`.
+        variants: names in `squeezesam.config.VARIANTS` or `DETECTORS`; of detectors only the
+            network is timed.
         targets: names in `squeezesam_export.targets.TARGETS`.
         folder: where the artifacts go.
         progress: told of each artifact.
         size: side of the square input.
     """
-    scheme = SCHEMES[FRESH_PRECISION]
     subjects = []
     for variant in variants:
-        torch.manual_seed(0)
-        network = folded(build_network(variant_config(variant), size))
+        job = random_job(variant, size)
+        pipeline = None if isinstance(job, DetectorJob) else SQUEEZESAM
+        progress(f"{variant}: {cost(job.model, job.inputs)}")
         for target in map(find_target, targets):
-            path = folder / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
-            lowered = target.export(Job(network, size, scheme), path)
+            path = folder / f"{variant}_{target.name}_{FRESH_PRECISION}{target.suffix}"
+            lowered = target.export(job, path)
             progress(f"exported {path.name} with random weights")
-            subjects.append(fresh_subject(path, target.name, variant, lowered, SQUEEZESAM, size))
+            subjects.append(fresh_subject(path, target.name, variant, lowered, pipeline, size))
     return subjects
+
+
+class DetectorJob(Job):
+    """A job whose tensors are those of a salient-object detector."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Inputs of the detector."""
+        return detector_input_specs(self.size)
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Outputs of the detector."""
+        return detector_output_specs(self.size)
+
+
+def random_job(variant: str, size: int) -> Job:
+    """The job of exporting a variant or detector with random weights in FRESH_PRECISION.
+
+    Raises:
+        ConfigError: unknown, or a size that does not fit it.
+    """
+    config, scheme = known_config(variant), SCHEMES[FRESH_PRECISION]
+    torch.manual_seed(0)
+    if isinstance(config, DetectorConfig):
+        return DetectorJob(folded(build_trained(config, size)), size, scheme)
+    return Job(folded(build_network(config, size)), size, scheme)
+
+
+def cost(network: nn.Module, inputs: Sequence[TensorSpec]) -> str:
+    """Parameters and multiply-accumulates of one inference in a few words."""
+    count = sum(macs_by_operator(network, [spec.shape for spec in inputs]).values())
+    return f"{parameters(network) / 1e6:.2f} M parameters, {count / 1e9:.2f} GMAC"
 
 
 def fresh_subject(
@@ -97,7 +134,7 @@ def fresh_subject(
     target: str,
     variant: str,
     lowered: Lowered,
-    pipeline: str,
+    pipeline: str | None,
     input_size: int | None = None,
 ) -> Subject:
     """An artifact that was just exported in FRESH_PRECISION, without a manifest."""

@@ -8,9 +8,11 @@ from torch import nn
 from squeezesam.spec import PointLabel
 from squeezesam_benchmarks.peers.click_network import ClickNetwork
 from squeezesam_benchmarks.peers.norms import ChannelNorm
+from squeezesam_benchmarks.peers.peer_network import PeerNetwork
 from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
 from squeezesam_benchmarks.peers.sam_decoder import SamDecoderConfig
 from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig
+from squeezesam_benchmarks.peers.u2net import U2Net
 
 TINY_VIT_5M = TinyVitConfig()
 VIT_TINY = PlainVitConfig()
@@ -46,15 +48,17 @@ class Peer:
 
     Attributes:
         build: the network for a square image of so many pixels.
+        size: side in pixels of the square that it was published for.
         parameters: published.
-        macs: published, of one click at 1024 px.
+        macs: published, of one inference at that size; None where none are.
         macs_have_attention: whether that sum has the products inside of attention in it; counters
             that look at layers alone leave them out.
     """
 
-    build: Callable[[int], ClickNetwork]
+    build: Callable[[int], PeerNetwork]
+    size: int
     parameters: int
-    macs: int
+    macs: int | None
     macs_have_attention: bool
 
 
@@ -65,12 +69,25 @@ PEERS = {
     # (arXiv 2312.06660). Ours are 37.9 G by layers alone and 40.6 G with attention's products, so
     # we take it to count layers; TinySAM (arXiv 2312.13789) has 42.0 G.
     "mobilesam-shaped": Peer(
-        mobile_sam, parameters=9_660_000, macs=38_200_000_000, macs_have_attention=False
+        mobile_sam,
+        size=1024,
+        parameters=9_660_000,
+        macs=38_200_000_000,
+        macs_have_attention=False,
     ),
     # Parameters: the paper (arXiv 2312.00863) rounds to 10 M; the authors' file of float32 weights
     # has 41 MB. MACs: passed on as about 102 G, without a table to cite; our encoder and neck alone
     # are 102.3 G. Three quarters are attention's products.
     "efficientsam-ti-shaped": Peer(
-        efficient_sam_ti, parameters=10_200_000, macs=102_000_000_000, macs_have_attention=True
+        efficient_sam_ti,
+        size=1024,
+        parameters=10_200_000,
+        macs=102_000_000_000,
+        macs_have_attention=True,
+    ),
+    # The paper (arXiv 2005.09007) gives the dimensions of every block; 4.7 MB of float32 weights
+    # are 1.13 M parameters with the statistics of the BatchNorms. No MACs.
+    "u2netp-shaped": Peer(
+        U2Net, size=320, parameters=1_130_000, macs=None, macs_have_attention=False
     ),
 }

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from squeezesam.spec import IOU_PREDICTIONS, LOW_RES_MASKS, PointLabel, TensorSpec
 from squeezesam_benchmarks.peers.neck import Neck
+from squeezesam_benchmarks.peers.peer_network import PeerNetwork
 from squeezesam_benchmarks.peers.sam_decoder import MASK_TOKENS, SamDecoder, SamDecoderConfig
 from squeezesam_benchmarks.peers.sam_prompts import SamPrompts
 
@@ -17,7 +18,7 @@ six points; two are in its favour."""
 IMAGE, POINT_COORDS, POINT_LABELS = "image", "point_coords", "point_labels"
 
 
-class ClickNetwork(nn.Module):
+class ClickNetwork(PeerNetwork):
     """A network of the Segment Anything family.
 
     Args:
@@ -39,8 +40,7 @@ class ClickNetwork(nn.Module):
         adds_no_mask: bool,
         size: int,
     ) -> None:
-        super().__init__()
-        self.size = size
+        super().__init__(size)
         self.masks = MASK_TOKENS - decoder.first_mask
         self.encoder = encoder
         self.neck = Neck(encoder_width, decoder.width)

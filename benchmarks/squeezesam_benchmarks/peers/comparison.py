@@ -7,18 +7,40 @@ from pathlib import Path
 
 from squeezesam.errors import ConfigError
 from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.peers.catalog import PEERS
-from squeezesam_benchmarks.peers.exporting import EXPORTERS, SIZE, random_peer
+from squeezesam_benchmarks.peers.exporting import EXPORTERS, random_peer
 from squeezesam_benchmarks.peers.models import model_subject
 from squeezesam_benchmarks.pipelines import SAM
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Result
-from squeezesam_benchmarks.subjects import FRESH_PRECISION, fresh_subject, random_subjects
+from squeezesam_benchmarks.subjects import FRESH_PRECISION, cost, fresh_subject, random_subjects
 from squeezesam_benchmarks.timing import time_all
 
-VARIANTS = ("base", "nano", "reference")
 TARGETS = ("onnx", "executorch")
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What networks, ours and others', are for.
+
+    Attributes:
+        variants: ours; the first is what all are compared with.
+        peers: names in `catalog.PEERS`.
+        pipeline: of the peers, in `pipelines.PIPELINES`; None where only the network is timed.
+    """
+
+    variants: tuple[str, ...]
+    peers: tuple[str, ...]
+    pipeline: str | None
+
+
+PURPOSES = {
+    "clicks": Purpose(
+        ("base", "nano", "reference"), ("mobilesam-shaped", "efficientsam-ti-shaped"), SAM
+    ),
+    "saliency": Purpose(("saliency",), ("u2netp-shaped",), None),
+}
+"""By the name that `bench peers --purpose` takes; the first is the usual one."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +48,7 @@ class PeerOptions:
     """What to time, and how.
 
     Attributes:
+        purpose: of the networks.
         models: ONNX files of the user.
         threads: numbers of threads; empty for the host's usual ones.
         protocol: of timing.
@@ -34,6 +57,7 @@ class PeerOptions:
         ConfigError: two models that a report could not tell apart.
     """
 
+    purpose: Purpose
     models: tuple[Path, ...]
     threads: tuple[int, ...]
     protocol: Protocol
@@ -64,25 +88,26 @@ def time_peers(options: PeerOptions, out: Path, progress: Callable[[str], None])
     models = [model_subject(path) for path in options.models]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ours = random_subjects(VARIANTS, TARGETS, folder, progress)
-        subjects = [*ours, *peer_subjects(folder, progress), *models]
+        ours = random_subjects(options.purpose.variants, TARGETS, folder, progress)
+        subjects = [*ours, *peer_subjects(options.purpose, folder, progress), *models]
         return time_all(host, subjects, options.threads, options.protocol, out, progress)
 
 
-def peer_subjects(folder: Path, progress: Callable[[str], None], size: int = SIZE) -> list[Subject]:
-    """Every peer for every runtime, with random weights.
+def peer_subjects(purpose: Purpose, folder: Path, progress: Callable[[str], None]) -> list[Subject]:
+    """Every peer of a purpose for every runtime, with random weights.
 
     Args:
+        purpose: of the peers.
         folder: where the artifacts go.
         progress: told of each artifact.
-        size: side of the square input.
     """
     subjects = []
-    for peer in PEERS:
-        network = random_peer(peer, size)
+    for peer in purpose.peers:
+        network = random_peer(peer)
+        progress(f"{peer}: {cost(network, network.input_specs())}")
         for target, export in EXPORTERS.items():
             path = folder / f"{peer}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = export(network, path)
             progress(f"exported {path.name} with random weights")
-            subjects.append(fresh_subject(path, target.name, peer, lowered, SAM))
+            subjects.append(fresh_subject(path, target.name, peer, lowered, purpose.pipeline))
     return subjects

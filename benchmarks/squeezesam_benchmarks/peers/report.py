@@ -1,4 +1,4 @@
-"""How many times slower than `base` one click is, as a markdown table."""
+"""How many times slower than one of ours a network and its click are, as a markdown table."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,21 +10,11 @@ from squeezesam_benchmarks.rows import Row, rows_of_run
 from squeezesam_benchmarks.schema import Result
 from squeezesam_benchmarks.statistics import Samples
 
-BASE = "base"
-HEADER = (
-    "artifact",
-    "runtime",
-    "threads",
-    "network ms [95 %]",
-    "network, times base",
-    "one click ms [95 %]",
-    "one click, times base",
-)
 NOTE = (
-    "Medians. One click: from a photo's pixels to a mask of its size. Networks of a peer's shape "
-    "have the dimensions that its paper gives and random weights, on which latency does not "
-    "depend; they say nothing of its accuracy."
+    "Networks of a peer's shape have the dimensions that its paper gives and random weights, on "
+    "which latency does not depend; they say nothing of its accuracy."
 )
+CLICKS_NOTE = "One click: from a photo's pixels to a mask of its size. "
 
 Kind = Callable[[Row, int], Samples]
 
@@ -39,33 +29,47 @@ def click_ms(row: Row, round_index: int) -> Samples:
     return [total_ms(sample) for sample in row.measurements[round_index].pipeline_samples]
 
 
-def peers_report(run: Sequence[Result]) -> str:
-    """A table of one run.
+def peers_report(run: Sequence[Result], base: str) -> str:
+    """A table of one run; clicks are in it where there were any.
 
     Args:
         run: results that were interleaved, at least one.
+        base: variant that all are compared with.
     """
     one, rows = run[0], rows_of_run(run)
     device, protocol = one.device, one.protocol
+    kinds: dict[str, Kind] = {"network": network_ms}
+    clicks = ""
+    if any(result.measurement.pipeline_samples for result in run):
+        kinds["one click"] = click_ms
+        clicks = (
+            f" and {protocol.pipeline_runs} clicks on a photo of {protocol.photo_width_px} x "
+            f"{protocol.photo_height_px}"
+        )
+    header = ["artifact", "runtime", "threads"]
+    for name in kinds:
+        header += [f"{name} ms [95 %]", f"{name}, times {base}"]
     return "\n".join(
         [
             f"### {one.started_at}, {device.cpu or 'unknown CPU'}, {device.cores or '?'} cores, "
             f"{device.os or 'unknown system'}",
             "",
             f"{protocol.rounds} rounds, in each a fresh process with {protocol.timed_inferences} "
-            f"inferences and {protocol.pipeline_runs} clicks on a photo of "
-            f"{protocol.photo_width_px} x {protocol.photo_height_px}. {NOTE} `{one.command}`",
+            f"inferences{clicks}. Medians. {CLICKS_NOTE if clicks else ''}{NOTE} `{one.command}`",
             "",
-            markdown_table(HEADER, [_cells(row, base_of(row, rows)) for row in rows]),
+            markdown_table(
+                header,
+                [_cells(row, base_of(row, rows, base), list(kinds.values())) for row in rows],
+            ),
         ]
     )
 
 
-def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """`base` in the same runtime with the same number of threads."""
+def base_of(row: Row, rows: Sequence[Row], base: str) -> Row | None:
+    """The variant `base` in the same runtime with the same number of threads."""
     for other in rows:
         if (other.artifact.variant, other.runtime, other.threads) == (
-            BASE,
+            base,
             row.runtime,
             row.threads,
         ):
@@ -73,9 +77,9 @@ def base_of(row: Row, rows: Sequence[Row]) -> Row | None:
     return None
 
 
-def _cells(row: Row, base: Row | None) -> list[str]:
+def _cells(row: Row, base: Row | None, kinds: Sequence[Kind]) -> list[str]:
     cells = [row.artifact.name, row.runtime, str(row.threads)]
-    for kind in (network_ms, click_ms):
+    for kind in kinds:
         cells += [_median(row, kind), _times_slower(row, base, kind)]
     return cells
 
