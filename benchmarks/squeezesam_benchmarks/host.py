@@ -13,6 +13,7 @@ from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
+from squeezesam_benchmarks.salient_pipeline import SalientFiles
 from squeezesam_benchmarks.schema import Condition, Measurement
 from squeezesam_benchmarks.sessions import SESSION_MODULES
 from squeezesam_benchmarks.worker import MISSING_DEPENDENCY_STATUS, Job
@@ -65,7 +66,9 @@ class Host:
         if threads is None:
             raise ConfigError("the runtimes of --on host take a number of threads; give --threads")
         path = subject.path
-        job = Job(str(path.absolute()), threads, protocol, subject.pipeline)
+        way = subject.salient
+        files = SalientFiles(str(way.detector.absolute()), str(way.photo)) if way else None
+        job = Job(str(path.absolute()), threads, protocol, subject.pipeline, files)
         worker = subprocess.run(
             [sys.executable, "-m", "squeezesam_benchmarks.worker"],
             input=json.dumps(dataclasses.asdict(job)),

@@ -75,6 +75,7 @@ def time_interleaved(
                 device=place.device,
                 artifact=subject.artifact,
                 measurement=between(before, measurement, after),
+                detector=subject.salient.artifact if subject.salient else None,
             )
             if gone is not None:
                 raise gone

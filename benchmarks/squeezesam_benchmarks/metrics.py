@@ -30,9 +30,20 @@ class Metric:
     kind_of_process: Callable[[Measurement], str | None] = lambda _: None
 
 
+PIPELINE_PARTS = (
+    "decode_ms",
+    "preprocess_ms",
+    "detector_ms",
+    "clicks_ms",
+    "model_ms",
+    "postprocess_ms",
+)
+"""Of `PipelineSample`, in the order of their happening; a sample lacks some."""
+
+
 def total_ms(sample: PipelineSample) -> float:
-    """From a photo's pixels to its mask."""
-    return sample.preprocess_ms + sample.model_ms + sample.postprocess_ms
+    """All parts that the sample has, up to the mask."""
+    return sum(getattr(sample, part) or 0.0 for part in PIPELINE_PARTS)
 
 
 def _middle(samples: Sequence[float]) -> float | None:

@@ -1,7 +1,7 @@
 """The whole way of one click, timed in its three parts; adding a pipeline is a line here."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -23,20 +23,38 @@ PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
 }
 
 
-class TimedNetwork:
-    """A session as a network callable that notes when its last call began and ended."""
+class TimedSession:
+    """A session that notes when its last call began and ended."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.input_side: int = session.inputs()[0].shape[-1]
 
-    def __call__(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run once, copies in and out included."""
         self.began_ns = time.perf_counter_ns()
         prepared = self.session.prepare([tensor.numpy() for tensor in inputs])
-        masks, ious = self.session.outputs(self.session.infer(prepared))
+        answer = self.session.outputs(self.session.infer(prepared))
         self.ended_ns = time.perf_counter_ns()
-        return torch.from_numpy(masks), torch.from_numpy(ious)
+        return [torch.from_numpy(array) for array in answer]
+
+
+class TimedNetwork(TimedSession):
+    """A timed session as a network callable."""
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Masks and predicted IoUs."""
+        masks, ious = self.run(inputs)
+        return masks, ious
+
+
+class TimedDetector(TimedSession):
+    """A timed session as a detector callable."""
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Logits of the heat map."""
+        (logits,) = self.run([image])
+        return logits
 
 
 def pipeline_samples(

@@ -20,6 +20,21 @@ PLACE_MODULES = {
 
 
 @dataclass(frozen=True)
+class SalientWay:
+    """What the way to an automatic mask needs beside the segmenter.
+
+    Attributes:
+        detector: where the detector's artifact lies.
+        artifact: what is known about it.
+        photo: an image file in which something stands out.
+    """
+
+    detector: Path
+    artifact: Artifact
+    photo: Path
+
+
+@dataclass(frozen=True)
 class Subject:
     """An artifact to time.
 
@@ -31,6 +46,7 @@ class Subject:
         io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
             where none is known.
         input_size: side of its square image input in pixels; None where it takes others.
+        salient: None where its pipeline, if any, is a click; only the host knows other ones.
     """
 
     path: Path
@@ -39,6 +55,7 @@ class Subject:
     pipeline: str | None = None
     io_dtypes: tuple[tuple[str, str], ...] = ()
     input_size: int | None = None
+    salient: SalientWay | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from squeezesam_benchmarks.cells import UNKNOWN, middle, operators, with_interva
 from squeezesam_benchmarks.emulation_table import counts_table
 from squeezesam_benchmarks.metrics import MEGA, total_ms
 from squeezesam_benchmarks.rows import Row, baseline_of, speed_up
-from squeezesam_benchmarks.schema import Condition
+from squeezesam_benchmarks.salient_table import SALIENT, salient_runs
+from squeezesam_benchmarks.schema import Condition, PipelineSample
 from squeezesam_benchmarks.sustained import Sustained, sustained_of
 from squeezesam_benchmarks.table_layout import Column, FilledTable, Table, filled
 
@@ -69,15 +70,20 @@ def _variation(row: Row) -> str:
     return f"{statistics.variation_percent(samples):.1f}" if samples else UNKNOWN
 
 
+def _click_runs(row: Row) -> list[tuple[PipelineSample, ...]]:
+    """Clicks on a photo's pixels, by process; automatic masks have a table of their own."""
+    return [] if salient_runs(row) else [one.pipeline_samples for one in row.processes]
+
+
 def _pipeline_total(row: Row) -> str:
-    totals = [[total_ms(run) for run in one.pipeline_samples] for one in row.processes]
+    totals = [[total_ms(run) for run in runs] for runs in _click_runs(row)]
     known = [process for process in totals if process]
     return with_interval(statistics.median(known), DIGITS) if known else UNKNOWN
 
 
 def _pipeline_part(name: str) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
-        runs = [run for one in row.processes for run in one.pipeline_samples]
+        runs = [run for process in _click_runs(row) for run in process]
         return f"{np.median([getattr(run, name) for run in runs]):.{DIGITS}f}" if runs else UNKNOWN
 
     return cell
@@ -148,6 +154,7 @@ AROUND_NETWORK = (
             Column("postprocess ms", _pipeline_part("postprocess_ms")),
         ),
     ),
+    SALIENT,
     Table(
         "Memory and size",
         "Peak of the whole process, runtime and interpreter included, the largest of all "

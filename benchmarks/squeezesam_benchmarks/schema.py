@@ -93,17 +93,25 @@ class Artifact:
 
 @dataclass(frozen=True)
 class PipelineSample:
-    """One click on one photo, from its decoded pixels to a mask of its size.
+    """One mask of one photo at its size: of a click on its decoded pixels, or automatic.
 
     Attributes:
-        preprocess_ms: letterboxing and encoding the click.
+        preprocess_ms: letterboxing, and encoding the click where there is one.
         model_ms: the network, with what its runtime copies in and out.
         postprocess_ms: upsampling and thresholding the mask.
+        decode_ms: from the file to pixels; this and all that follows: None but for automatic masks.
+        detector_ms: the salient-object detector, with what its runtime copies in and out.
+        clicks_ms: from its heat map to encoded clicks.
+        model_alone_ms: no part of the mask: the network on prepared inputs, warm, right after it.
     """
 
     preprocess_ms: float
     model_ms: float
     postprocess_ms: float
+    decode_ms: float | None = None
+    detector_ms: float | None = None
+    clicks_ms: float | None = None
+    model_alone_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,7 @@ class Measurement:
     def __post_init__(self) -> None:
         parts = (dataclasses.astuple(sample) for sample in self.pipeline_samples)
         times = (*self.warm_samples_ms, *self.sustained_samples_ms, *chain.from_iterable(parts))
-        if min((*times, self.load_ms or 0, self.first_inference_ms or 0)) < 0:
+        if min(time or 0 for time in (0, *times, self.load_ms, self.first_inference_ms)) < 0:
             raise ValueError("a time below 0 ms")
 
 
@@ -198,6 +206,7 @@ class Result:
         round_index: from 0; results of one run and round were taken close in time.
         started_at: UTC, ISO 8601.
         command: what was typed.
+        detector: that was timed with the artifact, on automatic masks.
     """
 
     schema_version: int
@@ -210,3 +219,4 @@ class Result:
     device: Device
     artifact: Artifact
     measurement: Measurement
+    detector: Artifact | None = None

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from squeezesam.runtimes import load_network
-from squeezesam.spec import input_specs
+from squeezesam.network.detector import SaliencyDetector
+from squeezesam.network.folding import folded
+from squeezesam.spec import detector_input_specs, input_specs
+from squeezesam.weights import load_trained
 from squeezesam_benchmarks.sessions import FloatArray, Input
 
 
@@ -22,25 +24,28 @@ class TorchSession:
 
     def load(self, path: Path) -> None:
         """Make the network ready to run."""
-        self.network = load_network(path)
+        _, network = load_trained(path)
+        self.network = folded(network)
 
     def inputs(self) -> list[Input]:
         """What it takes; weights do not fix a size, so it is the default one."""
-        return [Input(spec.shape, np.dtype(spec.dtype)) for spec in input_specs()]
+        is_detector = isinstance(self.network, SaliencyDetector)
+        specs = detector_input_specs() if is_detector else input_specs()
+        return [Input(spec.shape, np.dtype(spec.dtype)) for spec in specs]
 
     def prepare(self, inputs: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
         """As tensors."""
         return [torch.from_numpy(array) for array in inputs]
 
-    def infer(self, prepared: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def infer(self, prepared: list[torch.Tensor]) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Run once."""
-        image, prompt_maps, prompt_tokens = prepared
         with torch.inference_mode():
-            return self.network(image, prompt_maps, prompt_tokens)
+            return self.network(*prepared)
 
-    def outputs(self, given: tuple[torch.Tensor, torch.Tensor]) -> list[FloatArray]:
+    def outputs(self, given: torch.Tensor | tuple[torch.Tensor, ...]) -> list[FloatArray]:
         """As arrays."""
-        return [tensor.numpy() for tensor in given]
+        answers = (given,) if isinstance(given, torch.Tensor) else given
+        return [tensor.numpy() for tensor in answers]
 
 
 def open_session(threads: int) -> TorchSession:

@@ -19,20 +19,22 @@ from squeezesam.errors import MissingDependencyError, SqueezeSamError
 from squeezesam_benchmarks.pipelines import pipeline_samples
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
-from squeezesam_benchmarks.schema import Measurement
-from squeezesam_benchmarks.sessions import open_session, random_inputs
+from squeezesam_benchmarks.salient_pipeline import SalientFiles, salient_samples
+from squeezesam_benchmarks.schema import Measurement, PipelineSample
+from squeezesam_benchmarks.sessions import Session, open_session, random_inputs
 
 MISSING_DEPENDENCY_STATUS = 3
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the host asks of a worker."""
+    """What the host asks of a worker; an automatic mask is timed where it has `salient`."""
 
     artifact: str
     threads: int
     protocol: Protocol
     pipeline: str | None = None
+    salient: SalientFiles | None = None
 
 
 def measure(job: Job) -> Measurement:
@@ -48,6 +50,8 @@ def measure(job: Job) -> Measurement:
     torch.set_num_threads(1)
     path, protocol = Path(job.artifact), job.protocol
     session = open_session(path, job.threads)
+    # Opening sets up the runtime's threads, which must stand when the first artifact is loaded.
+    detector = open_session(Path(job.salient.detector), job.threads) if job.salient else None
     drop_from_page_cache(path)
     load_ms = elapsed_ms(lambda: session.load(path))
     prepared = session.prepare(random_inputs(session))
@@ -68,15 +72,31 @@ def measure(job: Job) -> Measurement:
         load_ms=load_ms,
         first_inference_ms=first_inference_ms,
         warm_samples_ms=warm,
-        pipeline_samples=(
-            pipeline_samples(session, job.pipeline, protocol)
-            if job.pipeline is not None and protocol.pipeline_runs
-            else ()
-        ),
+        pipeline_samples=samples_of_pipeline(job, session, detector),
         sustained_samples_ms=samples_ms(infer, 0, protocol.sustained_s),
         peak_memory_bytes=peak_rss_bytes(),
         memory_kind="rss",
     )
+
+
+def samples_of_pipeline(
+    job: Job, session: Session, detector: Session | None
+) -> tuple[PipelineSample, ...]:
+    """The pipeline that the job names, if it names one.
+
+    Args:
+        job: of this process.
+        session: loaded.
+        detector: opened and not loaded; None where the job has none.
+    """
+    if not job.protocol.pipeline_runs:
+        return ()
+    if job.salient is not None and detector is not None:
+        detector.load(Path(job.salient.detector))
+        return salient_samples(session, detector, Path(job.salient.photo), job.protocol)
+    if job.pipeline is not None:
+        return pipeline_samples(session, job.pipeline, job.protocol)
+    return ()
 
 
 def samples_ms(infer: Callable[[], None], at_least: int, budget_s: float) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from squeezesam_benchmarks.commands import (
     profile,
     report,
     run_artifacts,
+    salient,
     schemes,
     self_check,
 )
@@ -17,6 +18,7 @@ HELP = "time artifacts on this machine or a phone, and report on the samples"
 VERBS = {
     "run": run_artifacts,
     "peers": peers,
+    "salient": salient,
     "schemes": schemes,
     "profile": profile,
     "report": report,

@@ -1,0 +1,64 @@
+"""`squeezesam bench salient`: an automatic mask from a photo's file, beside one inference."""
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+
+from squeezesam.errors import ConfigError
+from squeezesam_benchmarks.commands.timing_options import (
+    add_timing_arguments,
+    protocol_of,
+    say,
+    threads_of,
+)
+from squeezesam_benchmarks.host import Host
+from squeezesam_benchmarks.report import report
+from squeezesam_benchmarks.salient_subjects import (
+    PHOTO_SIZE,
+    named_pair,
+    paired_subjects,
+    write_photo,
+)
+from squeezesam_benchmarks.timing import time_all
+
+HELP = "time the automatic mask of a photo of 12 megapixels, decoding included, on this machine"
+DEFAULT_PRECISION = "int8"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--artifacts", type=Path, metavar="DIR", help="an export with a detector")
+    parser.add_argument(
+        "--precision", help=f"of that export's artifacts (default {DEFAULT_PRECISION})"
+    )
+    parser.add_argument("--model", type=Path, help="or a segmenter: .onnx, .pte or weights")
+    parser.add_argument("--detector", type=Path, help="and its detector, likewise")
+    add_timing_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Time each pair of segmenter and detector and print the tables.
+
+    Raises:
+        ConfigError: neither an export nor two files are named, or both; or no pipeline is to run.
+    """
+    files = [path for path in (args.model, args.detector) if path is not None]
+    if len(files) != (2 if args.artifacts is None else 0):
+        raise ConfigError("name an export with --artifacts, or two files: --model and --detector")
+    if args.artifacts is None and args.precision is not None:
+        raise ConfigError(f"--precision {args.precision} is for --artifacts; leave it out")
+    width, height = PHOTO_SIZE
+    protocol = dataclasses.replace(protocol_of(args), photo_width_px=width, photo_height_px=height)
+    if not protocol.pipeline_runs:
+        raise ConfigError("--pipelines 0 times no automatic mask; give at least 1")
+    host = Host()
+    with tempfile.TemporaryDirectory() as folder:
+        photo = write_photo(Path(folder))
+        if args.artifacts is None:
+            subjects = [named_pair(args.model, args.detector, photo)]
+        else:
+            precision = args.precision or DEFAULT_PRECISION
+            subjects = paired_subjects(args.artifacts, precision, host, photo)
+        results = time_all(host, subjects, threads_of(args), protocol, args.out, say)
+    print(report(results))

@@ -1,0 +1,83 @@
+"""Pairs of segmenter and detector to time together, and the photo that they are timed on."""
+
+import dataclasses
+from pathlib import Path
+
+from PIL import Image
+
+from squeezesam.config import DETECTORS
+from squeezesam.errors import ArtifactError
+from squeezesam.examples import EXAMPLES
+from squeezesam_benchmarks.places import Place, SalientWay, Subject
+from squeezesam_benchmarks.schema import Artifact
+from squeezesam_benchmarks.subjects import exported_subjects
+from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.targets import TARGETS
+
+PHOTO_SIZE = (3000, 4000)
+"""Width and height in pixels of the photo: 12 megapixels, upright as the shipped one is."""
+
+PHOTO_QUALITY = 90
+WEIGHTS = "PyTorch"
+
+
+def write_photo(folder: Path, size: tuple[int, int] = PHOTO_SIZE) -> Path:
+    """A shipped photo, enlarged and saved as JPEG.
+
+    It has less detail than a camera's, so it decodes faster.
+    """
+    path = folder / "photo.jpg"
+    with Image.open(EXAMPLES[0].path) as photo:
+        enlarged = photo.resize(size, Image.Resampling.BICUBIC)
+    enlarged.save(path, quality=PHOTO_QUALITY)
+    return path
+
+
+def paired_subjects(directory: Path, precision: str, place: Place, photo: Path) -> list[Subject]:
+    """The segmenters of an export directory in a precision, each with the detector of its kind.
+
+    Raises:
+        ArtifactError: no manifest, an altered artifact, or no such pair that runs there.
+    """
+    subjects = exported_subjects(directory, place)
+    of_precision = [one for one in subjects if one.artifact.precision == precision]
+    detectors = {one.target: one for one in of_precision if one.artifact.variant in DETECTORS}
+    pairs = [
+        with_detector(one, detectors[one.target], photo)
+        for one in of_precision
+        if one.artifact.variant not in DETECTORS and one.target in detectors
+    ]
+    if not pairs:
+        raise ArtifactError(
+            f"{directory} holds no {precision} segmenter with its detector that runs there; export "
+            "both, or name two files with --model and --detector"
+        )
+    return pairs
+
+
+def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
+    """Two files of the user.
+
+    Raises:
+        ArtifactError: one is missing.
+    """
+    return with_detector(named_subject(model), named_subject(detector), photo)
+
+
+def named_subject(path: Path) -> Subject:
+    """A file of the user, of which nothing is known but its content.
+
+    Raises:
+        ArtifactError: it is missing.
+    """
+    if not path.is_file():
+        raise ArtifactError(f"no artifact {path}; give a file that export wrote, or weights")
+    targets = (name for name, target in TARGETS.items() if target.suffix == path.suffix)
+    described = Artifact(path.name, sha256_of(path), size_of(path))
+    return Subject(path, next(targets, WEIGHTS), described)
+
+
+def with_detector(segmenter: Subject, detector: Subject, photo: Path) -> Subject:
+    """The segmenter, to be timed on the whole way of the two."""
+    way = SalientWay(detector.path, detector.artifact, photo)
+    return dataclasses.replace(segmenter, pipeline=None, salient=way)
