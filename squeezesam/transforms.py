@@ -5,7 +5,6 @@ mask pixel then lies half on the padding, and a mask that reaches the edge of th
 after upsampling as well.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam.enlarging import enlarged_bands
+from squeezesam.enlarging import enlarge_above, enlarged_bands
 from squeezesam.spec import (
     INPUT_SIZE,
     MAP_STRIDE,
@@ -104,7 +103,7 @@ class Letterbox:
         """Upsample mask logits [M, size/2, size/2] to the photo: [M, H, W]."""
         whole = torch.empty(len(logits), self.height, self.width)
         for enlarged, mask in zip(whole, logits, strict=True):
-            for rows, band in self._upsampled(mask):
+            for rows, band in enlarged_bands(self._inside(mask), (self.height, self.width)):
                 enlarged[rows] = band
         return whole.numpy()
 
@@ -114,12 +113,10 @@ class Letterbox:
         """Upsample mask logits [M, size/2, size/2], then threshold them: [M, H, W]."""
         masks = torch.empty(len(logits), self.height, self.width, dtype=torch.bool)
         for enlarged, mask in zip(masks, logits, strict=True):
-            for rows, band in self._upsampled(mask):
-                torch.gt(band, threshold, out=enlarged[rows])
+            enlarge_above(self._inside(mask), threshold, enlarged)
         return masks.numpy()
 
-    def _upsampled(self, mask: NDArray[np.float32]) -> Iterator[tuple[slice, Tensor]]:
-        """The mask [size/2, size/2] at the size of the photo, rows by rows."""
+    def _inside(self, mask: NDArray[np.float32]) -> Tensor:
+        """The part of a mask [size/2, size/2] that lies on the photo."""
         columns, rows = (side // MAP_STRIDE for side in self.inside)
-        inside = torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))
-        return enlarged_bands(inside, (self.height, self.width))
+        return torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))

@@ -102,3 +102,25 @@ def test_an_edge_comes_back_within_a_pixel(width: int, height: int) -> None:
         masks = letterbox.photo_masks(logits)
         assert np.abs(masks[0].sum(axis=1) - x).max() <= 1
         assert np.abs(masks[1].sum(axis=0) - y).max() <= 1
+
+
+def blob(seed: int) -> np.ndarray:
+    """Logits of one object with a hole and a ragged outline, as masks have them."""
+    y, x = np.mgrid[:64, :64]
+    ring = 9 - np.abs(np.hypot(y - 30, 1.3 * (x - 28)) - 16)
+    return (ring + np.random.default_rng(seed).normal(size=ring.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 1000), (128, 128), (701, 129)])
+@pytest.mark.parametrize("threshold", [0.0, 1.5])
+def test_masks_are_where_the_upsampled_logits_exceed_the_threshold(
+    width: int, height: int, threshold: float
+) -> None:
+    letterbox = Letterbox.fit(width, height, 128)
+    logits = np.stack([blob(0), blob(1), -blob(2), np.full((64, 64), 3, np.float32)])
+    upsampled = letterbox.photo_logits(logits)
+    masks = letterbox.photo_masks(logits, threshold)
+    undecided = np.abs(upsampled - threshold) < 1e-5  # where the order of a sum would tell
+    assert undecided.mean() < 1e-3
+    assert 0.05 < masks[:3].mean() < 0.95
+    np.testing.assert_array_equal(masks[~undecided], (upsampled > threshold)[~undecided])
