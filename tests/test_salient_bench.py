@@ -9,7 +9,7 @@ from bench_results import measured, run_of
 from PIL import Image
 
 from squeezesam.cli import main
-from squeezesam.config import DETECTORS
+from squeezesam.config import DETECTORS, DetectorConfig
 from squeezesam.errors import ArtifactError
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
@@ -32,6 +32,7 @@ from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.targets import find_target
 
 SIZE = 128
+SMALL = DetectorConfig(8, (8, 8, 8, 16), (1, 1, 1, 1), (8, 8, 8, 8), transformer_depth=1)
 PHOTO = (330, 440)
 QUICK = ["--rounds=1", "--iterations=1", "--pipelines=2", "--warm-up=0", "--threads=1"]
 RECORDED = Path(__file__).parent.parent / "benchmarks" / "peers_2026-11-26.jsonl"
@@ -46,10 +47,10 @@ AUTOMATIC = PipelineSample(
 )
 
 
-def detector(brightness):
+def detector(brightness, config=SMALL):
     """Random weights, and a heat map that is bright everywhere, or nowhere."""
     torch.manual_seed(0)
-    network = SaliencyDetector(DETECTORS["saliency"], SIZE).eval()
+    network = SaliencyDetector(config, SIZE).eval()
     torch.nn.init.constant_(network.heat_head.bias, brightness)
     return network
 
@@ -106,7 +107,7 @@ def test_executorch_runs_both_networks_in_one_process(tmp_path):
 
 def test_weights_of_both_networks_can_be_timed(weights, tmp_path):
     found = tmp_path / "saliency.safetensors"
-    save_weights(detector(5.0), found, "saliency", torch.float32)
+    save_weights(detector(5.0, DETECTORS["saliency"]), found, "saliency", torch.float32)
     subject = salient_subjects.named_pair(weights, found, write_photo(tmp_path, PHOTO))
     protocol = Protocol(warm_up_inferences=0, timed_inferences=1, pipeline_runs=1)
     measurement = Host().measure(subject, 1, protocol)
