@@ -47,13 +47,13 @@ def enlarge_above(mask: Tensor, threshold: float, enlarged: Tensor) -> None:
         return
     rows, columns = mask.shape
     wide, weights = _widened(mask, width), _row_weights(rows, height)
-    above = (mask > threshold).numpy()
+    above = mask > threshold
     left = np.maximum((2 * np.arange(width) + 1) * columns - width, 0) // (2 * width)
     right = np.minimum(left + 1, columns - 1)
     for band, used in _bands(rows, height):
-        everywhere, nowhere = above[used].all(0), ~above[used].any(0)
+        everywhere, somewhere = above[used].all(0).numpy(), above[used].any(0).numpy()
         inside = everywhere[left] & everywhere[right]
-        outline = ~inside & ~(nowhere[left] & nowhere[right])
+        outline = ~inside & (somewhere[left] | somewhere[right])
         for start, stop in _runs(inside, outline):
             part = enlarged[band, start:stop]
             if outline[start]:
