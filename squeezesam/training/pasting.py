@@ -26,6 +26,7 @@ class PasteConfig:
         shift: largest shift over the input's side.
         keep: share of the target that must stay visible behind the pasted object.
         smallest: share of the input that the pasted object must cover.
+        joins: the pasted object is asked for together with what is left of the other.
     """
 
     chance: float = 0.45
@@ -34,6 +35,7 @@ class PasteConfig:
     shift: float = 0.35
     keep: float = 0.4
     smallest: float = 0.004
+    joins: bool = False
 
 
 def paste(batch: Batch, config: PasteConfig, generator: torch.Generator) -> Batch:
@@ -61,7 +63,10 @@ def paste(batch: Batch, config: PasteConfig, generator: torch.Generator) -> Batc
     photo = torch.lerp(photo, warp(batch.image[donor], maps), alpha)
 
     def masked(mask: Tensor) -> Tensor:
-        return torch.where(per_sample(replaces), pasted, mask * (1 - pasted))
+        rest = mask * (1 - pasted)
+        if config.joins:
+            return rest + pasted
+        return torch.where(per_sample(replaces), pasted, rest)
 
     changed = Batch(photo, masked(target), masked(asked), shown, torch.where(replaces, 1.0, whole))
     return Batch(*(old.index_copy(0, chosen, new) for old, new in zip(batch, changed, strict=True)))

@@ -4,10 +4,15 @@ import dataclasses
 from typing import Any
 
 from squeezesam.errors import ConfigError
+from squeezesam.saliency.prominence import Prominence
 from squeezesam.training.augment import AugmentConfig
 from squeezesam.training.config import Stage, TrainConfig
+from squeezesam.training.cropping import CropConfig
+from squeezesam.training.geometry import WarpConfig
 from squeezesam.training.pasting import PasteConfig
 from squeezesam.training.prompts import PromptConfig
+from squeezesam.training.salient_samples import SalientConfig
+from squeezesam.training.samples import SampleConfig
 
 RECIPES: dict[str, TrainConfig] = {
     "general": TrainConfig(),
@@ -20,13 +25,18 @@ RECIPES: dict[str, TrainConfig] = {
         ema=0.995,
         prompts=PromptConfig(salient=0.5, several=0.1),
     ),
-    # The salient-object detector. Objects are not pasted: both would be prominent, and one is asked
-    # for.
+    # The salient-object detector. Its photos show large objects, so smaller ones are pasted in, and
+    # whatever is whole is prominent.
     "saliency": TrainConfig(
         stages=(Stage(512, 2400, 16),),
         warmup=100,
         ema=0.998,
-        augment=AugmentConfig(paste=PasteConfig(chance=0.0)),
+        samples=SampleConfig(crop=CropConfig(chance=0.4)),
+        augment=AugmentConfig(
+            warp=WarpConfig(zoom=(0.6, 1.3)),
+            paste=PasteConfig(zoom=(0.2, 0.9), joins=True),
+        ),
+        salient=SalientConfig(prominence=Prominence(smallest=0.01), nothing=0.15),
     ),
 }
 DEFAULT_RECIPE = "general"
