@@ -23,6 +23,7 @@ from squeezesam.evaluation.records import (
 )
 from squeezesam.evaluation.report import markdown_report
 from squeezesam.evaluation.run import evaluate_all
+from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[CLICKS],
         metavar="NAME",
         help=f"any of {', '.join(PROTOCOLS)} (default {CLICKS})",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=int,
+        default=SalientProtocol.corrections,
+        help=f"clicks after an automatic mask (default {SalientProtocol.corrections})",
     )
     parser.add_argument("--model", type=Path, help="weights or artifact; default: shipped weights")
     parser.add_argument(
@@ -94,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
             raise ConfigError("--report only prints; leave --data and --out out")
         print(markdown_report([read_evaluation(path) for path in args.report]))
         return
-    protocols = chosen_protocols(args.protocol, args.clicks)
+    protocols = chosen_protocols(args.protocol, args.clicks, args.corrections)
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")
     datasets = open_all(args.data)
@@ -113,16 +120,18 @@ def run(args: argparse.Namespace) -> None:
     print(report)
 
 
-def chosen_protocols(names: Sequence[str], clicks: int) -> dict[str, EvaluationProtocol]:
+def chosen_protocols(
+    names: Sequence[str], clicks: int, corrections: int
+) -> dict[str, EvaluationProtocol]:
     """Protocols by name.
 
     Raises:
-        ConfigError: an unknown name, or a number of clicks below 1.
+        ConfigError: an unknown name, or too few clicks or corrections.
     """
     for name in names:
         if name not in PROTOCOLS:
             raise ConfigError(f"unknown protocol {name!r}; choose any of {', '.join(PROTOCOLS)}")
-    options = {CLICKS: {"clicks": clicks}}
+    options = {CLICKS: {"clicks": clicks}, SALIENT: {"corrections": corrections}}
     return {name: PROTOCOLS[name](**options.get(name, {})) for name in names}
 
 

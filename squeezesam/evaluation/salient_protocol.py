@@ -25,6 +25,10 @@ class SalientProtocol:
 
     corrections: int = 2
 
+    def __post_init__(self) -> None:
+        if self.corrections < 0:
+            raise ConfigError(f"corrections={self.corrections} must not be negative")
+
     @property
     def definition(self) -> str:
         """What is done."""
