@@ -9,10 +9,10 @@ from torch import Tensor
 
 from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.runtimes import InterpretedNetwork
-from squeezesam_export.coreml_target import input_shapes, interface_of
+from squeezesam_export.coreml_target import input_shapes
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import check_shapes, optional
+from squeezesam_export.target import check_shapes, interface_named, optional
 
 DELEGATE = "CoreMLBackend"
 PACKAGE = "lowered_module/model.mlpackage"
@@ -55,8 +55,9 @@ def interpret(path: Path) -> InterpretedNetwork:
                 f"{path} is not one call of the Core ML delegate ({error}); "
                 "export executorch-coreml again"
             ) from error
-    interface, shapes = interface_of(path, model), input_shapes(model)
+    shapes = input_shapes(model)
     inputs = [feature.name for feature in model.inputs]
+    interface = interface_named(path, inputs)
     # The delegate's values, by their numbers in the program: its inputs, then its outputs.
     outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
     order = [outputs[number].name for number in plan.outputs]

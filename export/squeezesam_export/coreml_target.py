@@ -172,7 +172,12 @@ def interpret(path: Path) -> InterpretedNetwork:
         MissingDependencyError: coremltools is not installed.
     """
     model = InterpretedModel(path)
-    interface, shapes = interface_of(path, model), input_shapes(model)
+    shapes = input_shapes(model)
+    interface = interface_named(
+        path,
+        [feature.name for feature in model.inputs],
+        [feature.name for feature in model.outputs],
+    )
     run = runner_of(model.predict, interface)
 
     def checked(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -180,18 +185,6 @@ def interpret(path: Path) -> InterpretedNetwork:
         return run(inputs)
 
     return InterpretedNetwork(interface, checked)
-
-
-def interface_of(path: Path, model: InterpretedModel) -> Interface:
-    """The kind of network that a package holds.
-
-    Raises:
-        ArtifactError: none of ours.
-    """
-    inputs, outputs = (
-        [feature.name for feature in features] for features in (model.inputs, model.outputs)
-    )
-    return interface_named(path, inputs, outputs)
 
 
 def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:

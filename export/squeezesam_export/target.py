@@ -125,19 +125,27 @@ def float32_io(specs: Sequence[TensorSpec]) -> dict[str, IoDtype]:
     return {spec.name: spec.dtype for spec in specs}
 
 
-def interface_named(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
+def interface_named(
+    path: Path, inputs: Sequence[str], outputs: Sequence[str] | None = None
+) -> Interface:
     """The kind of network that a file holds, by the names of what it takes and gives.
+
+    Args:
+        path: of the file.
+        inputs: names of its inputs.
+        outputs: of its outputs; None where it does not keep them.
 
     Raises:
         ArtifactError: it is none of ours.
     """
-    names = list(inputs), list(outputs)
     for interface in INTERFACES:
-        if interface.names() == names:
+        our_inputs, our_outputs = interface.names()
+        if list(inputs) == our_inputs and outputs in (None, our_outputs):
             return interface
+    given = "" if outputs is None else f" and outputs {outputs}"
     raise ArtifactError(
-        f"{path} has inputs {names[0]} and outputs {names[1]}, not ours; export it again, or try "
-        "squeezesam coreml-run on another's .mlpackage"
+        f"{path} has inputs {inputs}{given}, not ours; export it again, or try squeezesam "
+        "coreml-run on another's .mlpackage"
     )
 
 
