@@ -15,9 +15,9 @@ from squeezesam_export import coreml_delegate, coreml_target
 from squeezesam_export.golden import read_golden
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.parity import measure
 from squeezesam_export.quiet import quiet
 from squeezesam_export.targets import TARGETS
-from squeezesam_export.verification import measure
 
 with quiet():
     import coremltools as ct

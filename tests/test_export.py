@@ -26,11 +26,11 @@ from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.golden import cases_of, read_golden
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
+from squeezesam_export.parity import mask_ious, measure
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
-from squeezesam_export.verification import mask_ious, measure
 
 
 @pytest.fixture

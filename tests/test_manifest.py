@@ -47,7 +47,7 @@ MANIFEST = Manifest(
             delegated_ops=None,
             ops_outside_delegate=("aten.add",),
             measured_with="ONNX Runtime",
-            parity=Parity(1e-6, None, 1.0, 1.0, 0.5),
+            parity=Parity(1e-6, None, 1.0, 1.0, 0.5, None),
         ),
     ),
     golden=(

@@ -27,6 +27,7 @@ from squeezesam.training.config import Stage
 from squeezesam.weights import load_weights, save_weights
 from squeezesam_export import coreml_target, executorch_target, onnx_target
 from squeezesam_export.manifest import Parity, read_manifest
+from squeezesam_export.parity import mask_ious
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.blocks import FUSION, block_names, block_of, check_blocks
 from squeezesam_export.quantization.calibration import (
@@ -42,7 +43,7 @@ from squeezesam_export.quantization.schemes import SCHEMES, Quantized, find_sche
 from squeezesam_export.quantization.training import RoundingNetwork
 from squeezesam_export.target import Job
 from squeezesam_export.targets import ALL, TARGETS, plan
-from squeezesam_export.verification import broken_bound, mask_ious
+from squeezesam_export.verification import broken_bound
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +192,13 @@ def test_blocks_cover_the_network(model: SqueezeSam) -> None:
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             assert block_of(name, names) != FUSION, name
-    check_blocks(names, model)
+    check_blocks(names, [model])
     with pytest.raises(ConfigError, match="unknown block 'encoder'"):
-        check_blocks(["encoder"], model)
+        check_blocks(["encoder"], [model])
 
 
 def test_bounds_look_at_the_mean_too() -> None:
-    good = Parity(0.1, 30.0, 0.99, 0.995, 0.01)
+    good = Parity(0.1, 30.0, 0.99, 0.995, 0.01, None)
     assert broken_bound(good, "int8") is None
     assert "smallest" in str(broken_bound(dataclasses.replace(good, min_mask_iou=0.5), "int8"))
     assert "mean" in str(broken_bound(dataclasses.replace(good, mean_mask_iou=0.9), "int8"))
