@@ -83,5 +83,5 @@ def weights(tmp_path_factory):
 def exported(weights, tmp_path_factory):
     """An export of three targets in the default precisions; tests that alter it use a copy."""
     out = tmp_path_factory.mktemp("export") / "artifacts"
-    assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
+    assert run("export", "--no-detector", "--weights", weights, "--size", SIZE, "--out", out) == 0
     return out

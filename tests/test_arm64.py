@@ -105,9 +105,9 @@ def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:
     inputs = tuple(torch.full(spec.shape, float(i)) for i, spec in enumerate(CONTRACT.inputs))
     case = Answered("any", inputs, *answers(0))  # type: ignore[arg-type]
     numbers = sum(tensor.numel() for tensor in inputs)
-    assert len(case_bytes(case, CONTRACT, FLOATS)) == 4 * numbers
-    assert len(case_bytes(case, CONTRACT, HALVES)) == 2 * numbers
-    assert case_bytes(case, CONTRACT, FLOATS)[-4:] == torch.tensor(2.0).numpy().tobytes()
+    assert len(case_bytes(case, SEGMENTER, FLOATS)) == 4 * numbers
+    assert len(case_bytes(case, SEGMENTER, HALVES)) == 2 * numbers
+    assert case_bytes(case, SEGMENTER, FLOATS)[-4:] == torch.tensor(2.0).numpy().tobytes()
 
 
 @pytest.mark.parametrize("dtypes", [FLOATS, HALVES])
@@ -115,11 +115,11 @@ def test_answers_are_read_back_in_their_shapes(dtypes: dict[str, str]) -> None:
     given = [answers(0), answers(1)]
     dtype = getattr(torch, dtypes["low_res_masks"])
     raw = b"".join(one.to(dtype).numpy().tobytes() for case in given for one in case)
-    for wanted, read in zip(given, answers_of(raw, CONTRACT, dtypes), strict=True):
+    for wanted, read in zip(given, answers_of(raw, OUTPUTS, dtypes), strict=True):
         for one, other in zip(wanted, read, strict=True):
             assert torch.equal(one.to(dtype).float(), other)
     with pytest.raises(ArtifactError, match="no multiple"):
-        answers_of(raw[:-1], CONTRACT, dtypes)
+        answers_of(raw[:-1], OUTPUTS, dtypes)
 
 
 def test_one_bit_is_a_difference_and_another_mask_is_no_agreement() -> None:
@@ -302,7 +302,7 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
     except MissingDependencyError as error:
         pytest.skip(str(error))
     out, results_file = tmp_path / "artifacts", tmp_path / "results.jsonl"
-    words = ["export", "--target", "onnx,executorch", "--precision", "fp32,int8"]
+    words = ["export", "--no-detector", "--target", "onnx,executorch", "--precision", "fp32,int8"]
     words += ["--size", "128"]
     assert cli.main([*words, "--out", str(out)]) == 0
     words = ["bench", "run", "--on", "arm64-emulated", "--artifacts", str(out)]

@@ -27,7 +27,10 @@ with quiet():
 def exported(weights: Path) -> Path:
     out = weights.parent / "for_apple"
     words = ("--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
-    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
+    assert (
+        run("export", "--no-detector", *words, "--weights", weights, "--size", SIZE, "--out", out)
+        == 0
+    )
     return out
 
 
@@ -79,7 +82,7 @@ def test_eval_says_that_an_interpreter_ran(
     scenes: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--target", "coreml", "--precision", "fp32", "--weights", weights)
-    assert run("export", *words, "--out", tmp_path / "artifacts") == 0
+    assert run("export", "--no-detector", *words, "--out", tmp_path / "artifacts") == 0
     package = package_of(tmp_path / "artifacts")
     capsys.readouterr()
     assert run("eval", "--data", scenes, "--model", package, "--limit", 1, "--clicks", 1) == 0
@@ -123,7 +126,7 @@ def test_another_input_size_is_refused(suffix: str, exported: Path) -> None:
 
 def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:
     words = ("--target", "executorch", "--precision", "fp32", "--weights", weights)
-    assert run("export", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
+    assert run("export", "--no-detector", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
     (program,) = (tmp_path / "out").glob("*.pte")
     assert not coreml_delegate.is_delegated(program)
     with pytest.raises(ArtifactError, match="Core ML delegate"):

@@ -224,7 +224,20 @@ def test_bad_options(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    assert run("export", "--out", out, "--weights", weights, "--target", "onnx", *words) == 2
+    assert (
+        run(
+            "export",
+            "--no-detector",
+            "--out",
+            out,
+            "--weights",
+            weights,
+            "--target",
+            "onnx",
+            *words,
+        )
+        == 2
+    )
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -239,7 +252,7 @@ def test_a_precision_that_a_target_lacks(
 ) -> None:
     monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], schemes=("fp32",)))
     words = ("--target", "onnx", "--weights", weights, "--out", tmp_path / "out")
-    assert run("export", *words) == 2
+    assert run("export", "--no-detector", *words) == 2
     assert "onnx has no fp16" in capsys.readouterr().err
 
 
@@ -248,7 +261,7 @@ def test_bad_outputs(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").write_text("mine")
     for out in ("file", "file/inside", "folder"):
-        assert run("export", "--weights", weights, "--out", tmp_path / out) == 2
+        assert run("export", "--no-detector", "--weights", weights, "--out", tmp_path / out) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "folder" / "thesis.tex").read_text() == "mine"
     assert (tmp_path / "file").read_text() == "mine"
@@ -260,7 +273,7 @@ def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: 
     shutil.copy(exported / "manifest.json", out)
     (out / "old.onnx").touch()
     words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
-    assert run("export", *words, "--out", out) == 0
+    assert run("export", "--no-detector", *words, "--out", out) == 0
     assert [artifact.target for artifact in read_manifest(out).artifacts] == ["onnx"]
     assert not (out / "old.onnx").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
@@ -268,7 +281,16 @@ def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: 
 
 def test_a_killed_export_leaves_no_directory(weights: Path, tmp_path: Path) -> None:
     code = "from squeezesam.cli import main; main()"
-    words = ["export", "--weights", str(weights), "--size", str(SIZE), "--out", "artifacts"]
+    words = [
+        "export",
+        "--no-detector",
+        "--weights",
+        str(weights),
+        "--size",
+        str(SIZE),
+        "--out",
+        "artifacts",
+    ]
     child = subprocess.Popen(
         [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.DEVNULL
     )

@@ -131,7 +131,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     folder, out = fill(tmp_path / "photos", 1), tmp_path / "out"
     words = ("--target", "onnx", "--precision", "int8", "--calibration", folder, "--out", out)
-    assert run("export", "--weights", weights, "--size", SIZE, *words) == 2
+    assert run("export", "--no-detector", "--weights", weights, "--size", SIZE, *words) == 2
     error = capsys.readouterr().err
     assert "has too few photos" in error
     assert error.count("\n") == 1
@@ -157,7 +157,16 @@ def test_weights_that_are_quantized_already(weights: Path, tmp_path: Path) -> No
 def test_options_that_would_do_nothing(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fixed = ("export", "--weights", weights, "--target", "onnx", "--out", tmp_path / "out")
+    fixed = (
+        "export",
+        "--no-detector",
+        "--weights",
+        weights,
+        "--target",
+        "onnx",
+        "--out",
+        tmp_path / "out",
+    )
     for words, message in (
         (("--precision", "fp32", "--calibration", tmp_path), "--calibration is for int8"),
         (("--precision", "fp32", "--keep-float", "stem"), "--keep-float is for int8"),
@@ -336,7 +345,7 @@ def test_the_manifest_says_what_was_quantized_and_how(weights: Path, tmp_path: P
     words = ("--target", "onnx", "--precision", "fp32,int8", "--keep-float", "stem,mask_head")
     photos = fill(tmp_path / "photos", MIN_PHOTOS)
     size = ("--size", SIZE, "--calibration", photos)
-    assert run("export", "--weights", weights, *words, *size, "--out", out) == 0
+    assert run("export", "--no-detector", "--weights", weights, *words, *size, "--out", out) == 0
     manifest = read_manifest(out)
     assert [one.keep_float for one in manifest.artifacts] == [(), ("stem", "mask_head")]
     assert manifest.calibration_photos == tuple(f"{n:03}.png" for n in range(MIN_PHOTOS))
