@@ -10,6 +10,7 @@ import torch
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
+from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks.arm64.agreement import check_agreement, compare, same_masks
 from squeezesam_benchmarks.arm64.checking import Checker
 from squeezesam_benchmarks.arm64.cpus import CPUS
@@ -33,19 +34,18 @@ from squeezesam_benchmarks.schema import (
     Result,
 )
 from squeezesam_benchmarks.timing import time_all
-from squeezesam_export.contract import contract
 from squeezesam_export.golden import Answered
 
 SIZE = 64
-CONTRACT = contract(SIZE)
-FLOATS = {spec.name: "float32" for spec in (*CONTRACT.inputs, *CONTRACT.outputs)}
+INPUTS, OUTPUTS = SEGMENTER.inputs(SIZE), SEGMENTER.outputs(SIZE)
+FLOATS = {spec.name: "float32" for spec in INPUTS + OUTPUTS}
 HALVES = dict.fromkeys(FLOATS, "float16")
 A76 = CPUS["cortex-a76"]
 
 
 def answers(seed: int) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(spec.shape, generator=generator) for spec in CONTRACT.outputs)
+    return tuple(torch.randn(spec.shape, generator=generator) for spec in OUTPUTS)
 
 
 EMULATION = Emulation(
@@ -102,7 +102,7 @@ def with_iou(min_mask_iou: float) -> Result:
 
 
 def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:
-    inputs = tuple(torch.full(spec.shape, float(i)) for i, spec in enumerate(CONTRACT.inputs))
+    inputs = tuple(torch.full(spec.shape, float(i)) for i, spec in enumerate(INPUTS))
     case = Answered("any", inputs, *answers(0))  # type: ignore[arg-type]
     numbers = sum(tensor.numel() for tensor in inputs)
     assert len(case_bytes(case, SEGMENTER, FLOATS)) == 4 * numbers

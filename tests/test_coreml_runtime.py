@@ -26,11 +26,8 @@ with quiet():
 @pytest.fixture(scope="module")
 def exported(weights: Path) -> Path:
     out = weights.parent / "for_apple"
-    words = ("--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
-    assert (
-        run("export", "--no-detector", *words, "--weights", weights, "--size", SIZE, "--out", out)
-        == 0
-    )
+    words = ("--no-detector", "--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
+    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
     return out
 
 
@@ -39,6 +36,9 @@ class StandInCoreMl:
 
     def __init__(self, path: str) -> None:
         self.model = InterpretedModel(Path(path))
+
+    def get_spec(self) -> Any:
+        return ct.utils.load_spec(str(self.model.path))
 
     def predict(self, data: dict[str, Any]) -> dict[str, Any]:
         return self.model.predict(data)

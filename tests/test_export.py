@@ -224,20 +224,8 @@ def test_bad_options(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    assert (
-        run(
-            "export",
-            "--no-detector",
-            "--out",
-            out,
-            "--weights",
-            weights,
-            "--target",
-            "onnx",
-            *words,
-        )
-        == 2
-    )
+    fixed = ("--no-detector", "--out", out, "--weights", weights, "--target", "onnx")
+    assert run("export", *fixed, *words) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -281,18 +269,11 @@ def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: 
 
 def test_a_killed_export_leaves_no_directory(weights: Path, tmp_path: Path) -> None:
     code = "from squeezesam.cli import main; main()"
-    words = [
-        "export",
-        "--no-detector",
-        "--weights",
-        str(weights),
-        "--size",
-        str(SIZE),
-        "--out",
-        "artifacts",
-    ]
+    words = ["export", "--no-detector", "--weights", str(weights), "--size", str(SIZE)]
     child = subprocess.Popen(
-        [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.DEVNULL
+        [sys.executable, "-c", code, *words, "--out", "artifacts"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".artifacts.*/new/golden/*")):

@@ -157,22 +157,13 @@ def test_weights_that_are_quantized_already(weights: Path, tmp_path: Path) -> No
 def test_options_that_would_do_nothing(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fixed = (
-        "export",
-        "--no-detector",
-        "--weights",
-        weights,
-        "--target",
-        "onnx",
-        "--out",
-        tmp_path / "out",
-    )
+    fixed = ("export", "--no-detector", "--weights", weights, "--target", "onnx")
     for words, message in (
         (("--precision", "fp32", "--calibration", tmp_path), "--calibration is for int8"),
         (("--precision", "fp32", "--keep-float", "stem"), "--keep-float is for int8"),
         (("--precision", "all,fp32"), "--precision all stands alone"),
     ):
-        assert run(*fixed, *words) == 2
+        assert run(*fixed, "--out", tmp_path / "out", *words) == 2
         assert message in capsys.readouterr().err
 
 

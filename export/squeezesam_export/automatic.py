@@ -1,6 +1,6 @@
 """Both stages of an export together: the mask that it gives without any click."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from squeezesam.runtimes import LoadedNetwork
@@ -8,7 +8,7 @@ from squeezesam_export.artifacts import checked_path
 from squeezesam_export.golden import Answered, encode_case
 from squeezesam_export.manifest import Artifact, Manifest
 from squeezesam_export.parity import overlaps
-from squeezesam_export.salient_golden import CASE, Detected
+from squeezesam_export.salient_golden import Detected
 from squeezesam_export.targets import TARGETS
 
 
@@ -17,7 +17,7 @@ def automatic_iou(
     manifest: Manifest,
     artifact: Artifact,
     detected: Sequence[Detected],
-    prompted: Sequence[Answered],
+    masks: Mapping[str, Answered],
 ) -> float | None:
     """Smallest IoU of a pair's automatic masks with PyTorch's, over the golden photos.
 
@@ -26,7 +26,7 @@ def automatic_iou(
         manifest: of it.
         artifact: of the detector; its segmenter is of the same target and scheme.
         detected: PyTorch's heat maps.
-        prompted: all golden cases; those named CASE are PyTorch's automatic masks.
+        masks: PyTorch's, by the names of the photos in which it found something.
 
     Returns:
         None where there is no such segmenter.
@@ -39,11 +39,7 @@ def automatic_iou(
     detector, segmenter = (
         load(checked_path(directory, one.file, one.sha256)) for one in (artifact, partners[0])
     )
-    wanted = {answer.name: answer for answer in prompted}
-    return min(
-        photo_iou(detector, segmenter, photo, wanted.get(f"{photo.name} {CASE}"))
-        for photo in detected
-    )
+    return min(photo_iou(detector, segmenter, photo, masks.get(photo.name)) for photo in detected)
 
 
 def photo_iou(

@@ -192,23 +192,56 @@ def read_golden(directory: Path, manifest: Manifest) -> list[Answered]:
     Raises:
         ArtifactError: a file is missing or altered, or does not hold what the manifest says.
     """
-    answers = []
-    for golden in manifest.golden:
-        path = checked_path(directory, golden.file, golden.sha256)
-        arrays = read_arrays(path, manifest, golden)
-        image = image_of(arrays)
-        names = (PROMPT_MAPS, PROMPT_TOKENS, LOW_RES_MASKS, IOU_PREDICTIONS)
-        rows = {name: torch.from_numpy(arrays[name]).split(1) for name in names}
-        answers += [
-            Answered(
-                f"{golden.photo} {case.name}",
-                (image, rows[PROMPT_MAPS][i], rows[PROMPT_TOKENS][i]),
-                rows[LOW_RES_MASKS][i],
-                rows[IOU_PREDICTIONS][i],
-            )
-            for i, case in enumerate(golden.cases)
-        ]
-    return answers
+    return [
+        answer
+        for golden in manifest.golden
+        for case, answer in zip(golden.cases, read_file(directory, manifest, golden), strict=True)
+        if not is_automatic(case, golden)
+    ]
+
+
+def read_automatic(directory: Path, manifest: Manifest) -> dict[str, Answered]:
+    """PyTorch's masks without any click, by the names of the photos in which it found something.
+
+    Raises:
+        ArtifactError: as `read_golden` does.
+    """
+    return {
+        golden.photo: answer
+        for golden in manifest.golden
+        for case, answer in zip(golden.cases, read_file(directory, manifest, golden), strict=True)
+        if is_automatic(case, golden)
+    }
+
+
+def is_automatic(case: GoldenCase, golden: GoldenFile) -> bool:
+    """Whether the clicks of a case are the detector's.
+
+    What they are hangs on its weights, so they are no part of a segmenter's parity.
+    """
+    return golden.salient is not None and case.name == golden.salient.case
+
+
+def read_file(directory: Path, manifest: Manifest, golden: GoldenFile) -> list[Answered]:
+    """The cases of one photo.
+
+    Raises:
+        ArtifactError: as `read_golden` does.
+    """
+    path = checked_path(directory, golden.file, golden.sha256)
+    arrays = read_arrays(path, manifest, golden)
+    image = image_of(arrays)
+    names = (PROMPT_MAPS, PROMPT_TOKENS, LOW_RES_MASKS, IOU_PREDICTIONS)
+    rows = {name: torch.from_numpy(arrays[name]).split(1) for name in names}
+    return [
+        Answered(
+            f"{golden.photo} {case.name}",
+            (image, rows[PROMPT_MAPS][i], rows[PROMPT_TOKENS][i]),
+            rows[LOW_RES_MASKS][i],
+            rows[IOU_PREDICTIONS][i],
+        )
+        for i, case in enumerate(golden.cases)
+    ]
 
 
 def read_detected(directory: Path, manifest: Manifest) -> list[Detected]:
@@ -229,7 +262,7 @@ def read_detected(directory: Path, manifest: Manifest) -> list[Detected]:
             Letterbox.fit(golden.width, golden.height, manifest.contract.input_size),
             torch.from_numpy(arrays[SALIENCY_LOGITS]),
         )
-        cases = tuple(case for case in golden.cases if case.name == golden.salient.case)
+        cases = tuple(case for case in golden.cases if is_automatic(case, golden))
         same_heat = np.array_equal(detected.arrays()[HEAT], arrays[HEAT])
         if not same_heat or (detected.record(), detected.cases()) != (golden.salient, cases):
             raise ArtifactError(

@@ -11,7 +11,7 @@ from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
 from squeezesam_export.automatic import automatic_iou
 from squeezesam_export.click_vectors import check_vectors
-from squeezesam_export.golden import GoldenAnswer, read_detected, read_golden
+from squeezesam_export.golden import GoldenAnswer, read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Artifact, Parity, read_manifest
 from squeezesam_export.parity import Measurement, measure
 from squeezesam_export.quantization.schemes import SCHEMES
@@ -62,15 +62,25 @@ def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
     manifest = read_manifest(directory)
     check_files(directory, manifest)
     prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)
+    masks = read_automatic(directory, manifest)
     if manifest.detector is not None:
         check_vectors(directory / manifest.detector.click_vectors.file)
     for artifact in manifest.artifacts:
         yield from verify_artifact(directory, artifact, prompted, compare)
     for artifact in manifest.artifacts_of(DETECTOR):
         first, *others = verify_artifact(directory, artifact, detected, compare)
-        iou = automatic_iou(directory, manifest, artifact, detected, prompted)
-        yield dataclasses.replace(first, automatic_iou=iou)
+        yield with_automatic_iou(
+            first, automatic_iou(directory, manifest, artifact, detected, masks)
+        )
         yield from others
+
+
+def with_automatic_iou(verdict: Verdict, iou: float | None) -> Verdict:
+    """The verdict on a detector, held to the bound of its scheme for the automatic masks too."""
+    broken, bound = verdict.broken, SCHEMES[verdict.artifact.precision].min_mask_iou
+    if broken is None and iou is not None and iou < bound:
+        broken = f"IoU of an automatic mask {iou:.4f} is below {bound}"
+    return dataclasses.replace(verdict, automatic_iou=iou, broken=broken)
 
 
 def verify_artifact(

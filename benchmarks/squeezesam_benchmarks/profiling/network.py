@@ -87,10 +87,8 @@ def describe_network(variant: str, size: int) -> Network:
     counts = macs_by_block(model, size, interface)
     graph = torch.export.export(model, example, strict=False).graph
     names = {node: node.name for node in graph.nodes if node.op == "call_function"}
-    for node, spec in zip(
-        graph.output_node().all_input_nodes, interface.outputs(size), strict=True
-    ):
-        names[node] = spec.name
+    _, outputs = interface.names()
+    names.update(zip(graph.output_node().all_input_nodes, outputs, strict=True))
     operators = []
     for node, name in names.items():
         inputs = node.all_input_nodes

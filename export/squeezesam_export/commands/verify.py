@@ -31,8 +31,8 @@ TEXT_COLUMNS = {"network", "target", "precision", "run by", "verdict"}
 ABSENT = "-"
 DETECTOR_COLUMNS = (
     "detector: its mask is where the heat map is hot; max click dist: from PyTorch's clicks, in "
-    "pixels of the heat map;\nauto IoU: of masks without any click, by detector and segmenter of one "
-    "target and precision, the smallest with PyTorch's"
+    "pixels of the heat map;\nauto IoU: of masks without any click, by detector and segmenter of "
+    "one target and precision, the smallest with PyTorch's"
 )
 
 

@@ -98,7 +98,7 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.8,
             mean_mask_iou=0.95,
             max_iou_error=0.15,
-            max_click_distance=8,
+            max_click_distance=4,
         ),
         StaticInt8(
             name="w8a16",
@@ -106,14 +106,14 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.9,
             mean_mask_iou=0.98,
             max_iou_error=0.1,
-            max_click_distance=4,
+            max_click_distance=2,
         ),
         WeightInt8(
             name="int8-weights",
             min_mask_iou=0.9,
             mean_mask_iou=0.98,
             max_iou_error=0.05,
-            max_click_distance=4,
+            max_click_distance=2,
         ),
         Palettized(
             name="palette6",
@@ -121,7 +121,7 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.8,
             mean_mask_iou=0.95,
             max_iou_error=0.15,
-            max_click_distance=8,
+            max_click_distance=4,
         ),
         Palettized(
             name="palette4",
@@ -129,7 +129,7 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.5,
             mean_mask_iou=0.8,
             max_iou_error=0.3,
-            max_click_distance=16,
+            max_click_distance=8,
         ),
     )
 }
