@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from squeezesam.config import DEFAULT_DETECTOR
 from squeezesam.errors import ArtifactError
 from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
-from squeezesam.weights import load_detector, load_weights
+from squeezesam.weights import load_detector, load_weights, shipped_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
@@ -54,6 +55,20 @@ class InterpretedNetwork(LoadedNetwork):
 WEIGHTS_SUFFIX = ".safetensors"
 MANIFEST_NAME = "manifest.json"
 DIRECTORY_RUNTIME = "directory"
+
+
+def is_export(path: Path) -> bool:
+    """Whether a path is an export directory."""
+    return (path / MANIFEST_NAME).is_file()
+
+
+def detector_beside(model: Path | None) -> Path:
+    """The detector that goes with a model: of an export directory its own, else the shipped one.
+
+    Raises:
+        WeightsError: no weights of it are shipped.
+    """
+    return model if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
 
 
 def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
@@ -104,7 +119,7 @@ def load_artifact(path: Path, size: int, interface: Interface) -> LoadedNetwork:
     if not path.exists():
         raise ArtifactError(f"no artifact {path}; give weights, an artifact or an export directory")
     runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}
-    if (path / MANIFEST_NAME).is_file():
+    if is_export(path):
         load_from: Callable[[Path, Interface], LoadedNetwork] = runtimes[DIRECTORY_RUNTIME].load()
         return load_from(path, interface)
     name = path.suffix[1:]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import SIZE, random_network, run
+from small_networks import SIZE, random_detector, random_network, run
 
 from squeezesam.data.rle import encode_rle
 from squeezesam.weights import save_weights
@@ -76,6 +76,14 @@ def weights(tmp_path_factory):
     """Random weights of `nano`, of the first seeds those whose masks hang least on rounding."""
     path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
     save_weights(random_network(4), path, "nano", torch.float32)
+    return path
+
+
+@pytest.fixture(scope="session")
+def detector_weights(tmp_path_factory):
+    """Random weights of the detector that find something in every shipped photo."""
+    path = tmp_path_factory.mktemp("weights") / "saliency.safetensors"
+    save_weights(random_detector(0), path, "saliency", torch.float32)
     return path
 
 
