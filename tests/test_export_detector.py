@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small_networks import DETECTOR_SIZE as SIZE
-from small_networks import random_detector, run
+from small_networks import random_detector, random_network, run
 
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.examples import EXAMPLES
@@ -31,7 +31,8 @@ from squeezesam_export.exporting import ExportOptions
 from squeezesam_export.golden import read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Manifest, read_manifest, write_manifest
 from squeezesam_export.parity import measure, overlaps
-from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
+from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
 from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
 
@@ -46,7 +47,7 @@ def export(weights: Path, detector: Path, out: Path, *words: object) -> Path:
 def in_int8(
     weights: Path, detector_weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Both networks in int8 for three targets, with some blocks in float."""
+    """Both networks in int8 for three targets."""
     out = tmp_path_factory.mktemp("export") / "int8"
     words = ("--target", "onnx,coreml,executorch", "--precision", "int8")
     return export(weights, detector_weights, out, *words)
@@ -124,13 +125,16 @@ def test_float_artifacts_find_the_clicks_of_pytorch(in_float: Path) -> None:
             assert artifact.parity.max_click_distance == 0
 
 
-def test_without_a_detector_the_manifest_describes_none(exported: Path) -> None:
-    manifest = read_manifest(exported)
+def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path: Path) -> None:
+    words = ("--weights", weights, "--size", SIZE, "--target", "onnx", "--precision", "fp32")
+    out = tmp_path / "out"
+    assert run("export", *words, "--no-detector", "--out", out) == 0
+    manifest = read_manifest(out)
     assert manifest.detector is None
     assert "--no-detector" in manifest.command
-    assert read_detected(exported, manifest) == []
+    assert read_detected(out, manifest) == []
     with pytest.raises(ArtifactError, match="holds no salient-object detector"):
-        load_detector_network(exported)
+        load_detector_network(out)
 
 
 def test_a_size_that_only_the_segmenter_takes() -> None:
@@ -169,14 +173,15 @@ def test_the_weights_of_the_segmenter_are_no_detector(
     assert "give weights of a salient-object detector" in capsys.readouterr().err
 
 
-def test_blocks_in_float_are_those_of_each_network(
-    weights: Path, detector_weights: Path, tmp_path: Path
-) -> None:
-    words = ("--target", "onnx", "--precision", "int8", "--keep-float", "stem,heat_head")
-    out = export(weights, detector_weights, tmp_path / "out", *words)
-    manifest = read_manifest(out)
-    assert [one.keep_float for one in manifest.artifacts] == [("stem",)]
-    assert [one.keep_float for one in manifest.artifacts_of(DETECTOR)] == [("stem", "heat_head")]
+def test_blocks_in_float_are_those_of_each_network() -> None:
+    scheme = find_scheme("int8", ["stem", "heat_head", "mask_head"])
+    models = [random_network(0), random_detector(0)]
+    check_blocks(["stem", "heat_head", "mask_head"], models)
+    kept = [with_blocks_of(scheme, model) for model in models]
+    assert [getattr(one, "keep_float", None) for one in kept] == [
+        ("stem", "mask_head"),
+        ("stem", "heat_head"),
+    ]
 
 
 # What is described
@@ -265,9 +270,7 @@ def blobs_of(heat: np.ndarray, threshold: int) -> list[list[tuple[int, int]]]:
 
 def nearest(places: list[tuple[int, int]]) -> tuple[int, int]:
     count, down, across = len(places), sum(y for y, _ in places), sum(x for _, x in places)
-    return min(
-        places, key=lambda one: (count * one[0] - down) ** 2 + (count * one[1] - across) ** 2
-    )
+    return min(places, key=lambda at: (count * at[0] - down) ** 2 + (count * at[1] - across) ** 2)
 
 
 @pytest.mark.parametrize(
@@ -325,10 +328,8 @@ def test_vectors_that_this_version_does_not_find(
     assert detector is not None
     path = float_copy / detector.click_vectors.file
     cases = json.loads(path.read_text())
-    next(case for case in cases if case["kind"] == "clicks" and case["clicks"])["clicks"][0] = [
-        0,
-        0,
-    ]
+    found = next(case for case in cases if case["kind"] == "clicks" and case["clicks"])
+    found["clicks"][0] = [0, 0]
     path.write_text(json.dumps(cases))
     assert run("verify", float_copy) == 2
     assert "altered" in capsys.readouterr().err
