@@ -61,7 +61,8 @@ def test_on_a_mac_verify_compares_core_ml_with_the_interpreter(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("verify", exported, "--compare") == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("coreml ")]
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.split()[:2] == ["segmenter", "coreml"]]
     by_itself, interpreted, compared = rows
     assert "Core ML  " in by_itself
     assert "reference interpreter  " in interpreted
