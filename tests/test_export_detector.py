@@ -25,10 +25,12 @@ from squeezesam.runtimes import (
 from squeezesam.saliency.predictor import SalientSqueezeSam
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam.weights import load_detector, load_weights
+from squeezesam_benchmarks.arm64.tensors import case_bytes
+from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export import onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.exporting import ExportOptions
-from squeezesam_export.golden import read_automatic, read_detected, read_golden
+from squeezesam_export.golden import read_answers, read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Manifest, read_manifest, write_manifest
 from squeezesam_export.parity import measure, overlaps
 from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
@@ -380,6 +382,32 @@ def test_an_object_that_only_one_finds_is_as_far_off_as_can_be(in_float: Path) -
     assert nowhere.cases() == ()
     assert nowhere.record().case is None
     assert overlaps(nowhere.masks(nothing), nowhere.masks(nothing)).item() == 1
+
+
+# Benchmarks
+
+
+def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    assert manifest.detector is not None
+    subjects = listed_subjects(in_int8)
+    files = [one.file for one in manifest.all_artifacts]
+    assert [one.artifact.name for one in subjects] == files
+    segmenters, detectors = subjects[:3], subjects[3:]
+    assert {one.pipeline for one in segmenters} == {"squeezesam"}
+    for one in detectors:
+        assert one.pipeline is None
+        assert one.interface is DETECTOR
+        assert one.artifact.variant == "saliency"
+        assert one.artifact.manifest is not None
+        assert one.artifact.manifest.weights_sha256 == manifest.detector.weights_sha256
+
+
+def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    (case, *_) = read_answers(in_int8, manifest, DETECTOR)
+    raw = case_bytes(case, DETECTOR, {"image": "float32"})
+    assert raw == case.inputs[0].numpy().tobytes()
 
 
 # Loading
