@@ -12,7 +12,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, load_network
 from squeezesam.spec import input_specs
 from squeezesam_export import coreml_delegate, coreml_target
-from squeezesam_export.golden import read_golden
+from squeezesam_export.golden_reading import read_golden
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.parity import measure

@@ -24,7 +24,8 @@ from squeezesam.runtimes import InterpretedNetwork, load_network
 from squeezesam.spec import NUM_MASKS, input_specs, output_specs
 from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.golden import cases_of, read_golden
+from squeezesam_export.golden import cases_of
+from squeezesam_export.golden_reading import read_golden
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
 from squeezesam_export.parity import mask_ious, measure
 from squeezesam_export.quantization.schemes import SCHEMES

@@ -30,7 +30,12 @@ from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export import onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.exporting import ExportOptions
-from squeezesam_export.golden import read_answers, read_automatic, read_detected, read_golden
+from squeezesam_export.golden_reading import (
+    read_answers,
+    read_automatic,
+    read_detected,
+    read_golden,
+)
 from squeezesam_export.manifest import Manifest, read_manifest, write_manifest
 from squeezesam_export.parity import measure, overlaps
 from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of

@@ -17,7 +17,8 @@ from squeezesam_export.artifacts import sha256_of, size_of
 from squeezesam_export.click_vectors import NAME as VECTORS_NAME
 from squeezesam_export.click_vectors import write_vectors
 from squeezesam_export.contract import contract
-from squeezesam_export.golden import FOLDER, GoldenAnswer, read_answers, write_golden
+from squeezesam_export.golden import FOLDER, GoldenAnswer, write_golden
+from squeezesam_export.golden_reading import read_answers
 from squeezesam_export.manifest import (
     SCHEMA_VERSION,
     Artifact,

@@ -11,7 +11,8 @@ from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
 from squeezesam_export.automatic import automatic_iou
 from squeezesam_export.click_vectors import check_vectors
-from squeezesam_export.golden import GoldenAnswer, read_automatic, read_detected, read_golden
+from squeezesam_export.golden import GoldenAnswer
+from squeezesam_export.golden_reading import read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Artifact, Parity, read_manifest
 from squeezesam_export.parity import Measurement, measure
 from squeezesam_export.quantization.schemes import SCHEMES
@@ -69,9 +70,10 @@ def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
         yield from verify_artifact(directory, artifact, prompted, compare)
     for artifact in manifest.artifacts_of(DETECTOR):
         first, *others = verify_artifact(directory, artifact, detected, compare)
-        yield with_automatic_iou(
-            first, automatic_iou(directory, manifest, artifact, detected, masks)
-        )
+        if first.measurement is not None:
+            iou = automatic_iou(directory, manifest, artifact, detected, masks)
+            first = with_automatic_iou(first, iou)
+        yield first
         yield from others
 
 

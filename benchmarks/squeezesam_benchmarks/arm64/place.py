@@ -16,7 +16,8 @@ from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Device, Measurement
-from squeezesam_export.golden import GoldenAnswer, read_answers
+from squeezesam_export.golden import GoldenAnswer
+from squeezesam_export.golden_reading import read_answers
 from squeezesam_export.manifest import read_manifest
 
 NAME = "arm64-emulated"
