@@ -30,7 +30,7 @@ from squeezesam_benchmarks.schema import Artifact, PipelineSample
 from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_benchmarks.worker import Job, measure
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job
+from squeezesam_export.target import Job as ExportJob
 from squeezesam_export.targets import find_target
 
 SIZE = 128
@@ -62,7 +62,7 @@ def exported_pair(folder, target_name, brightness=5.0):
     target = find_target(target_name)
     (segmenter,) = random_subjects(["nano"], [target_name], folder, lambda _: None, SIZE)
     path = folder / f"saliency{target.suffix}"
-    job = Job(folded(detector(brightness)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
+    job = ExportJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
     target.export(job, path)
     return segmenter.path, path
 
