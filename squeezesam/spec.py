@@ -12,6 +12,7 @@ Every tensor name, shape, unit, label code and constant has its one home here. N
   additive mask of large magnitude ruins static int8).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -144,3 +145,37 @@ def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
         ),
         TensorSpec(IOU_PREDICTIONS, (1, NUM_MASKS), "predicted IoU of each mask, 0..1"),
     )
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What one kind of network takes and gives, whatever runs it.
+
+    Attributes:
+        name: of the kind.
+        title: what a person calls it.
+        inputs: for a side of the square image in pixels, in call order.
+        outputs: likewise, in order.
+    """
+
+    name: str
+    title: str
+    inputs: Callable[[int], tuple[TensorSpec, ...]]
+    outputs: Callable[[int], tuple[TensorSpec, ...]]
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Of all inputs and of all outputs."""
+        inputs, outputs = self.inputs(INPUT_SIZE), self.outputs(INPUT_SIZE)
+        return [spec.name for spec in inputs], [spec.name for spec in outputs]
+
+    def shapes(self, size: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """Of all inputs and of all outputs."""
+        inputs, outputs = self.inputs(size), self.outputs(size)
+        return [spec.shape for spec in inputs], [spec.shape for spec in outputs]
+
+
+SEGMENTER = Interface("segmenter", "promptable network", input_specs, output_specs)
+DETECTOR = Interface(
+    "detector", "salient-object detector", detector_input_specs, detector_output_specs
+)
+INTERFACES = (SEGMENTER, DETECTOR)

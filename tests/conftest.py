@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import SIZE, random_network, run
+from small_networks import SIZE, random_detector, random_network, run
 
 from squeezesam.data.rle import encode_rle
 from squeezesam.weights import save_weights
@@ -80,8 +80,16 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def detector_weights(tmp_path_factory):
+    """Random weights of the detector that find something in every shipped photo."""
+    path = tmp_path_factory.mktemp("weights") / "saliency.safetensors"
+    save_weights(random_detector(0), path, "saliency", torch.float32)
+    return path
+
+
+@pytest.fixture(scope="session")
 def exported(weights, tmp_path_factory):
     """An export of three targets in the default precisions; tests that alter it use a copy."""
     out = tmp_path_factory.mktemp("export") / "artifacts"
-    assert run("export", "--weights", weights, "--size", SIZE, "--out", out) == 0
+    assert run("export", "--no-detector", "--weights", weights, "--size", SIZE, "--out", out) == 0
     return out

@@ -3,11 +3,13 @@
 import torch
 
 from squeezesam import cli
-from squeezesam.config import VARIANTS, SqueezeSamConfig
+from squeezesam.config import DETECTORS, VARIANTS, SqueezeSamConfig
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.spec import input_specs
 
 SIZE = 64
+DETECTOR_SIZE = 128
 
 
 def random_network(seed: int) -> SqueezeSam:
@@ -23,6 +25,19 @@ def random_network(seed: int) -> SqueezeSam:
     with torch.no_grad():
         photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
         model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
+    return model
+
+
+def random_detector(seed: int, size: int = DETECTOR_SIZE) -> SaliencyDetector:
+    """Random weights that find something in every shipped photo."""
+    torch.manual_seed(seed)
+    model = SaliencyDetector(DETECTORS["saliency"], size).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith("bn.weight"):
+            torch.nn.init.uniform_(parameter, 0.5, 1.0)
+    torch.nn.init.normal_(model.heat_head.weight)
+    with torch.no_grad():
+        model.heat_head.bias -= model(torch.rand(1, 3, size, size) - 0.5).mean()
     return model
 
 

@@ -10,6 +10,7 @@ import torch
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
+from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks.arm64.agreement import check_agreement, compare, same_masks
 from squeezesam_benchmarks.arm64.checking import Checker
 from squeezesam_benchmarks.arm64.cpus import CPUS
@@ -33,19 +34,18 @@ from squeezesam_benchmarks.schema import (
     Result,
 )
 from squeezesam_benchmarks.timing import time_all
-from squeezesam_export.contract import contract
 from squeezesam_export.golden import Answered
 
 SIZE = 64
-CONTRACT = contract(SIZE)
-FLOATS = {spec.name: "float32" for spec in (*CONTRACT.inputs, *CONTRACT.outputs)}
+INPUTS, OUTPUTS = SEGMENTER.inputs(SIZE), SEGMENTER.outputs(SIZE)
+FLOATS = {spec.name: "float32" for spec in INPUTS + OUTPUTS}
 HALVES = dict.fromkeys(FLOATS, "float16")
 A76 = CPUS["cortex-a76"]
 
 
 def answers(seed: int) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.randn(spec.shape, generator=generator) for spec in CONTRACT.outputs)
+    return tuple(torch.randn(spec.shape, generator=generator) for spec in OUTPUTS)
 
 
 EMULATION = Emulation(
@@ -102,12 +102,12 @@ def with_iou(min_mask_iou: float) -> Result:
 
 
 def test_a_case_is_its_inputs_in_the_types_of_the_artifact() -> None:
-    inputs = tuple(torch.full(spec.shape, float(i)) for i, spec in enumerate(CONTRACT.inputs))
+    inputs = tuple(torch.full(spec.shape, float(i)) for i, spec in enumerate(INPUTS))
     case = Answered("any", inputs, *answers(0))  # type: ignore[arg-type]
     numbers = sum(tensor.numel() for tensor in inputs)
-    assert len(case_bytes(case, CONTRACT, FLOATS)) == 4 * numbers
-    assert len(case_bytes(case, CONTRACT, HALVES)) == 2 * numbers
-    assert case_bytes(case, CONTRACT, FLOATS)[-4:] == torch.tensor(2.0).numpy().tobytes()
+    assert len(case_bytes(case, SEGMENTER, FLOATS)) == 4 * numbers
+    assert len(case_bytes(case, SEGMENTER, HALVES)) == 2 * numbers
+    assert case_bytes(case, SEGMENTER, FLOATS)[-4:] == torch.tensor(2.0).numpy().tobytes()
 
 
 @pytest.mark.parametrize("dtypes", [FLOATS, HALVES])
@@ -115,11 +115,11 @@ def test_answers_are_read_back_in_their_shapes(dtypes: dict[str, str]) -> None:
     given = [answers(0), answers(1)]
     dtype = getattr(torch, dtypes["low_res_masks"])
     raw = b"".join(one.to(dtype).numpy().tobytes() for case in given for one in case)
-    for wanted, read in zip(given, answers_of(raw, CONTRACT, dtypes), strict=True):
+    for wanted, read in zip(given, answers_of(raw, OUTPUTS, dtypes), strict=True):
         for one, other in zip(wanted, read, strict=True):
             assert torch.equal(one.to(dtype).float(), other)
     with pytest.raises(ArtifactError, match="no multiple"):
-        answers_of(raw[:-1], CONTRACT, dtypes)
+        answers_of(raw[:-1], OUTPUTS, dtypes)
 
 
 def test_one_bit_is_a_difference_and_another_mask_is_no_agreement() -> None:
@@ -302,7 +302,7 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
     except MissingDependencyError as error:
         pytest.skip(str(error))
     out, results_file = tmp_path / "artifacts", tmp_path / "results.jsonl"
-    words = ["export", "--target", "onnx,executorch", "--precision", "fp32,int8"]
+    words = ["export", "--no-detector", "--target", "onnx,executorch", "--precision", "fp32,int8"]
     words += ["--size", "128"]
     assert cli.main([*words, "--out", str(out)]) == 0
     words = ["bench", "run", "--on", "arm64-emulated", "--artifacts", str(out)]

@@ -12,12 +12,12 @@ from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, load_network
 from squeezesam.spec import input_specs
 from squeezesam_export import coreml_delegate, coreml_target
-from squeezesam_export.golden import read_golden
+from squeezesam_export.golden_reading import read_golden
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.parity import measure
 from squeezesam_export.quiet import quiet
 from squeezesam_export.targets import TARGETS
-from squeezesam_export.verification import measure
 
 with quiet():
     import coremltools as ct
@@ -26,7 +26,7 @@ with quiet():
 @pytest.fixture(scope="module")
 def exported(weights: Path) -> Path:
     out = weights.parent / "for_apple"
-    words = ("--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
+    words = ("--no-detector", "--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
     assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
     return out
 
@@ -36,6 +36,9 @@ class StandInCoreMl:
 
     def __init__(self, path: str) -> None:
         self.model = InterpretedModel(Path(path))
+
+    def get_spec(self) -> Any:
+        return ct.utils.load_spec(str(self.model.path))
 
     def predict(self, data: dict[str, Any]) -> dict[str, Any]:
         return self.model.predict(data)
@@ -58,7 +61,8 @@ def test_on_a_mac_verify_compares_core_ml_with_the_interpreter(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("verify", exported, "--compare") == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("coreml ")]
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.split()[:2] == ["segmenter", "coreml"]]
     by_itself, interpreted, compared = rows
     assert "Core ML  " in by_itself
     assert "reference interpreter  " in interpreted
@@ -79,7 +83,7 @@ def test_eval_says_that_an_interpreter_ran(
     scenes: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--target", "coreml", "--precision", "fp32", "--weights", weights)
-    assert run("export", *words, "--out", tmp_path / "artifacts") == 0
+    assert run("export", "--no-detector", *words, "--out", tmp_path / "artifacts") == 0
     package = package_of(tmp_path / "artifacts")
     capsys.readouterr()
     assert run("eval", "--data", scenes, "--model", package, "--limit", 1, "--clicks", 1) == 0
@@ -123,7 +127,7 @@ def test_another_input_size_is_refused(suffix: str, exported: Path) -> None:
 
 def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:
     words = ("--target", "executorch", "--precision", "fp32", "--weights", weights)
-    assert run("export", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
+    assert run("export", "--no-detector", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
     (program,) = (tmp_path / "out").glob("*.pte")
     assert not coreml_delegate.is_delegated(program)
     with pytest.raises(ArtifactError, match="Core ML delegate"):

@@ -24,13 +24,14 @@ from squeezesam.runtimes import InterpretedNetwork, load_network
 from squeezesam.spec import NUM_MASKS, input_specs, output_specs
 from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.golden import cases_of, read_golden
+from squeezesam_export.golden import cases_of
+from squeezesam_export.golden_reading import read_golden
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
+from squeezesam_export.parity import mask_ious, measure
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
-from squeezesam_export.verification import mask_ious, measure
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_verify_passes_and_says_what_did_not_run(
 ) -> None:
     assert run("verify", exported) == 0
     lines = capsys.readouterr().out.splitlines()
-    rows = {tuple(line.split()[:2]): line for line in lines}
+    rows = {tuple(line.split()[1:3]): line for line in lines}
     for precision in ("fp32", "fp16", "int8"):
         assert rows["onnx", precision].endswith(" ok")
         assert rows["executorch", precision].endswith(" ok")
@@ -224,7 +225,8 @@ def test_bad_options(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    assert run("export", "--out", out, "--weights", weights, "--target", "onnx", *words) == 2
+    fixed = ("--no-detector", "--out", out, "--weights", weights, "--target", "onnx")
+    assert run("export", *fixed, *words) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -239,7 +241,7 @@ def test_a_precision_that_a_target_lacks(
 ) -> None:
     monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], schemes=("fp32",)))
     words = ("--target", "onnx", "--weights", weights, "--out", tmp_path / "out")
-    assert run("export", *words) == 2
+    assert run("export", "--no-detector", *words) == 2
     assert "onnx has no fp16" in capsys.readouterr().err
 
 
@@ -248,7 +250,7 @@ def test_bad_outputs(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").write_text("mine")
     for out in ("file", "file/inside", "folder"):
-        assert run("export", "--weights", weights, "--out", tmp_path / out) == 2
+        assert run("export", "--no-detector", "--weights", weights, "--out", tmp_path / out) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "folder" / "thesis.tex").read_text() == "mine"
     assert (tmp_path / "file").read_text() == "mine"
@@ -260,7 +262,7 @@ def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: 
     shutil.copy(exported / "manifest.json", out)
     (out / "old.onnx").touch()
     words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
-    assert run("export", *words, "--out", out) == 0
+    assert run("export", "--no-detector", *words, "--out", out) == 0
     assert [artifact.target for artifact in read_manifest(out).artifacts] == ["onnx"]
     assert not (out / "old.onnx").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
@@ -268,9 +270,11 @@ def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: 
 
 def test_a_killed_export_leaves_no_directory(weights: Path, tmp_path: Path) -> None:
     code = "from squeezesam.cli import main; main()"
-    words = ["export", "--weights", str(weights), "--size", str(SIZE), "--out", "artifacts"]
+    words = ["export", "--no-detector", "--weights", str(weights), "--size", str(SIZE)]
     child = subprocess.Popen(
-        [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.DEVNULL
+        [sys.executable, "-c", code, *words, "--out", "artifacts"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".artifacts.*/new/golden/*")):

@@ -13,6 +13,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.spec import SEGMENTER
 from squeezesam.transforms import Letterbox
 from squeezesam_export.artifacts import checked_path, load_first_runnable, sha256_of, size_of
 from squeezesam_export.contract import contract
@@ -47,9 +48,10 @@ MANIFEST = Manifest(
             delegated_ops=None,
             ops_outside_delegate=("aten.add",),
             measured_with="ONNX Runtime",
-            parity=Parity(1e-6, None, 1.0, 1.0, 0.5),
+            parity=Parity(1e-6, None, 1.0, 1.0, 0.5, None),
         ),
     ),
+    detector=None,
     golden=(
         GoldenFile(
             file="golden/a.npz",
@@ -58,6 +60,7 @@ MANIFEST = Manifest(
             width=4,
             height=3,
             cases=(GoldenCase("box", (Click(1, 2, 0),), (0, 1, 2, 3), None),),
+            salient=None,
         ),
     ),
     tool_versions={"torch": "2.13.0", "coremltools": None},
@@ -121,7 +124,7 @@ def test_a_damaged_manifest_is_refused(content: bytes, tmp_path: Path) -> None:
 def test_no_export_directory(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(ArtifactError, match="no export directory"):
-            load_first_runnable(path)
+            load_first_runnable(path, SEGMENTER)
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/hostname", "", ".", "a/../../b"])

@@ -16,7 +16,7 @@ from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
-from squeezesam.spec import MAP_STRIDE, input_specs, output_specs
+from squeezesam.spec import DETECTOR, MAP_STRIDE, SEGMENTER, input_specs, output_specs
 from squeezesam.transforms import Letterbox, photo_tensor
 from squeezesam_benchmarks.arm64.cpus import CPUS
 from squeezesam_benchmarks.arm64.emulator import make_root
@@ -29,7 +29,6 @@ from squeezesam_benchmarks.places import PlaceOptions, Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Artifact, Measurement
 from squeezesam_benchmarks.subjects import random_subjects
-from squeezesam_export.contract import contract
 
 SIZE = 64
 QUICK = Protocol(
@@ -191,7 +190,7 @@ def test_a_crash_and_garbage_are_told() -> None:
 def test_words_name_types_and_shapes() -> None:
     specs = (*input_specs(SIZE), *output_specs(SIZE))
     halves = {spec.name: "float16" for spec in specs} | {"image": "float32"}
-    assert tensor_words(contract(SIZE), halves) == [
+    assert tensor_words(SEGMENTER, SIZE, halves) == [
         "image=float32:1,3,64,64",
         "prompt_maps=float16:1,4,32,32",
         "prompt_tokens=float16:1,16,28",
@@ -199,6 +198,9 @@ def test_words_name_types_and_shapes() -> None:
         "low_res_masks=float16:1,4,32,32",
         "iou_predictions=float16:1,4",
     ]
+    floats = {"image": "float32", "saliency_logits": "float32"}
+    words = ["image=float32:1,3,64,64", "--", "saliency_logits=float32:1,1,16,16"]
+    assert tensor_words(DETECTOR, SIZE, floats) == words
 
 
 def test_an_artifact_of_unknown_inputs_is_refused() -> None:

@@ -27,6 +27,7 @@ from squeezesam.training.config import Stage
 from squeezesam.weights import load_weights, save_weights
 from squeezesam_export import coreml_target, executorch_target, onnx_target
 from squeezesam_export.manifest import Parity, read_manifest
+from squeezesam_export.parity import mask_ious
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.blocks import FUSION, block_names, block_of, check_blocks
 from squeezesam_export.quantization.calibration import (
@@ -42,7 +43,7 @@ from squeezesam_export.quantization.schemes import SCHEMES, Quantized, find_sche
 from squeezesam_export.quantization.training import RoundingNetwork
 from squeezesam_export.target import Job
 from squeezesam_export.targets import ALL, TARGETS, plan
-from squeezesam_export.verification import broken_bound, mask_ious
+from squeezesam_export.verification import broken_bound
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     folder, out = fill(tmp_path / "photos", 1), tmp_path / "out"
     words = ("--target", "onnx", "--precision", "int8", "--calibration", folder, "--out", out)
-    assert run("export", "--weights", weights, "--size", SIZE, *words) == 2
+    assert run("export", "--no-detector", "--weights", weights, "--size", SIZE, *words) == 2
     error = capsys.readouterr().err
     assert "has too few photos" in error
     assert error.count("\n") == 1
@@ -156,13 +157,13 @@ def test_weights_that_are_quantized_already(weights: Path, tmp_path: Path) -> No
 def test_options_that_would_do_nothing(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fixed = ("export", "--weights", weights, "--target", "onnx", "--out", tmp_path / "out")
+    fixed = ("export", "--no-detector", "--weights", weights, "--target", "onnx")
     for words, message in (
         (("--precision", "fp32", "--calibration", tmp_path), "--calibration is for int8"),
         (("--precision", "fp32", "--keep-float", "stem"), "--keep-float is for int8"),
         (("--precision", "all,fp32"), "--precision all stands alone"),
     ):
-        assert run(*fixed, *words) == 2
+        assert run(*fixed, "--out", tmp_path / "out", *words) == 2
         assert message in capsys.readouterr().err
 
 
@@ -191,13 +192,13 @@ def test_blocks_cover_the_network(model: SqueezeSam) -> None:
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             assert block_of(name, names) != FUSION, name
-    check_blocks(names, model)
+    check_blocks(names, [model])
     with pytest.raises(ConfigError, match="unknown block 'encoder'"):
-        check_blocks(["encoder"], model)
+        check_blocks(["encoder"], [model])
 
 
 def test_bounds_look_at_the_mean_too() -> None:
-    good = Parity(0.1, 30.0, 0.99, 0.995, 0.01)
+    good = Parity(0.1, 30.0, 0.99, 0.995, 0.01, None)
     assert broken_bound(good, "int8") is None
     assert "smallest" in str(broken_bound(dataclasses.replace(good, min_mask_iou=0.5), "int8"))
     assert "mean" in str(broken_bound(dataclasses.replace(good, mean_mask_iou=0.9), "int8"))
@@ -335,7 +336,7 @@ def test_the_manifest_says_what_was_quantized_and_how(weights: Path, tmp_path: P
     words = ("--target", "onnx", "--precision", "fp32,int8", "--keep-float", "stem,mask_head")
     photos = fill(tmp_path / "photos", MIN_PHOTOS)
     size = ("--size", SIZE, "--calibration", photos)
-    assert run("export", "--weights", weights, *words, *size, "--out", out) == 0
+    assert run("export", "--no-detector", "--weights", weights, *words, *size, "--out", out) == 0
     manifest = read_manifest(out)
     assert [one.keep_float for one in manifest.artifacts] == [(), ("stem", "mask_head")]
     assert manifest.calibration_photos == tuple(f"{n:03}.png" for n in range(MIN_PHOTOS))

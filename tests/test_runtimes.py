@@ -8,25 +8,41 @@ import torch
 
 from squeezesam import runtimes
 from squeezesam.config import VARIANTS, SqueezeSamConfig
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, WeightsError
 from squeezesam.network.folding import folded
 from squeezesam.network.model import SqueezeSam
-from squeezesam.runtimes import load_network
-from squeezesam.spec import input_specs, output_specs
+from squeezesam.runtimes import (
+    LoadedNetwork,
+    detector_beside,
+    load_detector_network,
+    load_network,
+)
+from squeezesam.spec import DETECTOR, SEGMENTER, Interface, input_specs, output_specs
 from squeezesam.weights import save_weights
 
 SIZE = 64
 
 
-def load_fake(path: Path) -> str:
-    return f"network of {path.name}"
+NAMES = {"a_detector.onnx": DETECTOR}
+
+
+def load_fake(path: Path) -> LoadedNetwork:
+    return LoadedNetwork(NAMES.get(path.name, SEGMENTER), lambda _: [path.name])
+
+
+def load_fake_directory(path: Path, interface: Interface) -> LoadedNetwork:
+    return LoadedNetwork(interface, lambda _: [path.name, interface.name])
 
 
 @pytest.fixture
 def _fake_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [
-        EntryPoint(name, f"{__name__}:load_fake", "squeezesam.runtimes")
-        for name in ("onnx", "mlpackage", "directory")
+        EntryPoint(name, f"{__name__}:{load}", "squeezesam.runtimes")
+        for name, load in (
+            ("onnx", "load_fake"),
+            ("mlpackage", "load_fake"),
+            ("directory", "load_fake_directory"),
+        )
     ]
 
     def registered(*, group: str) -> list[EntryPoint]:
@@ -66,9 +82,31 @@ def test_artifacts_go_to_the_runtime_of_their_suffix(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").touch()
     (tmp_path / "a.mlpackage").mkdir()
     (tmp_path / "manifest.json").touch()
-    assert load_network(tmp_path / "a.onnx") == "network of a.onnx"
-    assert load_network(tmp_path / "a.mlpackage") == "network of a.mlpackage"
-    assert load_network(tmp_path) == f"network of {tmp_path.name}"
+    (tmp_path / "a_detector.onnx").touch()
+    assert load_network(tmp_path / "a.onnx")() == "a.onnx"
+    assert load_network(tmp_path / "a.mlpackage")() == "a.mlpackage"
+    assert load_network(tmp_path)() == (tmp_path.name, "segmenter")
+    assert load_detector_network(tmp_path / "a_detector.onnx")() == "a_detector.onnx"
+    assert load_detector_network(tmp_path)() == (tmp_path.name, "detector")
+
+
+@pytest.mark.usefixtures("_fake_runtimes")
+def test_the_other_kind_of_network_is_refused(
+    tmp_path: Path, nano: tuple[SqueezeSam, Path]
+) -> None:
+    for name in ("a.onnx", "a_detector.onnx"):
+        (tmp_path / name).touch()
+    with pytest.raises(ArtifactError, match="is a salient-object detector, not a promptable"):
+        load_network(tmp_path / "a_detector.onnx")
+    with pytest.raises(ArtifactError, match="is a promptable network, not a salient-object"):
+        load_detector_network(tmp_path / "a.onnx")
+    with pytest.raises(WeightsError, match="give weights of a salient-object detector"):
+        load_detector_network(nano[1], SIZE)
+
+
+def test_the_detector_of_an_export_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").touch()
+    assert detector_beside(tmp_path) == tmp_path
 
 
 @pytest.mark.usefixtures("_fake_runtimes")

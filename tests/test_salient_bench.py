@@ -13,6 +13,7 @@ from squeezesam.config import DETECTORS, DetectorConfig
 from squeezesam.errors import ArtifactError
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
+from squeezesam.spec import DETECTOR
 from squeezesam.weights import save_weights
 from squeezesam_benchmarks import salient_subjects
 from squeezesam_benchmarks.commands import salient
@@ -26,9 +27,10 @@ from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.salient_pipeline import SalientFiles
 from squeezesam_benchmarks.salient_subjects import paired_subjects, write_photo
 from squeezesam_benchmarks.schema import Artifact, PipelineSample
-from squeezesam_benchmarks.subjects import DetectorJob, random_subjects
+from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_benchmarks.worker import Job, measure
 from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.target import Job as ExportJob
 from squeezesam_export.targets import find_target
 
 SIZE = 128
@@ -60,7 +62,8 @@ def exported_pair(folder, target_name, brightness=5.0):
     target = find_target(target_name)
     (segmenter,) = random_subjects(["nano"], [target_name], folder, lambda _: None, SIZE)
     path = folder / f"saliency{target.suffix}"
-    target.export(DetectorJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"]), path)
+    job = ExportJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
+    target.export(job, path)
     return segmenter.path, path
 
 

@@ -11,10 +11,10 @@ from small_networks import run
 def artifacts(weights: Path) -> Path:
     out = weights.parent / "artifacts"
     words = ("--target", "onnx", "--precision", "fp32,int8-weights")
-    assert run("export", "--weights", weights, *words, "--out", out) == 0
+    assert run("export", "--no-detector", "--weights", weights, *words, "--out", out) == 0
     words = ("--target", "coreml", "--precision", "fp16")
     more = weights.parent / "more"
-    assert run("export", "--weights", weights, *words, "--out", more) == 0
+    assert run("export", "--no-detector", "--weights", weights, *words, "--out", more) == 0
     manifest, other = (json.loads((one / "manifest.json").read_text()) for one in (out, more))
     manifest["artifacts"] += other["artifacts"]
     (more / "nano_coreml_fp16.mlpackage").rename(out / "nano_coreml_fp16.mlpackage")

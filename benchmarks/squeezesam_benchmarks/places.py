@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol as Interface
+from typing import Protocol as Abstract
 
 from squeezesam.errors import ConfigError
+from squeezesam.spec import SEGMENTER, Interface
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measurement
 
@@ -47,6 +48,7 @@ class Subject:
             where none is known.
         input_size: side of its square image input in pixels; None where it takes others.
         salient: None where its pipeline, if any, is a click; only the host knows other ones.
+        interface: the kind of network.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Subject:
     io_dtypes: tuple[tuple[str, str], ...] = ()
     input_size: int | None = None
     salient: SalientWay | None = None
+    interface: Interface = SEGMENTER
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PlaceOptions:
     tell: Callable[[str], None] = print
 
 
-class Place(Interface):
+class Place(Abstract):
     """A machine that runs artifacts, each in a fresh process.
 
     A module of PLACE_MODULES offers `opened(options) -> AbstractContextManager[Place]`. Leaving the

@@ -7,7 +7,7 @@ from pathlib import Path
 from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import check_place, whole_file
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import INPUT_SIZE, SEGMENTER
 from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
@@ -82,7 +82,8 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
         )
     if manifest.weights_sha256 != pytorch.artifact.sha256:
         raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
-    subjects = [pytorch, *listed_subjects(directory)]
+    exported_ones = listed_subjects(directory)
+    subjects = [pytorch, *(one for one in exported_ones if one.interface is SEGMENTER)]
     evaluations = {}
     for subject in subjects:
         evaluations[subject.path] = measured(
@@ -126,6 +127,8 @@ def exported(options: SchemeOptions, directory: Path, progress: Callable[[str], 
         ArtifactError: what is there is damaged.
     """
     if not directory.exists():
-        everything = ExportOptions(tuple(TARGETS), (ALL,), weights=options.weights)
+        everything = ExportOptions(
+            tuple(TARGETS), (ALL,), weights=options.weights, with_detector=False
+        )
         export(everything, directory, progress)
     return directory

@@ -1,5 +1,6 @@
 """What to time: the artifacts of an export directory, or fresh ones with random weights."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,12 +14,13 @@ from squeezesam.errors import ArtifactError
 from squeezesam.network.build import build_network, build_trained
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import INPUT_SIZE, TensorSpec, detector_input_specs, detector_output_specs
+from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, TensorSpec
 from squeezesam.weights import known_config
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
 from squeezesam_export.artifacts import checked_path, sha256_of, size_of
+from squeezesam_export.manifest import Artifact as Exported
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job, Lowered
@@ -40,30 +42,53 @@ def exported_subjects(directory: Path, place: Place) -> list[Subject]:
 
 
 def listed_subjects(directory: Path) -> list[Subject]:
-    """All artifacts of an export directory, in the order of its manifest.
+    """All artifacts of an export directory in the order of its manifest, the detector's last.
 
     Raises:
         ArtifactError: no manifest, or an altered artifact.
     """
     manifest = read_manifest(directory)
-    reference = ManifestReference(sha256_of(directory / MANIFEST_NAME), manifest.weights_sha256)
-    subjects = []
-    for artifact in manifest.artifacts:
-        outside = artifact.ops_outside_delegate
-        described = Artifact(
-            name=artifact.file,
-            sha256=artifact.sha256,
-            size_bytes=artifact.size_bytes,
-            variant=manifest.variant,
-            precision=artifact.precision,
-            ops_outside_delegate=None if outside is None else dict(Counter(outside)),
-            manifest=reference,
-        )
-        path = checked_path(directory, artifact.file, artifact.sha256)
-        io_dtypes = tuple(artifact.io_dtypes.items())
-        size = manifest.contract.input_size
-        subjects.append(Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size))
+    digest = sha256_of(directory / MANIFEST_NAME)
+    size, detector = manifest.contract.input_size, manifest.detector
+    reference = ManifestReference(digest, manifest.weights_sha256)
+    subjects = [
+        exported_subject(directory, one, manifest.variant, reference, size)
+        for one in manifest.artifacts
+    ]
+    if detector is not None:
+        reference = ManifestReference(digest, detector.weights_sha256)
+        subjects += [
+            dataclasses.replace(
+                exported_subject(directory, one, detector.variant, reference, size),
+                pipeline=None,
+                interface=DETECTOR,
+            )
+            for one in detector.artifacts
+        ]
     return subjects
+
+
+def exported_subject(
+    directory: Path, artifact: Exported, variant: str, reference: ManifestReference, size: int
+) -> Subject:
+    """An artifact of the promptable network as its manifest describes it.
+
+    Raises:
+        ArtifactError: it was altered.
+    """
+    outside = artifact.ops_outside_delegate
+    described = Artifact(
+        name=artifact.file,
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        variant=variant,
+        precision=artifact.precision,
+        ops_outside_delegate=None if outside is None else dict(Counter(outside)),
+        manifest=reference,
+    )
+    path = checked_path(directory, artifact.file, artifact.sha256)
+    io_dtypes = tuple(artifact.io_dtypes.items())
+    return Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size)
 
 
 def random_subjects(
@@ -86,28 +111,15 @@ def random_subjects(
     subjects = []
     for variant in variants:
         job = random_job(variant, size)
-        pipeline = None if isinstance(job, DetectorJob) else SQUEEZESAM
+        pipeline = SQUEEZESAM if job.interface is SEGMENTER else None
         progress(f"{variant}: {cost(job.model, job.inputs)}")
         for target in map(find_target, targets):
             path = folder / f"{variant}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = target.export(job, path)
             progress(f"exported {path.name} with random weights")
-            subjects.append(fresh_subject(path, target.name, variant, lowered, pipeline, size))
+            fresh = fresh_subject(path, target.name, variant, lowered, pipeline, size)
+            subjects.append(dataclasses.replace(fresh, interface=job.interface))
     return subjects
-
-
-class DetectorJob(Job):
-    """A job whose tensors are those of a salient-object detector."""
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """Inputs of the detector."""
-        return detector_input_specs(self.size)
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """Outputs of the detector."""
-        return detector_output_specs(self.size)
 
 
 def random_job(variant: str, size: int) -> Job:
@@ -119,7 +131,8 @@ def random_job(variant: str, size: int) -> Job:
     config, scheme = known_config(variant), SCHEMES[FRESH_PRECISION]
     torch.manual_seed(0)
     if isinstance(config, DetectorConfig):
-        return DetectorJob(folded(build_trained(config, size)), size, scheme)
+        detector = folded(build_trained(config, size))
+        return Job(detector, size, scheme, interface=DETECTOR)
     return Job(folded(build_network(config, size)), size, scheme)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.files import content_hash
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import LoadedNetwork
+from squeezesam.spec import Interface
 from squeezesam_export.manifest import Manifest, read_manifest
 from squeezesam_export.targets import TARGETS
 
@@ -61,28 +62,33 @@ def check_files(directory: Path, manifest: Manifest) -> None:
     Raises:
         ArtifactError: one is outside the directory, missing, or altered.
     """
-    for artifact in manifest.artifacts:
-        checked_path(directory, artifact.file, artifact.sha256)
-    for golden in manifest.golden:
-        checked_path(directory, golden.file, golden.sha256)
+    files = [(one.file, one.sha256) for one in manifest.all_artifacts]
+    files += [(one.file, one.sha256) for one in manifest.golden]
+    if manifest.detector is not None:
+        vectors = manifest.detector.click_vectors
+        files.append((vectors.file, vectors.sha256))
+    for name, sha256 in files:
+        checked_path(directory, name, sha256)
 
 
-def load_first_runnable(directory: Path) -> NetworkCallable:
-    """The first artifact of an export directory that runs here, as a network callable.
+def load_first_runnable(directory: Path, interface: Interface) -> LoadedNetwork:
+    """The first artifact of a kind of network in an export directory that runs here.
 
     One whose own runtime is here goes before all that only a reference interpreter runs.
 
     Raises:
-        ArtifactError: the directory is damaged.
+        ArtifactError: the directory is damaged, or was exported without that network.
         MissingDependencyError: of no artifact is the runtime installed.
     """
     missing: MissingDependencyError | None = None
-    artifacts = read_manifest(directory).artifacts
+    artifacts = read_manifest(directory).artifacts_of(interface)
+    if not artifacts:
+        raise ArtifactError(f"{directory} holds no {interface.title}; export again with one")
     for artifact in sorted(artifacts, key=lambda one: TARGETS[one.target].load is None):
         path = checked_path(directory, artifact.file, artifact.sha256)
         try:
             return TARGETS[artifact.target].loader(path)
         except MissingDependencyError as error:
             missing = missing or error
-    assert missing, "a manifest lists an artifact"
+    assert missing, "there is an artifact"
     raise missing

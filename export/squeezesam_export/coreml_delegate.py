@@ -1,6 +1,7 @@
 """The Core ML package inside of an ExecuTorch program, for a platform without Core ML."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from squeezesam.runtimes import InterpretedNetwork
 from squeezesam_export.coreml_target import input_shapes
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import check_shapes, optional
+from squeezesam_export.target import check_shapes, interface_named, optional
 
 DELEGATE = "CoreMLBackend"
 PACKAGE = "lowered_module/model.mlpackage"
@@ -54,19 +55,19 @@ def interpret(path: Path) -> InterpretedNetwork:
                 f"{path} is not one call of the Core ML delegate ({error}); "
                 "export executorch-coreml again"
             ) from error
-    shapes = input_shapes(path, model)
+    shapes = input_shapes(model)
     inputs = [feature.name for feature in model.inputs]
+    interface = interface_named(path, inputs)
     # The delegate's values, by their numbers in the program: its inputs, then its outputs.
     outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
     order = [outputs[number].name for number in plan.outputs]
 
-    def network(*tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def run(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, tensors, shapes)
         answer = model.predict(
             {name: tensor.numpy() for name, tensor in zip(inputs, tensors, strict=True)}
         )
         # Of float16 in the package; ExecuTorch gives them in the float32 of its program.
-        low_res_masks, iou_predictions = (torch.from_numpy(answer[name]).float() for name in order)
-        return low_res_masks, iou_predictions
+        return [torch.from_numpy(answer[name]).float() for name in order]
 
-    return InterpretedNetwork(network)
+    return InterpretedNetwork(interface, run)

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import InterpretedNetwork, NetworkCallable
-from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, input_specs, output_specs
+from squeezesam.runtimes import InterpretedNetwork, LoadedNetwork
+from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, Interface
 from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quantization import pt2e
@@ -30,7 +30,16 @@ from squeezesam_export.quantization.schemes import (
     WeightInt8,
 )
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32_io, optional
+from squeezesam_export.target import (
+    IoDtype,
+    Job,
+    Lowered,
+    Target,
+    check_shapes,
+    float32_io,
+    interface_named,
+    optional,
+)
 
 DEPLOYMENT_TARGETS = {
     "fp32": "iOS16",
@@ -55,29 +64,27 @@ def export(job: Job, path: Path) -> Lowered:
     Raises:
         MissingDependencyError: coremltools is not installed, or for int8 executorch.
     """
-    inputs, outputs = input_specs(job.size), output_specs(job.size)
     deployment_target = DEPLOYMENT_TARGETS[job.scheme.name]
     with quiet(), optional("coreml"):
         package = converted(job, deployment_target)
         package.author = "SqueezeSAM authors"
         package.license = "Apache-2.0"
         package.short_description = (
-            f"Promptable segmentation at {job.size}x{job.size}, {job.scheme.name}"
+            f"SqueezeSAM, {job.interface.title} at {job.size}x{job.size}, {job.scheme.name}"
         )
-        image, *arrays = inputs
+        image, *arrays = job.inputs
         package.input_description[image.name] = (
             "RGB picture, long side resized to the input size, padded bottom and right with grey "
             "128; scaled inside the model"
         )
         for spec in arrays:
             package.input_description[spec.name] = spec.meaning
-        for spec in outputs:
+        for spec in job.outputs:
             package.output_description[spec.name] = spec.meaning
         package.save(path)
     (path / DEBUG_MAPPING).unlink(missing_ok=True)  # for ExecuTorch's inspector, no use in an app
-    return Lowered(
-        {**float32_io(inputs + outputs), IMAGE: "rgb8"}, f"Core ML, {deployment_target} or later"
-    )
+    io_dtypes: dict[str, IoDtype] = {**float32_io(job.inputs + job.outputs), IMAGE: "rgb8"}
+    return Lowered(io_dtypes, f"Core ML, {deployment_target} or later")
 
 
 class FromPicture(nn.Module):
@@ -91,11 +98,9 @@ class FromPicture(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(
-        self, image: Tensor, prompt_maps: Tensor, prompt_tokens: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, *prompts: Tensor) -> Any:
         """As the network, but for `image` in 0..255."""
-        return self.network((image - PIXEL_MEAN) * PIXEL_SCALE, prompt_maps, prompt_tokens)
+        return self.network((image - PIXEL_MEAN) * PIXEL_SCALE, *prompts)
 
 
 def converted(job: Job, deployment_target: str) -> Any:
@@ -109,9 +114,8 @@ def converted(job: Job, deployment_target: str) -> Any:
         case StaticInt8(keep_float=kept):
             with optional("executorch"):
                 model = pt2e.quantized(model, job.calibration, kept)
-    inputs, outputs = input_specs(job.size), output_specs(job.size)
-    image, *arrays = inputs
-    example = tuple(torch.zeros(spec.shape) for spec in inputs)
+    image, *arrays = job.inputs
+    example = tuple(torch.zeros(spec.shape) for spec in job.inputs)
     program = torch.export.export(FromPicture(model), example, strict=False).run_decompositions({})
     package = ct.convert(
         program,
@@ -119,7 +123,7 @@ def converted(job: Job, deployment_target: str) -> Any:
             ct.ImageType(name=image.name, shape=image.shape, color_layout=ct.colorlayout.RGB),
             *(ct.TensorType(spec.name, spec.shape, dtype=np.float32) for spec in arrays),
         ],
-        outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in outputs],
+        outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in job.outputs],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target[deployment_target],
         compute_precision=precision,
@@ -140,7 +144,7 @@ def names_in_blocks(program: Any, model: nn.Module, blocks: Sequence[str]) -> li
     ]
 
 
-def load(path: Path) -> NetworkCallable:
+def load(path: Path) -> LoadedNetwork:
     """An .mlpackage in Core ML itself, on macOS; no Mac was at hand to run this yet.
 
     Raises:
@@ -154,54 +158,56 @@ def load(path: Path) -> NetworkCallable:
             package = ct.models.MLModel(str(path))
         except Exception as error:  # coremltools raises bare Exceptions of Apple's messages
             raise ArtifactError(f"Core ML refuses {path} ({error}); export it again") from error
-    return network_of(package.predict)
+    description = package.get_spec().description
+    names = ([one.name for one in features] for features in (description.input, description.output))
+    interface = interface_named(path, *names)
+    return LoadedNetwork(interface, runner_of(package.predict, interface))
 
 
 def interpret(path: Path) -> InterpretedNetwork:
     """An .mlpackage in the reference interpreter, on any platform.
 
     Raises:
-        ArtifactError: the package is missing or damaged, or has other inputs than ours.
+        ArtifactError: the package is missing or damaged, or none of our networks.
         MissingDependencyError: coremltools is not installed.
     """
     model = InterpretedModel(path)
-    shapes = input_shapes(path, model)
-    network = network_of(model.predict)
+    shapes = input_shapes(model)
+    interface = interface_named(
+        path,
+        [feature.name for feature in model.inputs],
+        [feature.name for feature in model.outputs],
+    )
+    run = runner_of(model.predict, interface)
 
-    def checked(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def checked(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
-        return network(*inputs)
+        return run(inputs)
 
-    return InterpretedNetwork(checked)
+    return InterpretedNetwork(interface, checked)
 
 
-def input_shapes(path: Path, model: InterpretedModel) -> list[tuple[int, ...]]:
-    """Shapes of the network's inputs, be the image a picture or an array.
-
-    Raises:
-        ArtifactError: the package has other inputs than the network.
-    """
-    names = [feature.name for feature in model.inputs]
-    if names != [spec.name for spec in input_specs()]:
-        raise ArtifactError(f"{path} has inputs {names}, not ours; try squeezesam coreml-run")
+def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:
+    """Shapes of the network's inputs, be the image a picture or an array."""
     return [
         (1, 3, *feature.default) if isinstance(feature, Picture) else feature.default
         for feature in model.inputs
     ]
 
 
-def network_of(predict: Predict) -> NetworkCallable:
-    """A network callable of what runs a package, be it Core ML or the interpreter."""
-    image_name, *array_names = [spec.name for spec in input_specs()]
-    output_names = [spec.name for spec in output_specs()]
+def runner_of(
+    predict: Predict, interface: Interface
+) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
+    """Inputs -> outputs by what runs a package, be it Core ML or the interpreter."""
+    (image_name, *array_names), output_names = interface.names()
 
-    def network(image: Tensor, *arrays: Tensor) -> tuple[Tensor, Tensor]:
+    def run(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        image, *arrays = inputs
         feed = {name: tensor.numpy() for name, tensor in zip(array_names, arrays, strict=True)}
         answer = predict({image_name: picture(image), **feed})
-        low_res_masks, iou_predictions = (torch.from_numpy(answer[name]) for name in output_names)
-        return low_res_masks, iou_predictions
+        return [torch.from_numpy(answer[name]) for name in output_names]
 
-    return network
+    return run
 
 
 def picture(image: Tensor) -> Image.Image:

@@ -7,6 +7,7 @@ is hardly smaller.
 
 import copy
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import LoadedNetwork
+from squeezesam.spec import INTERFACES, Interface
 from squeezesam.versions import check_pair
 from squeezesam_export import coreml_delegate
 from squeezesam_export.quantization import pt2e
@@ -116,11 +118,12 @@ def lower(
     )
 
 
-def load(path: Path) -> NetworkCallable:
-    """A .pte file as a network callable in float32, whatever its inputs and outputs are.
+def load(path: Path) -> LoadedNetwork:
+    """A .pte file as a callable in float32, whatever the types of its inputs and outputs are.
 
     Raises:
-        ArtifactError: missing or damaged, or for a delegate that this platform lacks.
+        ArtifactError: missing or damaged, of none of our networks, or for a delegate that this
+            platform lacks.
         MissingDependencyError: executorch is not installed, or not with the torch of its pair.
     """
     check_pair()
@@ -140,20 +143,40 @@ def load(path: Path) -> NetworkCallable:
                 "of this platform's runtime"
             ) from error
     shapes = [tuple(meta.input_tensor_meta(i).sizes()) for i in range(meta.num_inputs())]
+    outputs = [tuple(meta.output_tensor_meta(i).sizes()) for i in range(meta.num_outputs())]
+    interface = interface_shaped(path, shapes, outputs)
     half = meta.input_tensor_meta(0).nbytes() == 2 * torch.Size(shapes[0]).numel()
     dtype = torch.float16 if half else torch.float32
 
-    def network(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         # Asked of the program each time, which caches it: the program owns the method's memory.
         method = program.load_method("forward")
-        low_res_masks, iou_predictions = method.execute([tensor.to(dtype) for tensor in inputs])
-        return low_res_masks.float(), iou_predictions.float()
+        return [one.float() for one in method.execute([tensor.to(dtype) for tensor in inputs])]
 
-    return network
+    return LoadedNetwork(interface, answer)
 
 
-def load_any(path: Path) -> NetworkCallable:
+def interface_shaped(
+    path: Path, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]
+) -> Interface:
+    """The kind of network that a program is, by its shapes: it keeps no names.
+
+    Raises:
+        ArtifactError: it is none of ours.
+    """
+    shapes = list(inputs), list(outputs)
+    side = inputs[0][-1] if inputs and inputs[0] else 0
+    for interface in INTERFACES:
+        if interface.shapes(side) == shapes:
+            return interface
+    raise ArtifactError(
+        f"{path} takes {shapes[0]} and gives {shapes[1]}, which is none of our networks; "
+        "export it again"
+    )
+
+
+def load_any(path: Path) -> LoadedNetwork:
     """A .pte for either delegate; off macOS one for Core ML goes to the reference interpreter.
 
     Raises:

@@ -1,32 +1,42 @@
 """From weights to a directory of artifacts, each compared with PyTorch before it is listed."""
 
-import dataclasses
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.errors import ConfigError, OutputError, WeightsError
+from squeezesam.config import DetectorConfig
+from squeezesam.errors import ConfigError, OutputError
 from squeezesam.files import whole_directory
-from squeezesam.network.folding import folded
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import INPUT_SIZE, INTERFACES
 from squeezesam.versions import tool_versions
-from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.click_vectors import NAME as VECTORS_NAME
+from squeezesam_export.click_vectors import write_vectors
 from squeezesam_export.contract import contract
-from squeezesam_export.golden import Answered, read_golden, write_golden
-from squeezesam_export.manifest import SCHEMA_VERSION, Artifact, Manifest, write_manifest
+from squeezesam_export.golden import FOLDER, GoldenAnswer, write_golden
+from squeezesam_export.golden_reading import read_answers
+from squeezesam_export.manifest import (
+    SCHEMA_VERSION,
+    Artifact,
+    Detector,
+    HashedFile,
+    Manifest,
+    write_manifest,
+)
+from squeezesam_export.networks import Exported, load_saliency_detector, load_segmenter
+from squeezesam_export.parity import measure
 from squeezesam_export.provenance import git_commit, utc_date
-from squeezesam_export.quantization.blocks import check_blocks
+from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
 from squeezesam_export.quantization.calibration import NO_CALIBRATION, SHIPPED_PHOTOS, calibrate
 from squeezesam_export.quantization.schemes import Quantized, StaticInt8
+from squeezesam_export.salient_contract import salient_contract
 from squeezesam_export.target import Job, Target
 from squeezesam_export.targets import plan
-from squeezesam_export.verification import broken_bound, measure
+from squeezesam_export.verification import broken_bound
 
 MAX_SIZE = 2048
 
@@ -43,7 +53,9 @@ class ExportOptions:
         keep_float: blocks that stay in float where a scheme quantizes; empty for the scheme's.
         variant: of the network; None for that of the weights, or the default.
         weights: None for those that are shipped.
-        size: side of the square input in pixels, a multiple of 32.
+        size: side of the square input in pixels, a multiple of 32, with a detector of 64.
+        detector: weights of the salient-object detector; None for those that are shipped.
+        with_detector: whether it is exported too.
     """
 
     targets: tuple[str, ...]
@@ -53,11 +65,18 @@ class ExportOptions:
     variant: str | None = None
     weights: Path | None = None
     size: int = INPUT_SIZE
+    detector: Path | None = None
+    with_detector: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.size <= MAX_SIZE or self.size % BOTTOM_STRIDE:
             raise ConfigError(
                 f"size {self.size} must be a multiple of {BOTTOM_STRIDE} up to {MAX_SIZE}"
+            )
+        if self.with_detector and self.size % DetectorConfig.bottom_stride:
+            raise ConfigError(
+                f"size {self.size} suits no salient-object detector; give a multiple of "
+                f"{DetectorConfig.bottom_stride}, or --no-detector"
             )
 
     @property
@@ -69,6 +88,8 @@ class ExportOptions:
         words += ["--keep-float", ",".join(self.keep_float)] if self.keep_float else []
         words += ["--variant", self.variant] if self.variant else []
         words += ["--weights", str(self.weights)] if self.weights else []
+        words += ["--detector", str(self.detector)] if self.detector else []
+        words += [] if self.with_detector else ["--no-detector"]
         return shlex.join([*words, "--size", str(self.size)])
 
 
@@ -97,25 +118,27 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         raise ConfigError("--keep-float is for int8; leave it out, or export --precision int8")
     check_replaceable(out)
     with whole_directory(out) as directory:
-        weights = options.weights or shipped_weights(options.variant or DEFAULT_VARIANT)
-        variant, network = load_weights(weights, options.size)
-        if options.variant not in (None, variant):
-            raise WeightsError(
-                f"{weights} holds {variant!r} weights, not {options.variant!r}; "
-                "leave --variant out or give other weights"
-            )
-        model = folded(network)
-        check_blocks(options.keep_float, model)
+        segmenter = load_segmenter(options.weights, options.variant, options.size)
+        detector = None
+        if options.with_detector:
+            detector = load_saliency_detector(options.detector, options.size)
+        networks = [segmenter] if detector is None else [segmenter, detector]
+        check_blocks(options.keep_float, [network.model for network in networks])
         calibration = NO_CALIBRATION
         if calibrated:
-            calibration = calibrate(model, options.calibration or SHIPPED_PHOTOS, options.size)
-        golden = write_golden(model, options.size, directory)
+            folder = options.calibration or SHIPPED_PHOTOS
+            calibration = calibrate(segmenter.model, folder, options.size)
+        finder = None if detector is None else detector.model
+        golden = write_golden(segmenter.model, finder, options.size, directory)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
-            variant=variant,
-            weights_sha256=sha256_of(weights),
+            variant=segmenter.variant,
+            weights_sha256=segmenter.weights_sha256,
             contract=contract(options.size),
             artifacts=(),
+            detector=None
+            if detector is None
+            else describe_detector(detector, options.size, directory),
             golden=golden,
             calibration_photos=calibration.photos,
             tool_versions=tool_versions(),
@@ -123,18 +146,39 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
             created=utc_date(),
             command=options.command,
         )
-        answers = read_golden(directory, manifest)
-        artifacts = []
-        for target, scheme in combinations:
+        artifacts: dict[str, list[Artifact]] = {one.name: [] for one in INTERFACES}
+        answers = {one.name: read_answers(directory, manifest, one) for one in INTERFACES}
+        steps = [(network, *combination) for network in networks for combination in combinations]
+        for number, (network, target, scheme) in enumerate(steps, start=1):
             started = time.perf_counter()
-            path = directory / f"{variant}_{target.name}_{scheme.name}{target.suffix}"
-            job = Job(model, options.size, scheme, calibration.inputs)
-            artifact = export_artifact(target, job, path, answers)
-            artifacts.append(artifact)
+            path = directory / f"{network.variant}_{target.name}_{scheme.name}{target.suffix}"
+            kind = network.interface
+            job = Job(
+                network.model,
+                options.size,
+                with_blocks_of(scheme, network.model),
+                calibration.inputs_of(kind),
+                kind,
+            )
+            artifact = export_artifact(target, job, path, answers[kind.name])
+            artifacts[kind.name].append(artifact)
             seconds = time.perf_counter() - started
-            done = f"[{len(artifacts)}/{len(combinations)}]"
+            done = f"[{number}/{len(steps)}]"
             progress(f"{done} {path.name}: {describe(artifact)} ({seconds:.0f} s)")
-        write_manifest(dataclasses.replace(manifest, artifacts=tuple(artifacts)), directory)
+        write_manifest(manifest.listing(artifacts), directory)
+
+
+def describe_detector(network: Exported, size: int, directory: Path) -> Detector:
+    """What the manifest says of it before its artifacts; writes the drawn vectors of clicks."""
+    relative = f"{FOLDER}/{VECTORS_NAME}"
+    write_vectors(directory / relative)
+    return Detector(
+        variant=network.variant,
+        weights_sha256=network.weights_sha256,
+        contract=salient_contract(size),
+        artifacts=(),
+        click_vectors=HashedFile(relative, sha256_of(directory / relative)),
+    )
 
 
 def check_replaceable(out: Path) -> None:
@@ -147,7 +191,9 @@ def check_replaceable(out: Path) -> None:
         raise OutputError(f"{out} holds something else than an export; name another directory")
 
 
-def export_artifact(target: Target, job: Job, path: Path, answers: list[Answered]) -> Artifact:
+def export_artifact(
+    target: Target, job: Job, path: Path, answers: Sequence[GoldenAnswer]
+) -> Artifact:
     """Write one artifact and run the golden cases on it."""
     lowered = target.export(job, path)
     scheme = job.scheme
@@ -175,6 +221,8 @@ def describe(artifact: Artifact) -> str:
     parity = artifact.parity
     words.append(f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch in {artifact.measured_with}")
     words.append(f"{parity.min_mask_iou:.4f} at worst")
+    if parity.max_click_distance is not None:
+        words.append(f"clicks up to {parity.max_click_distance:.1f} pixels of the heat map off")
     broken = broken_bound(parity, artifact.precision)
     words += [f"WARNING: {broken}; verify will fail"] if broken else []
     return ", ".join(words)

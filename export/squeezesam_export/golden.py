@@ -3,33 +3,36 @@
 They check artifacts here and, read from the same files, the apps' own code on a phone.
 """
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES, Example
 from squeezesam.image_io import read_photo
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.runtimes import DetectorCallable, NetworkCallable
 from squeezesam.spec import (
     IMAGE,
     IOU_PREDICTIONS,
     LOW_RES_MASKS,
+    MASK_THRESHOLD,
     PIXEL_MEAN,
     PIXEL_SCALE,
     PROMPT_MAPS,
     PROMPT_TOKENS,
     PointLabel,
 )
-from squeezesam.transforms import Letterbox, photo_tensor
-from squeezesam_export.artifacts import checked_path, sha256_of
+from squeezesam.transforms import Letterbox
+from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.finite import finite_only
-from squeezesam_export.manifest import Click, GoldenCase, GoldenFile, Manifest
+from squeezesam_export.manifest import Click, GoldenCase, GoldenFile
+from squeezesam_export.salient_golden import Detected, detect
 
 FOLDER = "golden"
 BOX_MARGIN = (50, 80)
@@ -44,6 +47,25 @@ class Answered:
     inputs: tuple[Tensor, Tensor, Tensor]
     low_res_masks: Tensor
     iou_predictions: Tensor
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """In the order of the interface."""
+        return self.low_res_masks, self.iou_predictions
+
+    def masks(self, logits: Tensor) -> Tensor:
+        """Which pixels an answer [B, M, H, W] has in each mask."""
+        return logits > MASK_THRESHOLD
+
+    def answered(self, outputs: Sequence[Tensor]) -> Self:
+        """The same case with another network's answers."""
+        low_res_masks, iou_predictions = outputs
+        return dataclasses.replace(
+            self, low_res_masks=low_res_masks, iou_predictions=iou_predictions
+        )
+
+
+GoldenAnswer = Answered | Detected
 
 
 def cases_of(example: Example) -> tuple[GoldenCase, ...]:
@@ -66,8 +88,16 @@ def cases_of(example: Example) -> tuple[GoldenCase, ...]:
     )
 
 
-def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[GoldenFile, ...]:
+def write_golden(
+    model: NetworkCallable, detector: DetectorCallable | None, size: int, directory: Path
+) -> tuple[GoldenFile, ...]:
     """Answer the cases of all shipped photos and write them below `directory`.
+
+    Args:
+        model: in float32.
+        detector: likewise; what it finds is one more case of each photo.
+        size: side of the square input of both in pixels.
+        directory: of the export.
 
     Raises:
         WeightsError: an answer is NaN or infinity.
@@ -80,8 +110,13 @@ def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[Go
         height, width = photo.shape[:2]
         letterbox = Letterbox.fit(width, height, size)
         image = letterbox.apply(photo)
+        cases = cases_of(example)
+        detected = None
+        if detector is not None:
+            detected = detect(detector, example.path.name, image, letterbox)
+            cases += detected.cases()
         answered: dict[str, Answered] = {}
-        for case in cases_of(example):
+        for case in cases:
             previous = answered[case.previous].low_res_masks[:, :1] if case.previous else None
             maps_and_tokens = encode_case(case, letterbox, previous)
             with torch.inference_mode():
@@ -91,7 +126,8 @@ def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[Go
                     *checked(image, *maps_and_tokens),
                 )
         relative = f"{FOLDER}/{example.path.stem}.npz"
-        write_answers(list(answered.values()), directory / relative)
+        more = {} if detected is None else detected.arrays()
+        write_answers(list(answered.values()), more, directory / relative)
         files.append(
             GoldenFile(
                 file=relative,
@@ -99,7 +135,8 @@ def write_golden(model: NetworkCallable, size: int, directory: Path) -> tuple[Go
                 photo=example.path.name,
                 width=width,
                 height=height,
-                cases=cases_of(example),
+                cases=cases,
+                salient=None if detected is None else detected.record(),
             )
         )
     return tuple(files)
@@ -120,8 +157,8 @@ def encode_case(
     return encode_prompts(coords, labels, previous, letterbox.size)
 
 
-def write_answers(answers: list[Answered], path: Path) -> None:
-    """Write the cases of one photo, one row a case."""
+def write_answers(answers: list[Answered], more: Mapping[str, Any], path: Path) -> None:
+    """Write the cases of one photo, one row a case, and more arrays beside them."""
     image, _, _ = answers[0].inputs
     arrays: dict[str, Any] = {
         IMAGE: (image / PIXEL_SCALE + PIXEL_MEAN).round().to(torch.uint8),
@@ -130,53 +167,4 @@ def write_answers(answers: list[Answered], path: Path) -> None:
         LOW_RES_MASKS: torch.cat([answer.low_res_masks for answer in answers]),
         IOU_PREDICTIONS: torch.cat([answer.iou_predictions for answer in answers]),
     }
-    np.savez_compressed(path, **arrays)
-
-
-def read_golden(directory: Path, manifest: Manifest) -> list[Answered]:
-    """All golden cases of an export directory.
-
-    Raises:
-        ArtifactError: a file is missing or altered, or does not hold what the manifest says.
-    """
-    answers = []
-    for golden in manifest.golden:
-        path = checked_path(directory, golden.file, golden.sha256)
-        arrays = read_arrays(path, manifest, len(golden.cases))
-        image = photo_tensor(arrays[IMAGE][0].transpose(1, 2, 0))[None]
-        rows = {
-            name: torch.from_numpy(array).split(1)
-            for name, array in arrays.items()
-            if name != IMAGE
-        }
-        answers += [
-            Answered(
-                f"{golden.photo} {case.name}",
-                (image, rows[PROMPT_MAPS][i], rows[PROMPT_TOKENS][i]),
-                rows[LOW_RES_MASKS][i],
-                rows[IOU_PREDICTIONS][i],
-            )
-            for i, case in enumerate(golden.cases)
-        ]
-    return answers
-
-
-def read_arrays(path: Path, manifest: Manifest, cases: int) -> dict[str, Any]:
-    """The arrays of one golden file, of the shapes and types that they must have.
-
-    Raises:
-        ArtifactError: it holds something else.
-    """
-    tensors = (*manifest.contract.inputs, *manifest.contract.outputs)
-    wanted: dict[str, Any] = {
-        spec.name: ("float32", (cases, *spec.shape[1:])) for spec in tensors
-    } | {IMAGE: ("uint8", manifest.contract.inputs[0].shape)}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise ArtifactError(f"{path} is no golden file ({error}); export again") from error
-    found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
-    if found != wanted:
-        raise ArtifactError(f"{path} holds {found}, not {wanted}; export again")
-    return arrays
+    np.savez_compressed(path, **arrays, **more)

@@ -2,37 +2,47 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.runtimes import MANIFEST_NAME
+from squeezesam.spec import DETECTOR, SEGMENTER, Interface
 from squeezesam_export import strict_json
 from squeezesam_export.contract import Contract, contract
+from squeezesam_export.salient_contract import SalientContract, salient_contract
 from squeezesam_export.strict_json import JsonError
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
 class Parity:
     """How close an artifact's answers on the golden inputs are to PyTorch's in float32.
 
+    The mask of a detector is where its heat map reaches the threshold of the click sampling.
+
     Attributes:
-        max_mask_error: largest absolute difference of a mask logit.
-        mask_sqnr_db: signal to error power of all mask logits; None when there is no error.
-        min_mask_iou: smallest over all cases and masks, at the mask threshold.
+        max_mask_error: largest absolute difference of a logit of a mask or heat map.
+        mask_sqnr_db: signal to error power of all these logits; None when there is no error.
+        min_mask_iou: smallest over all cases and masks, at the threshold.
         mean_mask_iou: mean over all cases and masks.
-        max_iou_error: largest absolute difference of a predicted IoU.
+        max_iou_error: largest absolute difference of a predicted IoU; None of a detector.
+        max_click_distance: largest distance between its clicks and PyTorch's in pixels of the heat
+            map, whose diagonal stands for an object that only one of them finds; None of a
+            segmenter.
     """
 
     max_mask_error: float
     mask_sqnr_db: float | None
     min_mask_iou: float
     mean_mask_iou: float
-    max_iou_error: float
+    max_iou_error: float | None
+    max_click_distance: float | None
 
 
 @dataclass(frozen=True)
@@ -91,11 +101,30 @@ class GoldenCase:
 
 
 @dataclass(frozen=True)
+class SalientGolden:
+    """What PyTorch's detector found in a golden photo.
+
+    Attributes:
+        heat_clicks: (x, y) in pixels of the heat map; none where nothing stands out.
+        case: name of the golden case with these clicks in photo pixels, and so with the automatic
+            mask; None where nothing stands out.
+    """
+
+    heat_clicks: tuple[tuple[int, ...], ...]
+    case: str | None
+
+
+@dataclass(frozen=True)
 class GoldenFile:
     """The cases of one photo, as an .npz.
 
     `image` is uint8 [1, 3, S, S], the letterboxed bytes; `prompt_maps`, `prompt_tokens`,
-    `low_res_masks` and `iou_predictions` are float32 with one row a case.
+    `low_res_masks` and `iou_predictions` are float32 with one row a case. Beside a detector there
+    are float32 `saliency_logits` [1, 1, S/4, S/4] and uint8 `heat` [h, w], the part of the heat map
+    that lies on the photo.
+
+    Attributes:
+        salient: None where no detector was exported.
     """
 
     file: str
@@ -104,13 +133,39 @@ class GoldenFile:
     width: int
     height: int
     cases: tuple[GoldenCase, ...]
+    salient: SalientGolden | None
+
+
+@dataclass(frozen=True)
+class HashedFile:
+    """A file beside the manifest."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Detector:
+    """The salient-object detector, whose clicks go to the segmenter when a photo opens.
+
+    Attributes:
+        artifacts: in the targets and schemes of the segmenter's.
+        click_vectors: drawn heat maps with their clicks, as `squeezesam.saliency.vectors` says.
+    """
+
+    variant: str
+    weights_sha256: str
+    contract: SalientContract
+    artifacts: tuple[Artifact, ...]
+    click_vectors: HashedFile
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of manifest.json.
+    """All of manifest.json; what stands at its top is the segmenter's.
 
     Attributes:
+        detector: None where it was left out.
         calibration_photos: on which the ranges of int8 activations were seen; empty where no
             artifact has any.
     """
@@ -120,12 +175,33 @@ class Manifest:
     weights_sha256: str
     contract: Contract
     artifacts: tuple[Artifact, ...]
+    detector: Detector | None
     golden: tuple[GoldenFile, ...]
     calibration_photos: tuple[str, ...]
     tool_versions: dict[str, str | None]
     git_commit: str | None
     created: str
     command: str
+
+    @property
+    def all_artifacts(self) -> tuple[Artifact, ...]:
+        """The segmenter's, then the detector's."""
+        return self.artifacts_of(SEGMENTER) + self.artifacts_of(DETECTOR)
+
+    def artifacts_of(self, interface: Interface) -> tuple[Artifact, ...]:
+        """Those of one kind of network."""
+        if interface is SEGMENTER:
+            return self.artifacts
+        return self.detector.artifacts if self.detector else ()
+
+    def listing(self, artifacts: Mapping[str, Sequence[Artifact]]) -> Self:
+        """The manifest with other artifacts, by the name of their kind of network."""
+        detector = self.detector and dataclasses.replace(
+            self.detector, artifacts=tuple(artifacts[DETECTOR.name])
+        )
+        return dataclasses.replace(
+            self, artifacts=tuple(artifacts[SEGMENTER.name]), detector=detector
+        )
 
 
 def write_manifest(manifest: Manifest, directory: Path) -> None:
@@ -156,13 +232,16 @@ def read_manifest(directory: Path) -> Manifest:
             f"{directory} is no export directory: {MANIFEST_NAME}: {error.strerror}; "
             "name what 'squeezesam export --out' wrote"
         ) from error
-    except (JsonError, UnicodeDecodeError) as error:
+    except (JsonError, UnicodeDecodeError, ConfigError) as error:
         raise ArtifactError(f"{path} is damaged: {error}; export again") from error
-    if manifest.contract != contract(manifest.contract.input_size):
+    size, detector = manifest.contract.input_size, manifest.detector
+    if manifest.contract != contract(size) or (
+        detector is not None and detector.contract != salient_contract(size)
+    ):
         raise ArtifactError(
             f"{path} has other inputs, outputs or encodings than this version; export again"
         )
-    for artifact in manifest.artifacts:
+    for artifact in manifest.all_artifacts:
         if artifact.target not in TARGETS:
             raise ArtifactError(
                 f"{path} names the unknown target {artifact.target!r}; export again or update"
@@ -174,4 +253,6 @@ def read_manifest(directory: Path) -> Manifest:
             )
     if not manifest.artifacts or not any(golden.cases for golden in manifest.golden):
         raise ArtifactError(f"{path} lists no artifact or no golden case; export again")
+    if any((golden.salient is None) != (detector is None) for golden in manifest.golden):
+        raise ArtifactError(f"{path} has no golden heat maps for its detector; export again")
     return manifest

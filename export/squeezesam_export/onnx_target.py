@@ -1,19 +1,26 @@
 """ONNX, run by ONNX Runtime on the CPU here and on every phone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import input_specs
+from squeezesam.runtimes import LoadedNetwork
 from squeezesam_export.ort_file import open_session
 from squeezesam_export.quantization import onnx_quantization
 from squeezesam_export.quantization.schemes import Floating, StaticInt8, WeightInt8
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Job, Lowered, Target, check_shapes, float32_io, optional
+from squeezesam_export.target import (
+    Job,
+    Lowered,
+    Target,
+    check_shapes,
+    float32_io,
+    interface_named,
+    optional,
+)
 
 OPSET = 18
 
@@ -61,7 +68,7 @@ def apply_scheme(proto: Any, job: Job) -> Any:
         case WeightInt8() as scheme:
             return onnx_quantization.int8_weights(proto, job.model, scheme)
         case StaticInt8() as scheme:
-            return onnx_quantization.static_int8(proto, job.model, scheme, job.calibration)
+            return onnx_quantization.static_int8(proto, job, scheme)
     raise AssertionError(job.scheme)
 
 
@@ -78,26 +85,24 @@ def half_precision(proto: Any) -> Any:
     return onnx.shape_inference.infer_shapes(proto, strict_mode=True)
 
 
-def load(path: Path) -> NetworkCallable:
-    """An .onnx file as a network callable.
+def load(path: Path) -> LoadedNetwork:
+    """An .onnx file as a callable.
 
     Raises:
-        ArtifactError: missing or damaged, or without our inputs.
+        ArtifactError: missing or damaged, or of none of our networks.
         MissingDependencyError: onnxruntime is not installed.
     """
     session = open_session(path)
     names = [node.name for node in session.get_inputs()]
     shapes = [tuple(node.shape) for node in session.get_inputs()]
-    if names != [spec.name for spec in input_specs()]:
-        raise ArtifactError(f"{path} has inputs {names}, not ours; export it again")
+    interface = interface_named(path, names, [node.name for node in session.get_outputs()])
 
-    def network(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
-        low_res_masks, iou_predictions = session.run(None, feed)
-        return torch.from_numpy(low_res_masks), torch.from_numpy(iou_predictions)
+        return [torch.from_numpy(array) for array in session.run(None, feed)]
 
-    return network
+    return LoadedNetwork(interface, answer)
 
 
 TARGET = Target(

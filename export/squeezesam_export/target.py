@@ -9,12 +9,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
-from squeezesam.runtimes import REFERENCE_INTERPRETER, NetworkCallable
-from squeezesam.spec import TensorSpec, input_specs, output_specs
+from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
+from squeezesam.spec import INTERFACES, SEGMENTER, Interface, TensorSpec
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
-Loader = Callable[[Path], NetworkCallable]
+Loader = Callable[[Path], LoadedNetwork]
 
 IoDtype = Literal["float32", "float16", "rgb8"]
 """How an artifact takes or gives a tensor; rgb8 is a picture of the letterboxed bytes, which the
@@ -30,22 +30,24 @@ class Job:
         size: side of its square input in pixels.
         scheme: one that the target has.
         calibration: inputs to see the ranges of activations on; empty where the scheme needs none.
+        interface: of the model.
     """
 
     model: nn.Module
     size: int
     scheme: Scheme
     calibration: Sequence[Inputs] = ()
+    interface: Interface = SEGMENTER
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Inputs of the model, in call order."""
-        return input_specs(self.size)
+        return self.interface.inputs(self.size)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Outputs of the model, in order."""
-        return output_specs(self.size)
+        return self.interface.outputs(self.size)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,30 @@ def optional(extra: str) -> Iterator[None]:
 def float32_io(specs: Sequence[TensorSpec]) -> dict[str, IoDtype]:
     """All tensors as plain float32."""
     return {spec.name: spec.dtype for spec in specs}
+
+
+def interface_named(
+    path: Path, inputs: Sequence[str], outputs: Sequence[str] | None = None
+) -> Interface:
+    """The kind of network that a file holds, by the names of what it takes and gives.
+
+    Args:
+        path: of the file.
+        inputs: names of its inputs.
+        outputs: of its outputs; None where it does not keep them.
+
+    Raises:
+        ArtifactError: it is none of ours.
+    """
+    for interface in INTERFACES:
+        our_inputs, our_outputs = interface.names()
+        if list(inputs) == our_inputs and outputs in (None, our_outputs):
+            return interface
+    given = "" if outputs is None else f" and outputs {outputs}"
+    raise ArtifactError(
+        f"{path} has inputs {inputs}{given}, not ours; export it again, or try squeezesam "
+        "coreml-run on another's .mlpackage"
+    )
 
 
 def check_shapes(path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:

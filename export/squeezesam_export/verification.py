@@ -1,40 +1,24 @@
 """Comparing artifacts, run by their own runtimes, with PyTorch's golden answers."""
 
 import dataclasses
-import math
-import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from squeezesam.errors import VerificationError
-from squeezesam.runtimes import REFERENCE_INTERPRETER, InterpretedNetwork, NetworkCallable
-from squeezesam.spec import MASK_THRESHOLD
+from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
+from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
-from squeezesam_export.golden import Answered, read_golden
+from squeezesam_export.automatic import automatic_iou
+from squeezesam_export.click_vectors import check_vectors
+from squeezesam_export.golden import GoldenAnswer
+from squeezesam_export.golden_reading import read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Artifact, Parity, read_manifest
+from squeezesam_export.parity import Measurement, measure
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.targets import TARGETS
 
 PASSED = "ok"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What running the golden cases showed.
-
-    Attributes:
-        parity: of the answers.
-        median_ms: on this machine with default threads; None where an interpreter ran, whose time
-            says nothing.
-    """
-
-    parity: Parity
-    median_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -46,12 +30,17 @@ class Verdict:
         runs_on: what ran it.
         measurement: None where its answers are not comparable.
         broken: the bound that it breaks, in words; None when it breaks none.
+        network: name of its kind.
+        automatic_iou: of a detector beside a segmenter of its target and scheme, the smallest IoU
+            of their masks without any click with PyTorch's.
     """
 
     artifact: Artifact
     runs_on: str
     measurement: Measurement | None
     broken: str | None = None
+    network: str = SEGMENTER.name
+    automatic_iou: float | None = None
 
     @property
     def text(self) -> str:
@@ -73,42 +62,65 @@ def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
     """
     manifest = read_manifest(directory)
     check_files(directory, manifest)
-    answers = read_golden(directory, manifest)
+    prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)
+    masks = read_automatic(directory, manifest)
+    if manifest.detector is not None:
+        check_vectors(directory / manifest.detector.click_vectors.file)
     for artifact in manifest.artifacts:
-        target = TARGETS[artifact.target]
-        path = checked_path(directory, artifact.file, artifact.sha256)
-        network = target.loader(path)
-        yield judge(artifact, target.runs_on, network, answers)
-        if compare and target.load and target.interpret:
-            interpreted = target.interpret(path)
-            yield judge(artifact, REFERENCE_INTERPRETER, interpreted, answers)
-            yield judge(
-                artifact,
-                f"{target.runtime} against {REFERENCE_INTERPRETER}",
-                network,
-                [answered_by(interpreted, answer) for answer in answers],
-            )
+        yield from verify_artifact(directory, artifact, prompted, compare)
+    for artifact in manifest.artifacts_of(DETECTOR):
+        first, *others = verify_artifact(directory, artifact, detected, compare)
+        if first.measurement is not None:
+            iou = automatic_iou(directory, manifest, artifact, detected, masks)
+            first = with_automatic_iou(first, iou)
+        yield first
+        yield from others
+
+
+def with_automatic_iou(verdict: Verdict, iou: float | None) -> Verdict:
+    """The verdict on a detector, held to the bound of its scheme for the automatic masks too."""
+    broken, bound = verdict.broken, SCHEMES[verdict.artifact.precision].min_mask_iou
+    if broken is None and iou is not None and iou < bound:
+        broken = f"IoU of an automatic mask {iou:.4f} is below {bound}"
+    return dataclasses.replace(verdict, automatic_iou=iou, broken=broken)
+
+
+def verify_artifact(
+    directory: Path,
+    artifact: Artifact,
+    answers: Sequence[GoldenAnswer],
+    compare: bool,
+) -> Iterator[Verdict]:
+    """One verdict on an artifact, or with `compare` as many as there are comparisons."""
+    target = TARGETS[artifact.target]
+    path = checked_path(directory, artifact.file, artifact.sha256)
+    network = target.loader(path)
+    yield judge(artifact, target.runs_on, network, answers)
+    if compare and target.load and target.interpret:
+        interpreted = target.interpret(path)
+        yield judge(artifact, REFERENCE_INTERPRETER, interpreted, answers)
+        yield judge(
+            artifact,
+            f"{target.runtime} against {REFERENCE_INTERPRETER}",
+            network,
+            [answer.answered(interpreted.run(answer.inputs)) for answer in answers],
+        )
 
 
 def judge(
     artifact: Artifact,
     runs_on: str,
-    network: NetworkCallable,
-    answers: Sequence[Answered],
+    network: LoadedNetwork,
+    answers: Sequence[GoldenAnswer],
 ) -> Verdict:
     """Run the golden cases and hold them to the bounds of the artifact's scheme."""
+    kind = network.interface.name
     try:
         measurement = measure(network, answers)
     except VerificationError as error:
-        return Verdict(artifact, runs_on, None, str(error))
+        return Verdict(artifact, runs_on, None, str(error), kind)
     broken = broken_bound(measurement.parity, artifact.precision)
-    return Verdict(artifact, runs_on, measurement, broken)
-
-
-def answered_by(network: NetworkCallable, answer: Answered) -> Answered:
-    """A golden case with the answers of another network than PyTorch's."""
-    low_res_masks, iou_predictions = network(*answer.inputs)
-    return dataclasses.replace(answer, low_res_masks=low_res_masks, iou_predictions=iou_predictions)
+    return Verdict(artifact, runs_on, measurement, broken, kind)
 
 
 def broken_bound(parity: Parity, precision: str) -> str | None:
@@ -120,62 +132,9 @@ def broken_bound(parity: Parity, precision: str) -> str | None:
     ):
         if value < bound:
             return f"{name} {value:.4f} is below {bound}"
-    if parity.max_iou_error > scheme.max_iou_error:
+    if parity.max_iou_error is not None and parity.max_iou_error > scheme.max_iou_error:
         return f"a predicted IoU is off by {parity.max_iou_error:.4f}, over {scheme.max_iou_error}"
+    distance, furthest = parity.max_click_distance, scheme.max_click_distance
+    if distance is not None and distance > furthest:
+        return f"a click is {distance:.1f} pixels of the heat map off, over {furthest:g}"
     return None
-
-
-def measure(network: NetworkCallable, answers: Sequence[Answered]) -> Measurement:
-    """Run every golden case once, after one run to warm up.
-
-    Raises:
-        VerificationError: an answer has another shape than PyTorch's, or is not finite.
-    """
-    network(*answers[0].inputs)
-    milliseconds: list[float] = []
-    ious: list[float] = []
-    mask_error, iou_error, signal, noise = 0.0, 0.0, 0.0, 0.0
-    for answer in answers:
-        started = time.perf_counter()
-        masks, iou_predictions = network(*answer.inputs)
-        milliseconds.append((time.perf_counter() - started) * 1e3)
-        check_answer(answer.name, masks, answer.low_res_masks)
-        check_answer(answer.name, iou_predictions, answer.iou_predictions)
-        error = (masks - answer.low_res_masks).double()
-        mask_error = max(mask_error, error.abs().max().item())
-        noise += error.square().sum().item()
-        signal += answer.low_res_masks.double().square().sum().item()
-        iou_error = max(iou_error, (iou_predictions - answer.iou_predictions).abs().max().item())
-        ious += mask_ious(masks, answer.low_res_masks).flatten().tolist()
-    return Measurement(
-        Parity(
-            max_mask_error=mask_error,
-            mask_sqnr_db=10 * math.log10(signal / noise) if signal and noise else None,
-            min_mask_iou=min(ious),
-            mean_mask_iou=statistics.mean(ious),
-            max_iou_error=iou_error,
-        ),
-        None if isinstance(network, InterpretedNetwork) else statistics.median(milliseconds),
-    )
-
-
-def check_answer(case: str, given: Tensor, wanted: Tensor) -> None:
-    """See that an answer can be compared at all.
-
-    Raises:
-        VerificationError: it cannot.
-    """
-    if given.shape != wanted.shape:
-        raise VerificationError(
-            f"{case}: answers shape {tuple(given.shape)}, not {tuple(wanted.shape)}"
-        )
-    if not given.isfinite().all():
-        raise VerificationError(f"{case}: answers NaN or infinity")
-
-
-def mask_ious(logits: Tensor, wanted: Tensor) -> Tensor:
-    """IoU of each mask at the threshold, 1 where both are empty: [B, M, H, W] -> [B, M]."""
-    masks, wanted_masks = logits > MASK_THRESHOLD, wanted > MASK_THRESHOLD
-    union = (masks | wanted_masks).sum(dim=(2, 3))
-    intersection = (masks & wanted_masks).sum(dim=(2, 3))
-    return torch.where(union > 0, intersection / union.clamp(min=1), 1.0)

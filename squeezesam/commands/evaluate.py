@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
+from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
@@ -28,6 +28,7 @@ from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
 from squeezesam.predictor import Predictor
+from squeezesam.runtimes import detector_beside
 from squeezesam.saliency.clicks import ClickSampling
 from squeezesam.weights import shipped_weights
 
@@ -70,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         type=Path,
-        help="finds the object where nothing is asked (protocol salient); default: shipped weights",
+        help="finds the object where nothing is asked (protocol salient); default: that of an "
+        "export directory, else shipped weights",
     )
     parser.add_argument(
         "--sampling",
@@ -157,7 +159,7 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
     if args.baseline is None:
         detector = args.detector
         if detector is None and SALIENT in args.protocol:
-            detector = shipped_weights(DEFAULT_DETECTOR)
+            detector = detector_beside(args.model)
         model = args.model or shipped_weights(DEFAULT_VARIANT)
         return load_model(model, args.size, detector, parse_sampling(args.sampling))
     if args.model or args.size is not None or args.detector:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
+from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.errors import ConfigError, NoSalientObjectError, PromptError
 from squeezesam.image_io import check_format, read_photo, write_image
 from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import Prompts, check_prompts
-from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.runtimes import detector_beside, load_detector_network, load_network
 from squeezesam.saliency.explain import explain
 from squeezesam.saliency.predictor import SalientSqueezeSam
 from squeezesam.spec import PointLabel
@@ -129,7 +129,7 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
     Raises:
         NoSalientObjectError: nothing stands out; what was seen is explained first.
     """
-    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    detector = load_detector_network(args.detector or detector_beside(args.model))
     predictor = SalientSqueezeSam(load_network(model_path(args)), detector)
     predictor.set_image(photo)
     finding = predictor.finding

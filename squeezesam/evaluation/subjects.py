@@ -38,7 +38,7 @@ def load_model(
     options = {} if size is None else {"size": size}
     network = load_network(path, **options)
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    files = files_in(path)
     name = path.resolve().name
     if detector is None:
         return Subject(name, hashes(files), size, interpreter), SamPredictor(network, **options)
@@ -49,7 +49,7 @@ def load_model(
         if getattr(sampling, field.name) != field.default
     ]
     name = ", ".join([f"{name} with {detector.name}", *words])
-    subject = Subject(name, hashes([*files, detector]), size, interpreter)
+    subject = Subject(name, hashes([*files, *files_in(detector)]), size, interpreter)
     return subject, SalientSqueezeSam(network, finder, sampling=sampling, **options)
 
 
@@ -64,6 +64,11 @@ def load_named_baseline(text: str) -> tuple[Subject, Predictor]:
     words = [Path(word) for word in argument.split(",")] if equals else []
     label = name + equals + ",".join(word.name for word in words)
     return Subject(label, hashes([word for word in words if word.is_file()])), predictor
+
+
+def files_in(path: Path) -> list[Path]:
+    """The file itself, or all files of a directory."""
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
 
 
 def hashes(files: Sequence[Path]) -> dict[str, str]:

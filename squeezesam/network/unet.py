@@ -114,7 +114,9 @@ class UNet(SizedNetwork):
         if prompt_tokens is not None:
             features = prompt_tokens.transpose(1, 2).reshape(batch, TOKEN_FEATURES, 1, -1)
             tokens = torch.cat([tokens, self.embed_position(features)], dim=3)  # [B, C, 1, HW + 16]
-        cells = self.transformer(tokens)[..., : height * width]
+        cells = self.transformer(tokens)
+        if prompt_tokens is not None:  # else the slice is a copy that no delegate takes
+            cells = cells[..., : height * width]
         return cells.reshape(x.shape)
 
     def features(self, x: Tensor, prompt_tokens: Tensor | None) -> tuple[Tensor, Tensor]:

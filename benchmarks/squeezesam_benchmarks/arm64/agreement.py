@@ -8,7 +8,7 @@ from torch import Tensor
 
 from squeezesam.errors import VerificationError
 from squeezesam_benchmarks.schema import Emulation, Result
-from squeezesam_export.verification import check_answer, mask_ious
+from squeezesam_export.parity import check_answer, mask_ious
 
 MIN_MASK_IOU = 0.99
 """Below it, the masks of the two processors are not the same. Between float kernels it is 1; in

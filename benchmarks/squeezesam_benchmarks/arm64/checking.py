@@ -16,8 +16,7 @@ from squeezesam_benchmarks.native.runtimes import RUNTIMES, Runtime
 from squeezesam_benchmarks.native.words import tensor_words
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.schema import Emulation
-from squeezesam_export.contract import Contract
-from squeezesam_export.golden import Answered
+from squeezesam_export.golden import GoldenAnswer
 
 
 class Checker:
@@ -35,12 +34,12 @@ class Checker:
         self.folder = folder
         self.runners: dict[str, tuple[Path, Path]] = {}
 
-    def check(self, subject: Subject, contract: Contract, cases: Sequence[Answered]) -> Emulation:
+    def check(self, subject: Subject, size: int, cases: Sequence[GoldenAnswer]) -> Emulation:
         """Compare and count.
 
         Args:
             subject: the artifact.
-            contract: names and shapes of its inputs and outputs.
+            size: side of its square input in pixels.
             cases: to compare; one at least.
 
         Raises:
@@ -49,8 +48,9 @@ class Checker:
         """
         here, there = self.runners_of(RUNTIMES[subject.path.suffix])
         io_dtypes = dict(subject.io_dtypes)
-        inputs = [case_bytes(case, contract, io_dtypes) for case in cases]
-        words = tensor_words(contract, io_dtypes)
+        inputs = [case_bytes(case, subject.interface, io_dtypes) for case in cases]
+        words = tensor_words(subject.interface, size, io_dtypes)
+        outputs = subject.interface.outputs(size)
         warm_up = [inputs[0]] * SHORT_RUN
         ours = self.run([str(here)], subject.path, inputs, words)
         short_run, _ = self.count(there, subject.path, warm_up, words)
@@ -58,8 +58,8 @@ class Checker:
         try:
             agreement = compare(
                 [case.name for case in cases],
-                answers_of(ours, contract, io_dtypes),
-                answers_of(theirs, contract, io_dtypes)[SHORT_RUN:],
+                answers_of(ours, outputs, io_dtypes),
+                answers_of(theirs, outputs, io_dtypes)[SHORT_RUN:],
             )
         except VerificationError as error:
             raise ArtifactError(

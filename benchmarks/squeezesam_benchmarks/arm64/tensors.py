@@ -1,35 +1,36 @@
 """Golden cases and answers as the raw bytes that the runners read and write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam_export.contract import Contract
-from squeezesam_export.golden import Answered
+from squeezesam.spec import Interface, TensorSpec
+from squeezesam_export.golden import GoldenAnswer
 
 TYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
-def case_bytes(case: Answered, contract: Contract, io_dtypes: Mapping[str, str]) -> bytes:
+def case_bytes(case: GoldenAnswer, interface: Interface, io_dtypes: Mapping[str, str]) -> bytes:
     """The inputs of one case, one after another."""
+    names, _ = interface.names()
     return b"".join(
-        tensor.to(TYPES[io_dtypes[spec.name]]).numpy().tobytes()
-        for spec, tensor in zip(contract.inputs, case.inputs, strict=True)
+        tensor.to(TYPES[io_dtypes[name]]).numpy().tobytes()
+        for name, tensor in zip(names, case.inputs, strict=True)
     )
 
 
 def answers_of(
-    raw: bytes, contract: Contract, io_dtypes: Mapping[str, str]
+    raw: bytes, outputs: Sequence[TensorSpec], io_dtypes: Mapping[str, str]
 ) -> list[tuple[Tensor, ...]]:
-    """The outputs of each case in float32, in the contract's order and shapes.
+    """The outputs of each case in float32, in their order and shapes.
 
     Raises:
         ArtifactError: the bytes end within a case.
     """
-    layout = [(np.dtype(io_dtypes[spec.name]), spec.shape) for spec in contract.outputs]
+    layout = [(np.dtype(io_dtypes[spec.name]), spec.shape) for spec in outputs]
     case = np.dtype([(f"output{i}", *field) for i, field in enumerate(layout)])
     if len(raw) % case.itemsize:
         raise ArtifactError(f"an answer of {len(raw)} bytes is no multiple of {case.itemsize}")

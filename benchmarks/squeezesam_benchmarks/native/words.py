@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 from squeezesam.errors import ArtifactError
-from squeezesam.spec import TensorSpec
+from squeezesam.spec import Interface, TensorSpec
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import Measurement
-from squeezesam_export.contract import Contract, contract
 
 KNOWN_DTYPES = ("float32", "float16")
 PROCESS_FIELDS = (
@@ -25,15 +24,15 @@ PROCESS_FIELDS = (
 """Fields of the protocol that concern one process."""
 
 
-def tensor_words(contract: Contract, io_dtypes: Mapping[str, str]) -> list[str]:
-    """Inputs, `--`, outputs, such as `image=float32:1,3,512,512`."""
+def tensor_words(interface: Interface, size: int, io_dtypes: Mapping[str, str]) -> list[str]:
+    """Inputs, `--`, outputs at an input size, such as `image=float32:1,3,512,512`."""
 
     def words(specs: Sequence[TensorSpec]) -> list[str]:
         return [
             f"{spec.name}={io_dtypes[spec.name]}:{','.join(map(str, spec.shape))}" for spec in specs
         ]
 
-    return [*words(contract.inputs), "--", *words(contract.outputs)]
+    return [*words(interface.inputs(size)), "--", *words(interface.outputs(size))]
 
 
 def time_words(
@@ -68,7 +67,7 @@ def time_words(
     settings += [f"{name}={getattr(protocol, name)}" for name in PROCESS_FIELDS]
     if cores:
         settings.append(f"cores={','.join(map(str, cores))}")
-    tensors = tensor_words(contract(subject.input_size), io_dtypes)
+    tensors = tensor_words(subject.interface, subject.input_size, io_dtypes)
     return ["time", model, *settings, "--", *tensors]
 
 

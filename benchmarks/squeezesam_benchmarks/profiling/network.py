@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from squeezesam.config import variant_config
+from squeezesam.config import DETECTORS, ReferenceConfig
 from squeezesam.counting import macs, macs_by_block
-from squeezesam.network.build import build_network
+from squeezesam.network.build import build_network, build_trained
 from squeezesam.network.folding import folded
-from squeezesam.spec import input_specs, output_specs
+from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.weights import known_config
 from squeezesam_benchmarks.profiling.records import Block
 from squeezesam_export.quantization.activations import module_path
 from squeezesam_export.quantization.blocks import FUSION, block_of
@@ -69,19 +70,25 @@ def describe_network(variant: str, size: int) -> Network:
     """Export a variant as the exporters do and read where each operator comes from.
 
     Args:
-        variant: name in `squeezesam.config.VARIANTS`.
+        variant: name in `squeezesam.config.VARIANTS` or `DETECTORS`.
         size: side of the square input in pixels.
 
     Raises:
         ConfigError: an unknown variant, or a size that does not fit it.
     """
-    model = folded(build_network(variant_config(variant), size))
-    example = tuple(torch.zeros(spec.shape) for spec in input_specs(size))
-    counts = macs_by_block(model, size)
+    config, interface = known_config(variant), interface_of(variant)
+    network = (
+        build_network(config, size)
+        if isinstance(config, ReferenceConfig)
+        else build_trained(config, size)
+    )
+    model = folded(network)
+    example = tuple(torch.zeros(spec.shape) for spec in interface.inputs(size))
+    counts = macs_by_block(model, size, interface)
     graph = torch.export.export(model, example, strict=False).graph
     names = {node: node.name for node in graph.nodes if node.op == "call_function"}
-    for node, spec in zip(graph.output_node().all_input_nodes, output_specs(size), strict=True):
-        names[node] = spec.name
+    _, outputs = interface.names()
+    names.update(zip(graph.output_node().all_input_nodes, outputs, strict=True))
     operators = []
     for node, name in names.items():
         inputs = node.all_input_nodes
@@ -97,8 +104,13 @@ def describe_network(variant: str, size: int) -> Network:
     return Network(
         operators=tuple(operators),
         parameters={name: block_of(name, counts) for name, _ in model.named_parameters()},
-        macs={**counts, FUSION: macs(model, size) - sum(counts.values())},
+        macs={**counts, FUSION: macs(model, size, interface) - sum(counts.values())},
     )
+
+
+def interface_of(variant: str) -> Interface:
+    """The kind of network that a variant or detector is."""
+    return DETECTOR if variant in DETECTORS else SEGMENTER
 
 
 def kind_of(node: torch.fx.Node) -> str:

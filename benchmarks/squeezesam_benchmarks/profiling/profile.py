@@ -13,7 +13,7 @@ from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam_benchmarks.device import host_device
 from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.profiling.network import Network, describe_network
+from squeezesam_benchmarks.profiling.network import Network, describe_network, interface_of
 from squeezesam_benchmarks.profiling.profilers import (
     PROFILER_MODULES,
     Profiler,
@@ -151,7 +151,7 @@ def side_of(path: Path, variant: str, trace: Trace) -> int:
     """
     shapes = [one.shape for one in trace.inputs]
     side = shapes[0][-1] if shapes and shapes[0] else 0
-    if shapes != our_shapes(side):
+    if shapes != our_shapes(side, interface_of(variant)):
         raise ArtifactError(f"{path.name} takes inputs of {shapes}, not those of {variant!r}")
     return side
 

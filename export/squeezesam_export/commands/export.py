@@ -44,6 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="comma-separated blocks of the network that quantization leaves in float",
     )
     parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
+    detector = parser.add_mutually_exclusive_group()
+    detector.add_argument(
+        "--detector",
+        type=Path,
+        metavar="WEIGHTS",
+        help="of the salient-object detector, exported beside it; default: shipped weights",
+    )
+    detector.add_argument(
+        "--no-detector", action="store_true", help="leave the salient-object detector out"
+    )
     parser.add_argument("--variant", help="of the network; default: that of the weights, or base")
     parser.add_argument("--size", type=int, default=INPUT_SIZE, help="side of the input in pixels")
 
@@ -58,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
         variant=args.variant,
         weights=args.weights,
         size=args.size,
+        detector=args.detector,
+        with_detector=not args.no_detector,
     )
     export(options, args.out, partial(print, flush=True))
     print(f"wrote {args.out}; check it with: squeezesam verify {args.out}")

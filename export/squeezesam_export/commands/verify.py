@@ -6,11 +6,13 @@ from pathlib import Path
 
 from squeezesam.errors import VerificationError
 from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
+from squeezesam.spec import DETECTOR
 from squeezesam.tables import aligned_table
 from squeezesam_export.verification import Verdict, verify
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
 HEADER = (
+    "network",
     "target",
     "precision",
     "run by",
@@ -18,13 +20,20 @@ HEADER = (
     "SQNR dB",
     "min mask IoU",
     "max IoU err",
+    "max click dist",
+    "auto IoU",
     "ops outside",
     "MB",
     "ms",
     "verdict",
 )
-TEXT_COLUMNS = {"target", "precision", "run by", "verdict"}
+TEXT_COLUMNS = {"network", "target", "precision", "run by", "verdict"}
 ABSENT = "-"
+DETECTOR_COLUMNS = (
+    "detector: its mask is where the heat map is hot; max click dist: from PyTorch's clicks, in "
+    "pixels of the heat map;\nauto IoU: of masks without any click, by detector and segmenter of "
+    "one target and precision, the smallest with PyTorch's"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +54,8 @@ def run(args: argparse.Namespace) -> None:
         verdicts.append(verdict)
     print(aligned_table(HEADER, [row(verdict) for verdict in verdicts], TEXT_COLUMNS))
     print("ms: median on this machine, default threads; masks and predicted IoUs against PyTorch")
+    if any(verdict.network == DETECTOR.name for verdict in verdicts):
+        print(DETECTOR_COLUMNS)
     if any(verdict.runs_on == REFERENCE_INTERPRETER for verdict in verdicts):
         print(INTERPRETER_LIMITS)
     broken = [verdict for verdict in verdicts if verdict.broken]
@@ -57,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 
 def row(verdict: Verdict) -> tuple[str, ...]:
     """One line of the table."""
-    artifact, numbers = verdict.artifact, (ABSENT,) * 4
+    artifact, numbers = verdict.artifact, (ABSENT,) * 5
     milliseconds = ABSENT
     if verdict.measurement:
         parity = verdict.measurement.parity
@@ -65,18 +76,26 @@ def row(verdict: Verdict) -> tuple[str, ...]:
             f"{parity.max_mask_error:.1e}",
             "exact" if parity.mask_sqnr_db is None else f"{parity.mask_sqnr_db:.1f}",
             f"{parity.min_mask_iou:.4f}",
-            f"{parity.max_iou_error:.1e}",
+            cell(parity.max_iou_error, ".1e"),
+            cell(parity.max_click_distance, ".1f"),
         )
         median_ms = verdict.measurement.median_ms
-        milliseconds = ABSENT if median_ms is None else f"{median_ms:.1f}"
+        milliseconds = cell(median_ms, ".1f")
     outside = artifact.ops_outside_delegate
     return (
+        verdict.network,
         artifact.target,
         artifact.precision,
         verdict.runs_on,
         *numbers,
+        cell(verdict.automatic_iou, ".4f"),
         ABSENT if outside is None else " ".join([str(len(outside)), *sorted(set(outside))]),
         f"{artifact.size_bytes / 1e6:.1f}",
         milliseconds,
         verdict.text,
     )
+
+
+def cell(number: float | None, form: str) -> str:
+    """A number as text, or that there is none."""
+    return ABSENT if number is None else format(number, form)

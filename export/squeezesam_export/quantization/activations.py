@@ -27,12 +27,11 @@ class Recorder(torch.fx.Interpreter):
         self.names = names
         self.seen: dict[str, Tensor] = {}
 
-    def __call__(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """low_res_masks and iou_predictions, as in squeezesam.spec."""
+    def __call__(self, *inputs: Tensor) -> Any:
+        """As the model that the graph comes from."""
         self.seen = {}
         with torch.no_grad():
-            low_res_masks, iou_predictions = self.run(*inputs)
-        return low_res_masks, iou_predictions
+            return self.run(*inputs)
 
     def run_node(self, n: torch.fx.Node) -> Any:
         """Run one node and keep what it gives."""

@@ -1,10 +1,12 @@
 """The network's blocks: what is quantized, or kept in float, as one piece."""
 
+import dataclasses
 from collections.abc import Iterable
 
 from torch import nn
 
 from squeezesam.errors import ConfigError
+from squeezesam_export.quantization.schemes import Quantized, Scheme
 
 FUSION = "fusion"
 """The operators between the named modules: concatenations, sums and the pooling of the mean."""
@@ -27,15 +29,24 @@ def block_of(module_path: str, names: Iterable[str]) -> str:
     return FUSION
 
 
-def check_blocks(keep_float: Iterable[str], model: nn.Module) -> None:
-    """See that blocks exist.
+def check_blocks(keep_float: Iterable[str], models: Iterable[nn.Module]) -> None:
+    """See that blocks exist, each in one of the networks at least.
 
     Raises:
         ConfigError: one does not.
     """
-    names = block_names(model)
+    names = list(dict.fromkeys(name for model in models for name in block_names(model)))
     for block in keep_float:
         if block not in names:
             raise ConfigError(
                 f"unknown block {block!r} to keep in float; choose {', '.join(names)}"
             )
+
+
+def with_blocks_of(scheme: Scheme, model: nn.Module) -> Scheme:
+    """The scheme, of whose blocks to keep in float only those of a network are left."""
+    if not isinstance(scheme, Quantized):
+        return scheme
+    known = block_names(model)
+    kept = tuple(name for name in scheme.keep_float if name in known)
+    return dataclasses.replace(scheme, keep_float=kept)

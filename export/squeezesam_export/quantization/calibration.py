@@ -16,11 +16,11 @@ from squeezesam.errors import DataError
 from squeezesam.image_io import read_photo
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import PointLabel
+from squeezesam.spec import SEGMENTER, Interface, PointLabel
 from squeezesam_export.finite import finite_only
 
-Inputs = tuple[Tensor, Tensor, Tensor]
-"""image, prompt_maps and prompt_tokens, as in squeezesam.spec."""
+Inputs = tuple[Tensor, ...]
+"""Of one inference, as in squeezesam.spec."""
 
 SHIPPED_PHOTOS = Path(__file__).parent / "photos"
 MIN_PHOTOS = 8
@@ -36,11 +36,18 @@ class Calibration:
 
     Attributes:
         photos: file names.
-        inputs: several of each photo.
+        inputs: several of each photo, of all equally many.
     """
 
     photos: tuple[str, ...]
     inputs: tuple[Inputs, ...]
+
+    def inputs_of(self, interface: Interface) -> tuple[Inputs, ...]:
+        """Inputs of a kind of network; one without prompts sees each photo once."""
+        if interface is SEGMENTER:
+            return self.inputs
+        first_of_each = self.inputs[:: max(1, len(self.inputs) // max(1, len(self.photos)))]
+        return tuple((image,) for image, *_ in first_of_each)
 
 
 NO_CALIBRATION = Calibration((), ())
@@ -63,9 +70,9 @@ def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
     inputs: list[Inputs] = []
 
     def recorder(*given: Tensor) -> tuple[Tensor, Tensor]:
-        image, prompt_maps, prompt_tokens = given
-        inputs.append((image, prompt_maps, prompt_tokens))
-        return checked(*given)
+        inputs.append(given)
+        low_res_masks, iou_predictions = checked(*given)
+        return low_res_masks, iou_predictions
 
     predictor = SamPredictor(recorder, size)
     for number, name in enumerate(names):
@@ -82,8 +89,7 @@ def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
 
 def usable_anywhere(inputs: Inputs) -> Inputs:
     """Copies without the predictor's inference mode, which keeps tensors from being traced."""
-    image, prompt_maps, prompt_tokens = inputs
-    return image.clone(), prompt_maps.clone(), prompt_tokens.clone()
+    return tuple(tensor.clone() for tensor in inputs)
 
 
 def calibration_photos(folder: Path) -> list[str]:

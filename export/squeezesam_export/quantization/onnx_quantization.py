@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from squeezesam.spec import input_specs
 from squeezesam_export.quantization.blocks import block_names, block_of
-from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.resize_ties import break_ties
 from squeezesam_export.quantization.schemes import StaticInt8, WeightInt8
+from squeezesam_export.target import Job
 
 CPU_OPS = ("Conv", "Gemm", "Relu", "Concat", "Resize")
 """Where 8 bits pay on a CPU; pairs of Q and DQ around sums and products of activations cost more
@@ -27,9 +26,7 @@ SCOPES = "pkg.torch.onnx.name_scopes"
 """Where torch's exporter notes the modules that a node comes from, as a Python list."""
 
 
-def static_int8(
-    proto: Any, model: nn.Module, scheme: StaticInt8, calibration: Sequence[Inputs]
-) -> Any:
+def static_int8(proto: Any, job: Job, scheme: StaticInt8) -> Any:
     """Quantize weights and activations.
 
     With 8-bit activations, only what pays on a CPU; with 16-bit ones everything, in the form that
@@ -37,9 +34,8 @@ def static_int8(
 
     Args:
         proto: the network in float32.
-        model: that it was exported from.
-        scheme: what to quantize.
-        calibration: inputs to see the ranges of activations on.
+        job: that it was exported for.
+        scheme: the job's.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, StaticQuantConfig
@@ -52,12 +48,12 @@ def static_int8(
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.feeds = feeds(calibration)
+            self.feeds = feeds(job)
 
         def get_next(self) -> dict[str, NDArray[np.float32]] | None:
             return next(self.feeds, None)
 
-    kept = names_in_blocks(proto, model, scheme.keep_float)
+    kept = names_in_blocks(proto, job.model, scheme.keep_float)
     del proto.metadata_props[:]  # ONNX Runtime's preparation for Qualcomm stumbles over any
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = (Path(folder) / name for name in ("prepared.onnx", "quantized.onnx"))
@@ -94,10 +90,10 @@ def static_int8(
     return made
 
 
-def feeds(calibration: Sequence[Inputs]) -> Iterator[dict[str, NDArray[np.float32]]]:
+def feeds(job: Job) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Calibration inputs by name."""
-    names = [spec.name for spec in input_specs()]
-    for inputs in calibration:
+    names = [spec.name for spec in job.inputs]
+    for inputs in job.calibration:
         yield {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
 
 

@@ -19,12 +19,14 @@ class Scheme:
         min_mask_iou: what `squeezesam verify` asks of every mask of every golden case.
         mean_mask_iou: what it asks of their mean, which a wrong scale anywhere pulls down.
         max_iou_error: by how much a predicted IoU may be off.
+        max_click_distance: by how many pixels of the heat map a click of the detector may be off.
     """
 
     name: str
     min_mask_iou: float
     mean_mask_iou: float
     max_iou_error: float
+    max_click_distance: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.995,
             mean_mask_iou=0.999,
             max_iou_error=0.001,
+            max_click_distance=0,
         ),
         Floating(
             name="fp16",
@@ -88,20 +91,46 @@ SCHEMES: dict[str, Scheme] = {
             min_mask_iou=0.99,
             mean_mask_iou=0.995,
             max_iou_error=0.01,
+            max_click_distance=1,
         ),
-        StaticInt8(name="int8", min_mask_iou=0.8, mean_mask_iou=0.95, max_iou_error=0.15),
+        StaticInt8(
+            name="int8",
+            min_mask_iou=0.8,
+            mean_mask_iou=0.95,
+            max_iou_error=0.15,
+            max_click_distance=4,
+        ),
         StaticInt8(
             name="w8a16",
             activation_bits=16,
             min_mask_iou=0.9,
             mean_mask_iou=0.98,
             max_iou_error=0.1,
+            max_click_distance=2,
         ),
-        WeightInt8(name="int8-weights", min_mask_iou=0.9, mean_mask_iou=0.98, max_iou_error=0.05),
+        WeightInt8(
+            name="int8-weights",
+            min_mask_iou=0.9,
+            mean_mask_iou=0.98,
+            max_iou_error=0.05,
+            max_click_distance=2,
+        ),
         Palettized(
-            name="palette6", bits=6, min_mask_iou=0.8, mean_mask_iou=0.95, max_iou_error=0.15
+            name="palette6",
+            bits=6,
+            min_mask_iou=0.8,
+            mean_mask_iou=0.95,
+            max_iou_error=0.15,
+            max_click_distance=4,
         ),
-        Palettized(name="palette4", bits=4, min_mask_iou=0.5, mean_mask_iou=0.8, max_iou_error=0.3),
+        Palettized(
+            name="palette4",
+            bits=4,
+            min_mask_iou=0.5,
+            mean_mask_iou=0.8,
+            max_iou_error=0.3,
+            max_click_distance=8,
+        ),
     )
 }
 """By name; a new scheme is one line here and support in the targets that have it."""

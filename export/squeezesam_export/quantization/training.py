@@ -84,6 +84,5 @@ def calibration_batches(model: NetworkCallable, stage: Stage) -> list[Inputs]:
     batches = []
     for start in range(0, len(inputs), stage.batch):
         chosen = [inputs[place % len(inputs)] for place in range(start, start + stage.batch)]
-        image, maps, tokens = (torch.cat(parts) for parts in zip(*chosen, strict=True))
-        batches.append((image, maps, tokens))
+        batches.append(tuple(torch.cat(parts) for parts in zip(*chosen, strict=True)))
     return batches

@@ -1,0 +1,456 @@
+"""The salient-object detector beside the segmenter: exported, described, verified, loaded."""
+
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_networks import DETECTOR_SIZE as SIZE
+from small_networks import random_detector, random_network, run
+
+from squeezesam.errors import ArtifactError, ConfigError
+from squeezesam.examples import EXAMPLES
+from squeezesam.image_io import read_photo
+from squeezesam.network.folding import folded
+from squeezesam.runtimes import (
+    InterpretedNetwork,
+    LoadedNetwork,
+    load_detector_network,
+    load_network,
+)
+from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.spec import DETECTOR, SEGMENTER
+from squeezesam.weights import load_detector, load_weights
+from squeezesam_benchmarks.arm64.tensors import case_bytes
+from squeezesam_benchmarks.subjects import listed_subjects
+from squeezesam_export import onnx_target
+from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.exporting import ExportOptions
+from squeezesam_export.golden_reading import (
+    read_answers,
+    read_automatic,
+    read_detected,
+    read_golden,
+)
+from squeezesam_export.manifest import Manifest, read_manifest, write_manifest
+from squeezesam_export.parity import measure, overlaps
+from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
+from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
+from squeezesam_export.target import Job
+from squeezesam_export.targets import TARGETS
+
+
+def export(weights: Path, detector: Path, out: Path, *words: object) -> Path:
+    fixed = ("export", "--weights", weights, "--detector", detector, "--size", SIZE, "--out", out)
+    assert run(*fixed, *words) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def in_int8(
+    weights: Path, detector_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Both networks in int8 for three targets."""
+    out = tmp_path_factory.mktemp("export") / "int8"
+    words = ("--target", "onnx,coreml,executorch", "--precision", "int8")
+    return export(weights, detector_weights, out, *words)
+
+
+@pytest.fixture(scope="module")
+def in_float(
+    weights: Path, detector_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("export") / "float"
+    return export(
+        weights, detector_weights, out, "--target", "onnx,coreml", "--precision", "fp32,fp16"
+    )
+
+
+@pytest.fixture
+def float_copy(in_float: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(in_float, tmp_path / "artifacts"))
+
+
+def rewritten(directory: Path, **detector_changes: object) -> None:
+    """The manifest with another description of the detector."""
+    manifest = read_manifest(directory)
+    assert manifest.detector is not None
+    detector = dataclasses.replace(manifest.detector, **detector_changes)  # type: ignore[arg-type]
+    write_manifest(dataclasses.replace(manifest, detector=detector), directory)
+
+
+def altered(directory: Path, change) -> None:  # type: ignore[no-untyped-def]
+    path = directory / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+# Export and verify
+
+
+def test_artifacts_of_both_networks_stand_side_by_side(in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    assert [one.file for one in manifest.artifacts_of(DETECTOR)] == [
+        "saliency_onnx_int8.onnx",
+        "saliency_coreml_int8.mlpackage",
+        "saliency_executorch_int8.pte",
+    ]
+    assert len(manifest.artifacts) == 3
+    assert "--detector" in manifest.command
+    for artifact in manifest.artifacts_of(DETECTOR):
+        assert artifact.io_dtypes.keys() == {"image", "saliency_logits"}
+        assert artifact.parity.max_iou_error is None
+        assert artifact.parity.max_click_distance is not None
+
+
+def test_nothing_of_the_detector_is_outside_the_xnnpack_delegate(in_int8: Path) -> None:
+    *_, artifact = read_manifest(in_int8).artifacts_of(DETECTOR)
+    assert artifact.target == "executorch"
+    assert artifact.ops_outside_delegate == ()
+    assert (artifact.delegated_ops or 0) > 50
+
+
+def test_verify_shows_both_networks_in_each_runtime(
+    in_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", in_int8) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {tuple(line.split()[:3]): line for line in lines}
+    for kind in ("segmenter", "detector"):
+        for target in ("onnx", "coreml", "executorch"):
+            assert rows[kind, target, "int8"].endswith(" ok")
+
+
+def test_float_artifacts_find_the_clicks_of_pytorch(in_float: Path) -> None:
+    for artifact in read_manifest(in_float).artifacts_of(DETECTOR):
+        if artifact.precision == "fp32":
+            assert artifact.parity.max_click_distance == 0
+
+
+def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path: Path) -> None:
+    words = ("--weights", weights, "--size", SIZE, "--target", "onnx", "--precision", "fp32")
+    out = tmp_path / "out"
+    assert run("export", *words, "--no-detector", "--out", out) == 0
+    manifest = read_manifest(out)
+    assert manifest.detector is None
+    assert "--no-detector" in manifest.command
+    assert read_detected(out, manifest) == []
+    with pytest.raises(ArtifactError, match="holds no salient-object detector"):
+        load_detector_network(out)
+
+
+def test_a_size_that_only_the_segmenter_takes() -> None:
+    with pytest.raises(ConfigError, match="multiple of 64, or --no-detector"):
+        ExportOptions(("onnx",), ("fp32",), size=96)
+    assert ExportOptions(("onnx",), ("fp32",), size=96, with_detector=False).size == 96
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--detector", "missing.safetensors"], "no weights file missing.safetensors"),
+        (["--keep-float", "heat_tail"], "unknown block 'heat_tail'"),
+    ],
+)
+def test_bad_options(
+    words: list[str],
+    message: str,
+    weights: Path,
+    detector_weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fixed = ("--weights", weights, "--size", SIZE, "--detector", detector_weights)
+    target = ("--target", "onnx", "--precision", "int8", "--out", tmp_path / "out")
+    assert run("export", *fixed, *target, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_weights_of_the_segmenter_are_no_detector(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--weights", weights, "--detector", weights, "--size", SIZE)
+    assert run("export", *words, "--out", tmp_path / "out") == 2
+    assert "give weights of a salient-object detector" in capsys.readouterr().err
+
+
+def test_blocks_in_float_are_those_of_each_network() -> None:
+    scheme = find_scheme("int8", ["stem", "heat_head", "mask_head"])
+    models = [random_network(0), random_detector(0)]
+    check_blocks(["stem", "heat_head", "mask_head"], models)
+    kept = [with_blocks_of(scheme, model) for model in models]
+    assert [getattr(one, "keep_float", None) for one in kept] == [
+        ("stem", "mask_head"),
+        ("stem", "heat_head"),
+    ]
+
+
+# What is described
+
+
+def test_golden_clicks_are_those_of_the_predictor(
+    in_float: Path, weights: Path, detector_weights: Path
+) -> None:
+    _, segmenter = load_weights(weights, SIZE)
+    _, detector = load_detector(detector_weights, SIZE)
+    predictor = SalientSqueezeSam(folded(segmenter), folded(detector), SIZE)
+    manifest = read_manifest(in_float)
+    automatic = read_automatic(in_float, manifest)
+    assert automatic.keys() == {example.path.name for example in EXAMPLES}
+    assert len(read_golden(in_float, manifest)) == 4 * len(EXAMPLES)
+    for example, golden in zip(EXAMPLES, manifest.golden, strict=True):
+        predictor.set_image(read_photo(example.path))
+        finding = predictor.finding
+        assert finding.salient is not None
+        assert golden.salient is not None
+        assert golden.salient.heat_clicks == tuple(map(tuple, finding.salient.clicks))
+        case = golden.cases[-1]
+        assert case.name == golden.salient.case
+        assert [[one.x, one.y] for one in case.clicks] == finding.coords.tolist()
+        assert {one.label for one in case.clicks} == {1}
+        with np.load(in_float / golden.file) as arrays:
+            assert (arrays["heat"] == finding.heat).all()
+        _, _, low_res_masks = predictor.predict(multimask_output=False)
+        given = automatic[example.path.name].low_res_masks[0, :1]
+        torch.testing.assert_close(torch.from_numpy(low_res_masks), given, atol=1e-4, rtol=1e-4)
+
+
+def test_the_manifest_suffices_to_find_the_clicks_without_our_code(in_float: Path) -> None:
+    """What its texts say, written down once more with the numbers of the JSON alone."""
+    manifest = json.loads((in_float / "manifest.json").read_text())
+    rules, size = manifest["detector"]["contract"], manifest["contract"]["input_size"]
+    map_stride = manifest["contract"]["prompt_encoding"]["map_stride"]
+    stride, sampling = rules["heat_map"]["stride"], rules["click_sampling"]
+    for golden in manifest["golden"]:
+        sides = golden["width"], golden["height"]
+        inside = [
+            map_stride * max(1, round(side * size / (map_stride * max(sides)))) for side in sides
+        ]
+        columns, rows = (max(1, (side + stride // 2 - 1) // stride) for side in inside)
+        with np.load(in_float / golden["file"]) as arrays:
+            logits = arrays["saliency_logits"][0, 0, :rows, :columns].astype(np.float64)
+        chance = (1 + np.tanh(logits / 2)) / 2
+        heat = np.floor(rules["heat_map"]["levels"] * chance + 0.5).astype(int)
+        blob = max(blobs_of(heat, sampling["threshold"]), key=lambda one: sum(heat[p] for p in one))
+        assert 1000 * len(blob) >= sampling["smallest_per_mille"] * heat.size
+        assert max(heat[place] for place in blob) >= sampling["peak"]
+        row, column = nearest(blob)
+        sections = [
+            [place for place in blob if (place[0] > row, place[1] > column) == where]
+            for where in ((False, False), (False, True), (True, False), (True, True))
+        ]
+        clicks = [(row, column), *(nearest(one) if one else (row, column) for one in sections)]
+        clicks = [(x, y) for y, x in clicks[: sampling["clicks"]]]
+        assert clicks == [tuple(click) for click in golden["salient"]["heat_clicks"]]
+        (case,) = (one for one in golden["cases"] if one["name"] == golden["salient"]["case"])
+        for click, place in zip(case["clicks"], clicks, strict=True):
+            photo = [
+                min(((2 * at + 1) * stride // 2) * side // fits, side - 1)
+                for at, side, fits in zip(place, sides, inside, strict=True)
+            ]
+            assert [click["x"], click["y"]] == photo
+
+
+def blobs_of(heat: np.ndarray, threshold: int) -> list[list[tuple[int, int]]]:
+    """Hot places (row, column) that touch, in reading order, each blob by its first place."""
+    left = [tuple(place) for place in np.argwhere(heat >= threshold).tolist()]
+    blobs = []
+    while left:
+        blob, edge = set(), [left[0]]
+        while edge:
+            place = edge.pop()
+            if place not in blob:
+                blob.add(place)
+                edge += [
+                    one for one in left if max(abs(one[0] - place[0]), abs(one[1] - place[1])) == 1
+                ]
+        blobs.append(sorted(blob))
+        left = [place for place in left if place not in blob]
+    return blobs
+
+
+def nearest(places: list[tuple[int, int]]) -> tuple[int, int]:
+    count, down, across = len(places), sum(y for y, _ in places), sum(x for _, x in places)
+    return min(places, key=lambda at: (count * at[0] - down) ** 2 + (count * at[1] - across) ** 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["detector"]["contract"]["click_sampling"].update(threshold=100),
+        lambda m: m["detector"]["contract"]["heat_map"].update(stride=2),
+        lambda m: m["detector"]["contract"].update(edit="as you like"),
+    ],
+)
+def test_other_rules_are_refused(change, float_copy: Path) -> None:  # type: ignore[no-untyped-def]
+    altered(float_copy, change)
+    with pytest.raises(ArtifactError, match="other inputs, outputs or encodings"):
+        read_manifest(float_copy)
+
+
+def test_a_sampling_out_of_range_is_refused(float_copy: Path) -> None:
+    altered(float_copy, lambda m: m["detector"]["contract"]["click_sampling"].update(threshold=300))
+    with pytest.raises(ArtifactError, match="threshold=300"):
+        read_manifest(float_copy)
+
+
+def test_golden_heat_maps_belong_to_a_detector(float_copy: Path) -> None:
+    altered(float_copy, lambda m: m["golden"][0].update(salient=None))
+    with pytest.raises(ArtifactError, match="golden heat maps"):
+        read_manifest(float_copy)
+
+
+# What goes wrong
+
+
+def with_golden_clicks(directory: Path, clicks: tuple[tuple[int, ...], ...]) -> Manifest:
+    """A manifest whose first photo has other clicks on the heat map."""
+    manifest = read_manifest(directory)
+    first, *others = manifest.golden
+    assert first.salient is not None
+    first = dataclasses.replace(
+        first, salient=dataclasses.replace(first.salient, heat_clicks=clicks)
+    )
+    return dataclasses.replace(manifest, golden=(first, *others))
+
+
+def test_golden_clicks_that_this_version_does_not_find(
+    float_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_manifest(with_golden_clicks(float_copy, ((1, 1),)), float_copy)
+    assert run("verify", float_copy) == 2
+    assert "finds other clicks in its heat map" in capsys.readouterr().err
+
+
+def test_vectors_that_this_version_does_not_find(
+    float_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = read_manifest(float_copy).detector
+    assert detector is not None
+    path = float_copy / detector.click_vectors.file
+    cases = json.loads(path.read_text())
+    found = next(case for case in cases if case["kind"] == "clicks" and case["clicks"])
+    found["clicks"][0] = [0, 0]
+    path.write_text(json.dumps(cases))
+    assert run("verify", float_copy) == 2
+    assert "altered" in capsys.readouterr().err
+    vectors = dataclasses.replace(detector.click_vectors, sha256=sha256_of(path))
+    rewritten(float_copy, click_vectors=vectors)
+    assert run("verify", float_copy) == 2
+    assert "other clicks than this version finds" in capsys.readouterr().err
+
+
+def test_a_detector_of_other_weights_fails(
+    float_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = read_manifest(float_copy).detector
+    assert detector is not None
+    artifact = detector.artifacts[0]
+    path = float_copy / artifact.file
+    job = Job(folded(random_detector(3)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
+    onnx_target.export(job, path)
+    forged = dataclasses.replace(artifact, sha256=sha256_of(path))
+    rewritten(float_copy, artifacts=(forged, *detector.artifacts[1:]))
+    assert run("verify", float_copy) == 1
+    printed = capsys.readouterr()
+    assert "1 of 8 artifacts" in printed.err
+    (row,) = (line for line in printed.out.splitlines() if "BROKEN" in line)
+    assert row.split()[:3] == ["detector", "onnx", "fp32"]
+
+
+def test_a_moved_heat_map_moves_the_clicks(in_float: Path) -> None:
+    detected = read_detected(in_float, read_manifest(in_float))
+    network = load_detector_network(in_float)
+
+    def moved(image: torch.Tensor) -> torch.Tensor:
+        return network(image).roll(2, dims=3)
+
+    assert measure(network, detected).parity.max_click_distance == 0
+    distance = measure(moved, detected).parity.max_click_distance
+    assert distance is not None
+    assert distance > 0
+
+
+def test_an_object_that_only_one_finds_is_as_far_off_as_can_be(in_float: Path) -> None:
+    first, *_ = read_detected(in_float, read_manifest(in_float))
+    width, height = first.letterbox.heat_size
+    nothing = torch.full_like(first.saliency_logits, -9.0)
+    assert first.click_distance(nothing) == pytest.approx((width**2 + height**2) ** 0.5)
+    nowhere = first.answered([nothing])
+    assert nowhere.click_distance(nothing) == 0
+    assert nowhere.cases() == ()
+    assert nowhere.record().case is None
+    assert overlaps(nowhere.masks(nothing), nowhere.masks(nothing)).item() == 1
+
+
+# Benchmarks
+
+
+def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    assert manifest.detector is not None
+    subjects = listed_subjects(in_int8)
+    files = [one.file for one in manifest.all_artifacts]
+    assert [one.artifact.name for one in subjects] == files
+    segmenters, detectors = subjects[:3], subjects[3:]
+    assert {one.pipeline for one in segmenters} == {"squeezesam"}
+    for one in detectors:
+        assert one.pipeline is None
+        assert one.interface is DETECTOR
+        assert one.artifact.variant == "saliency"
+        assert one.artifact.manifest is not None
+        assert one.artifact.manifest.weights_sha256 == manifest.detector.weights_sha256
+
+
+def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    (case, *_) = read_answers(in_int8, manifest, DETECTOR)
+    raw = case_bytes(case, DETECTOR, {"image": "float32"})
+    assert raw == case.inputs[0].numpy().tobytes()
+
+
+# Loading
+
+
+def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) -> None:
+    for directory in (in_int8, in_float):
+        manifest = read_manifest(directory)
+        first, *_ = read_detected(directory, manifest)
+        files = [directory / one.file for one in manifest.artifacts_of(DETECTOR)]
+        for path in (directory, *files):
+            heat = load_detector_network(path)(first.inputs[0])
+            assert heat.shape == first.saliency_logits.shape
+            assert heat.dtype == torch.float32
+            assert overlaps(first.masks(heat), first.masks(first.saliency_logits)).min() > 0.9
+        (package, *_) = (path for path in files if path.suffix == ".mlpackage")
+        network = load_detector_network(package)
+        assert isinstance(network, InterpretedNetwork) == (sys.platform != "darwin")
+
+
+@pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
+def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> None:
+    manifest = read_manifest(in_int8)
+    for kind, other, load in (
+        (SEGMENTER, DETECTOR, load_detector_network),
+        (DETECTOR, SEGMENTER, load_network),
+    ):
+        (artifact,) = (one for one in manifest.artifacts_of(kind) if one.target == target)
+        path = in_int8 / artifact.file
+        network = TARGETS[target].loader(path)
+        assert isinstance(network, LoadedNetwork)
+        assert network.interface is kind
+        with pytest.raises(ArtifactError, match=f"is a {kind.title}, not a {other.title}"):
+            load(path)
+
+
+def test_an_image_of_another_size_is_refused(in_int8: Path) -> None:
+    for artifact in read_manifest(in_int8).artifacts_of(DETECTOR):
+        network = load_detector_network(in_int8 / artifact.file)
+        with pytest.raises(ArtifactError, match="--size"):
+            network(torch.zeros(1, 3, 2 * SIZE, 2 * SIZE))
