@@ -22,7 +22,7 @@ from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.unet import UNet
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
 
 ZOO = Path(__file__).parent / "zoo"
 PEOPLE_WEIGHTS = ZOO / "people.safetensors"
@@ -134,6 +134,11 @@ def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConf
         ConfigError: unknown.
     """
     return detector_config(name) if name in DETECTORS else variant_config(name)
+
+
+def interface_of(name: str) -> Interface:
+    """What a variant or detector takes and gives."""
+    return DETECTOR if name in DETECTORS else SEGMENTER
 
 
 def shipped_weights(variant: str) -> Path:

@@ -8,14 +8,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from squeezesam.config import DetectorConfig
 from squeezesam.counting import macs_by_operator, parameters
 from squeezesam.errors import ArtifactError
-from squeezesam.network.build import build_network, build_trained
+from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, TensorSpec
-from squeezesam.weights import known_config
+from squeezesam.weights import interface_of, known_config
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
@@ -128,12 +127,9 @@ def random_job(variant: str, size: int) -> Job:
     Raises:
         ConfigError: unknown, or a size that does not fit it.
     """
-    config, scheme = known_config(variant), SCHEMES[FRESH_PRECISION]
     torch.manual_seed(0)
-    if isinstance(config, DetectorConfig):
-        detector = folded(build_trained(config, size))
-        return Job(detector, size, scheme, interface=DETECTOR)
-    return Job(folded(build_network(config, size)), size, scheme)
+    model = folded(build_network(known_config(variant), size))
+    return Job(model, size, SCHEMES[FRESH_PRECISION], interface=interface_of(variant))
 
 
 def cost(network: nn.Module, inputs: Sequence[TensorSpec]) -> str:

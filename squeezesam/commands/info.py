@@ -4,16 +4,17 @@ import argparse
 
 import torch
 
-from squeezesam.config import VARIANTS, variant_config
+from squeezesam.config import DETECTORS, VARIANTS
 from squeezesam.counting import macs, macs_by_block, parameters
 from squeezesam.errors import MissingDependencyError, WeightsError
 from squeezesam.network.build import build_network
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.reference import ReferenceSam
-from squeezesam.spec import INPUT_SIZE, input_specs, output_specs
+from squeezesam.spec import INPUT_SIZE, INTERFACES
 from squeezesam.tables import aligned_table
 from squeezesam.versions import check_pair, tool_versions
-from squeezesam.weights import shipped_weights
+from squeezesam.weights import interface_of, known_config, shipped_weights
 
 HELP = "show the variants, their cost, the network's inputs and outputs, and the tools"
 
@@ -32,16 +33,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def variants_table() -> str:
-    """One row for each variant."""
+    """One row for each variant, and then each detector."""
     rows = []
-    for name, config in VARIANTS.items():
+    for name, config in {**VARIANTS, **DETECTORS}.items():
         network = unallocated(name)
         cells = INPUT_SIZE // config.bottom_stride
         rows.append(
             (
                 name,
                 f"{parameters(network) / 1e6:.2f}",
-                f"{macs(network) / 1e9:.2f}",
+                f"{macs(network, interface=interface_of(name)) / 1e9:.2f}",
                 f"1/{config.bottom_stride} ({cells}x{cells})",
                 weights_text(name),
             )
@@ -56,7 +57,7 @@ def blocks_table(variant: str) -> str:
     Raises:
         ConfigError: unknown variant.
     """
-    counts = macs_by_block(unallocated(variant))
+    counts = macs_by_block(unallocated(variant), interface=interface_of(variant))
     total = sum(counts.values())
     rows = [
         (block, f"{count / 1e6:.1f}", f"{100 * count / total:.1f}")
@@ -66,13 +67,14 @@ def blocks_table(variant: str) -> str:
 
 
 def tensors_table() -> str:
-    """Inputs and outputs of every variant and every artifact."""
+    """Inputs and outputs of both kinds of network and of every artifact."""
     rows = [
-        (kind, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
-        for kind, specs in (("input", input_specs()), ("output", output_specs()))
-        for spec in specs
+        (interface.name, kind, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
+        for interface in INTERFACES
+        for kind, specs in (("input", interface.inputs), ("output", interface.outputs))
+        for spec in specs(INPUT_SIZE)
     ]
-    header = ("", "tensor", "shape", "meaning")
+    header = ("network", "", "tensor", "shape", "meaning")
     return aligned_table(header, rows, header)
 
 
@@ -88,10 +90,10 @@ def tools_text() -> str:
     return f"{', '.join(lines)}\n{verdict}"
 
 
-def unallocated(variant: str) -> SqueezeSam | ReferenceSam:
-    """A variant's network without memory for its weights: enough to count."""
+def unallocated(variant: str) -> SqueezeSam | ReferenceSam | SaliencyDetector:
+    """A variant's or detector's network without memory for its weights: enough to count."""
     with torch.device("meta"):
-        return build_network(variant_config(variant))
+        return build_network(known_config(variant))
 
 
 def weights_text(variant: str) -> str:

@@ -11,7 +11,9 @@ from squeezesam.image_io import read_photo, write_image
 from squeezesam.overlay import draw_overlay, side_by_side
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts
-from squeezesam.runtimes import load_network
+from squeezesam.runtimes import detector_beside, load_detector_network, load_network
+from squeezesam.saliency.explain import explain
+from squeezesam.saliency.predictor import SalientSqueezeSam
 from squeezesam.saliency.sampling_picture import sampling_picture
 from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
@@ -26,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """One click on each photo, one to three clicks on the first, and how clicks are sampled."""
+    """Clicks on each photo, the way to a mask without any, and how clicks are sampled."""
     model = load_network(args.model or shipped_weights(DEFAULT_VARIANT))
-    predictor = SamPredictor(model)
+    detector = load_detector_network(detector_beside(args.model))
+    predictor = SalientSqueezeSam(model, detector)
     for example in EXAMPLES:
         picture = answer(predictor, example.path, [(example.garment, PointLabel.POSITIVE)])
         save(picture, args.out / f"{example.path.stem}.jpg")
@@ -41,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     steps = [answer(predictor, first.path, clicks[: count + 1]) for count in range(len(clicks))]
     save(side_by_side(steps), args.out / "clicks.jpg")
     save(sampling_picture(), args.out / "click_sampling.png")
+    save(explained(predictor, first.path), args.out / "explained.jpg")
 
 
 def answer(
@@ -54,6 +58,14 @@ def answer(
     masks, _, _ = predictor.predict(coords, labels, multimask_output=False)
     prompts = check_prompts(coords, labels, None, width=width, height=height)
     return draw_overlay(photo, masks[0], prompts)
+
+
+def explained(predictor: SalientSqueezeSam, path: Path) -> Image.Image:
+    """The way to the photo's mask without a click."""
+    photo = read_photo(path)
+    predictor.set_image(photo)
+    masks, _, _ = predictor.predict(multimask_output=False)
+    return explain(photo, predictor.finding, masks[0])
 
 
 def save(picture: Image.Image, path: Path) -> None:

@@ -8,8 +8,8 @@ from squeezesam.spec import INPUT_SIZE
 
 
 def build_network(
-    config: SqueezeSamConfig | ReferenceConfig, size: int = INPUT_SIZE
-) -> SqueezeSam | ReferenceSam:
+    config: SqueezeSamConfig | ReferenceConfig | DetectorConfig, size: int = INPUT_SIZE
+) -> SqueezeSam | ReferenceSam | SaliencyDetector:
     """A network with random weights for square inputs of `size` pixels.
 
     Raises:
@@ -17,13 +17,13 @@ def build_network(
     """
     if isinstance(config, ReferenceConfig):
         return ReferenceSam(config, size)
-    return SqueezeSam(config, size)
+    return build_trained(config, size)
 
 
 def build_trained(
     config: SqueezeSamConfig | DetectorConfig, size: int = INPUT_SIZE
 ) -> SqueezeSam | SaliencyDetector:
-    """A network of which weights are kept, with random ones for now.
+    """One of the networks of which weights are kept, with random ones for now.
 
     Raises:
         ConfigError: `size` does not fit the network.

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from squeezesam.config import DETECTORS, ReferenceConfig
 from squeezesam.counting import macs, macs_by_block
-from squeezesam.network.build import build_network, build_trained
+from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface
-from squeezesam.weights import known_config
+from squeezesam.weights import interface_of, known_config
 from squeezesam_benchmarks.profiling.records import Block
 from squeezesam_export.quantization.activations import module_path
 from squeezesam_export.quantization.blocks import FUSION, block_of
@@ -76,13 +74,8 @@ def describe_network(variant: str, size: int) -> Network:
     Raises:
         ConfigError: an unknown variant, or a size that does not fit it.
     """
-    config, interface = known_config(variant), interface_of(variant)
-    network = (
-        build_network(config, size)
-        if isinstance(config, ReferenceConfig)
-        else build_trained(config, size)
-    )
-    model = folded(network)
+    interface = interface_of(variant)
+    model = folded(build_network(known_config(variant), size))
     example = tuple(torch.zeros(spec.shape) for spec in interface.inputs(size))
     counts = macs_by_block(model, size, interface)
     graph = torch.export.export(model, example, strict=False).graph
@@ -106,11 +99,6 @@ def describe_network(variant: str, size: int) -> Network:
         parameters={name: block_of(name, counts) for name, _ in model.named_parameters()},
         macs={**counts, FUSION: macs(model, size, interface) - sum(counts.values())},
     )
-
-
-def interface_of(variant: str) -> Interface:
-    """The kind of network that a variant or detector is."""
-    return DETECTOR if variant in DETECTORS else SEGMENTER
 
 
 def kind_of(node: torch.fx.Node) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from squeezesam.counting import our_shapes
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.runtimes import MANIFEST_NAME
+from squeezesam.weights import interface_of
 from squeezesam_benchmarks.device import host_device
 from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.profiling.network import Network, describe_network, interface_of
+from squeezesam_benchmarks.profiling.network import Network, describe_network
 from squeezesam_benchmarks.profiling.profilers import (
     PROFILER_MODULES,
     Profiler,
