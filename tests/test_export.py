@@ -324,5 +324,7 @@ def test_the_demo(tmp_path: Path) -> None:
     out = tmp_path / "demo_output"
     assert run("demo", "--out", out) == 0
     names = {path.name for path in out.iterdir()}
-    assert names == {"mask.png", "overlay.png", "cutout.png", "artifacts"}
-    assert len(read_manifest(out / "artifacts").artifacts) == 9
+    assert names == {"mask.png", "overlay.png", "cutout.png", "explained.png", "artifacts"}
+    manifest = read_manifest(out / "artifacts")
+    assert manifest.detector is not None
+    assert len(manifest.artifacts) == len(manifest.detector.artifacts) == 9

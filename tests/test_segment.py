@@ -309,11 +309,13 @@ def test_pictures_of_the_readme(tmp_path: Path, weights: Path) -> None:
     assert [path.name for path in pictures] == [
         "click_sampling.png",
         "clicks.jpg",
+        "explained.jpg",
         *(example.path.name for example in EXAMPLES),
     ]
     width, height = Image.open(EXAMPLES[0].path).size
     assert Image.open(pictures[1]).size == (3 * width + 2 * GAP, height)
-    assert Image.open(pictures[2]).size == (width, height)
+    assert Image.open(pictures[2]).width > 4 * width
+    assert Image.open(pictures[3]).size == (width, height)
 
 
 def saved_config(weights: Path) -> str:

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the three commands, each shown as one could type it."""
+    """Run the commands, each shown as one could type it."""
     photo, (x, y) = EXAMPLES[0].path, EXAMPLES[0].garment
     artifacts = args.out / "artifacts"
     pictures = {name: args.out / f"{name}.png" for name in ("mask", "overlay", "cutout")}
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
                 *("--overlay", str(pictures["overlay"]), "--cutout", str(pictures["cutout"])),
             ],
         ),
+        ("segment", segment, [str(photo), "--explain", str(args.out / "explained.png")]),
         ("export", export, ["--out", str(artifacts)]),
         ("verify", verify, [str(artifacts)]),
     ]
