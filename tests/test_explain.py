@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from squeezesam.overlay import CLICK_COLOURS, TINT
@@ -30,7 +31,7 @@ WHITE = (255, 255, 255)
 
 def found_on(width, height, logit):
     """A photo with the same heat everywhere, and what is found there."""
-    logits = np.full((SIZE // 4, SIZE // 4), logit, np.float32)
+    logits = torch.full((1, 1, SIZE // 4, SIZE // 4), float(logit))
     photo = np.full((height, width, 3), 90, np.uint8)
     return photo, find(logits, Letterbox.fit(width, height, SIZE), ClickSampling())
 
@@ -106,7 +107,7 @@ def test_a_heat_map_that_ends_before_the_photo_is_not_stretched():
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("all cold", ["no pixel reaches 50%"]),
+        ("all cold", ["no pixel reaches 63%"]),
         ("one below the peak", ["its hottest pixel has 69%, an object 70% or more"]),
         ("just too small", ["the blob covers 0.398%, an object 0.4% or more"]),
         ("all hot", []),
@@ -114,7 +115,9 @@ def test_a_heat_map_that_ends_before_the_photo_is_not_stretched():
 )
 def test_what_is_missing_is_said(name, lines):
     heat = SMALL[name]
-    assert shortcomings(heat, blob_numbers(heat >= 128), ClickSampling()) == lines
+    assert (
+        shortcomings(heat, blob_numbers(heat >= ClickSampling.threshold), ClickSampling()) == lines
+    )
 
 
 def test_nothing_is_missing_of_an_object():

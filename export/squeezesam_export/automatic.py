@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from squeezesam.runtimes import LoadedNetwork
+from squeezesam.saliency.predictor import at_mask_size
 from squeezesam_export.artifacts import checked_path
 from squeezesam_export.golden import Answered, encode_case
 from squeezesam_export.manifest import Artifact, Manifest
@@ -46,10 +47,11 @@ def photo_iou(
     detector: LoadedNetwork, segmenter: LoadedNetwork, photo: Detected, wanted: Answered | None
 ) -> float:
     """IoU of one automatic mask with PyTorch's; no mask only resembles no mask."""
-    cases = photo.cases_of(detector(*photo.inputs))
+    saliency_logits = detector(*photo.inputs)
+    cases = photo.cases_of(saliency_logits)
     if not cases or wanted is None:
         return float(not cases and wanted is None)
-    inputs = encode_case(cases[0], photo.letterbox, None)
+    inputs = encode_case(cases[0], photo.letterbox, at_mask_size(saliency_logits))
     logits, _ = segmenter(*photo.inputs, *inputs)
     masks = (wanted.masks(one[:, :1]) for one in (logits, wanted.low_res_masks))
     return overlaps(*masks).item()

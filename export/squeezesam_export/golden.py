@@ -17,6 +17,7 @@ from squeezesam.examples import EXAMPLES, Example
 from squeezesam.image_io import read_photo
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
+from squeezesam.saliency.predictor import at_mask_size
 from squeezesam.spec import (
     IMAGE,
     IOU_PREDICTIONS,
@@ -26,6 +27,7 @@ from squeezesam.spec import (
     PIXEL_SCALE,
     PROMPT_MAPS,
     PROMPT_TOKENS,
+    SALIENCY_LOGITS,
     PointLabel,
 )
 from squeezesam.transforms import Letterbox
@@ -111,20 +113,22 @@ def write_golden(
         letterbox = Letterbox.fit(width, height, size)
         image = letterbox.apply(photo)
         cases = cases_of(example)
+        previous: dict[str | None, Tensor] = {}
         detected = None
         if detector is not None:
             detected = detect(detector, example.path.name, image, letterbox)
             cases += detected.cases()
+            previous[SALIENCY_LOGITS] = at_mask_size(detected.saliency_logits)
         answered: dict[str, Answered] = {}
         for case in cases:
-            previous = answered[case.previous].low_res_masks[:, :1] if case.previous else None
-            maps_and_tokens = encode_case(case, letterbox, previous)
+            maps_and_tokens = encode_case(case, letterbox, previous.get(case.previous))
             with torch.inference_mode():
                 answered[case.name] = Answered(
                     case.name,
                     (image, *maps_and_tokens),
                     *checked(image, *maps_and_tokens),
                 )
+            previous[case.name] = answered[case.name].low_res_masks[:, :1]
         relative = f"{FOLDER}/{example.path.stem}.npz"
         more = {} if detected is None else detected.arrays()
         write_answers(list(answered.values()), more, directory / relative)

@@ -91,7 +91,8 @@ class GoldenCase:
         name: of the case.
         clicks: oldest first.
         box: (x0, y0, x1, y1) in photo pixels.
-        previous: an earlier case of the same photo whose mask 0 is the previous mask.
+        previous: an earlier case of the same photo whose mask 0 is the previous mask, or
+            `saliency_logits`, which is then the previous mask at the size of masks.
     """
 
     name: str

@@ -66,7 +66,8 @@ class SalientContract:
     click_rules: ClickRules = ClickRules()
     automatic_mask: str = (
         "the clicks, in photo pixels and in their order, go to the segmenter as positive points, "
-        "without box or previous mask; channel 0 of low_res_masks is the answer"
+        "without box; the previous mask is saliency_logits, enlarged bilinearly to the size of "
+        "masks (half-pixel centres, edges repeated); channel 0 of low_res_masks is the answer"
     )
     edit: str = (
         "the automatic clicks first, then all of the user's so far, oldest first; the previous "

@@ -44,7 +44,7 @@ class Detected:
 
     def found(self, logits: Tensor) -> Finding:
         """What an answer [1, 1, S/4, S/4] finds in the photo."""
-        return find(logits[0, 0].numpy(), self.letterbox, DEFAULT_SAMPLING)
+        return find(logits, self.letterbox, DEFAULT_SAMPLING)
 
     def masks(self, logits: Tensor) -> Tensor:
         """Which pixels of the photo are hot in an answer: [1, 1, h, w]."""
@@ -73,7 +73,7 @@ class Detected:
         """Likewise those that an answer [1, 1, S/4, S/4] finds."""
         coords = self.found(logits).coords
         clicks = tuple(Click(int(x), int(y), PointLabel.POSITIVE) for x, y in coords)
-        return (GoldenCase(CASE, clicks, None, None),) if clicks else ()
+        return (GoldenCase(CASE, clicks, None, SALIENCY_LOGITS),) if clicks else ()
 
     def record(self) -> SalientGolden:
         """For the manifest."""

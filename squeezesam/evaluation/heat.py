@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from squeezesam.data.records import HALF, Dataset, Skipped
 from squeezesam.errors import DataError
@@ -27,9 +26,9 @@ from squeezesam.evaluation.statistics import mean_interval
 from squeezesam.files import whole_file
 from squeezesam.runtimes import DetectorCallable
 from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.predictor import as_bytes, chances
+from squeezesam.saliency.predictor import as_bytes, at_mask_size, chances
 from squeezesam.saliency.prominence import Prominence, prominent
-from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, SALIENCY_STRIDE
+from squeezesam.spec import INPUT_SIZE
 from squeezesam.tables import markdown_table
 from squeezesam.transforms import Letterbox
 
@@ -140,13 +139,6 @@ def heat_on_photo(
         logits = at_mask_size(detector(letterbox.apply(pixels)))
     enlarged = letterbox.photo_logits(logits[0].numpy())[0]
     return chances(enlarged)
-
-
-def at_mask_size(saliency_logits: torch.Tensor) -> torch.Tensor:
-    """Saliency logits [1, 1, S/4, S/4] at the resolution of masks: [1, 1, S/2, S/2]."""
-    return F.interpolate(
-        saliency_logits, scale_factor=SALIENCY_STRIDE / MAP_STRIDE, mode="bilinear"
-    )
 
 
 def heat_table(evaluations: Sequence[HeatEvaluation]) -> str:

@@ -38,7 +38,7 @@ class ClickSampling:
         clicks: how many of the five are given, from the first on.
     """
 
-    threshold: int = 128
+    threshold: int = 160
     peak: int = 178
     smallest_per_mille: int = 4
     clicks: int = MOST_CLICKS

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, NoSalientObjectError
 from squeezesam.predictor import SamPredictor
@@ -18,7 +20,7 @@ from squeezesam.saliency.clicks import (
     SalientObject,
     find_salient_object,
 )
-from squeezesam.spec import INPUT_SIZE, PointLabel
+from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, SALIENCY_STRIDE, PointLabel
 from squeezesam.transforms import Letterbox
 
 HEAT_LEVELS = 255
@@ -33,11 +35,13 @@ class Finding:
         heat: [h, w] bytes, the part of the heat map that lies on the photo.
         salient: blob and clicks in pixels of the heat map; None where nothing stands out.
         coords: [5, 2] (x, y), the same clicks in photo pixels; [0, 2] where nothing stands out.
+        mask_input: [1, size/2, size/2] logits, the heat map as a previous mask.
     """
 
     heat: Heat
     salient: SalientObject | None
     coords: NDArray[np.float32]
+    mask_input: NDArray[np.float32]
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -89,8 +93,8 @@ class SalientSqueezeSam(SamPredictor):
         if self._finding is None:
             letterbox, image = self._current_photo()
             with torch.inference_mode():
-                logits = self.detector(image)[0, 0].numpy()
-            if not np.isfinite(logits).all():
+                logits = self.detector(image)
+            if not logits.isfinite().all():
                 raise ArtifactError(
                     "the detector answers NaN or infinity; use other weights or precision"
                 )
@@ -119,6 +123,7 @@ class SalientSqueezeSam(SamPredictor):
                     "nothing in this photo stands out; click on what you mean, or draw a box"
                 )
             point_coords, point_labels = self.finding.coords, self.finding.labels
+            mask_input = self.finding.mask_input
         return super().predict(
             point_coords, point_labels, box, mask_input, multimask_output, return_logits
         )
@@ -151,19 +156,26 @@ class SalientSqueezeSam(SamPredictor):
         return super().predict(coords, labels, None, mask_input, multimask_output, return_logits)
 
 
-def find(logits: NDArray[np.float32], letterbox: Letterbox, sampling: ClickSampling) -> Finding:
+def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling) -> Finding:
     """From the detector's answer to clicks in a photo.
 
     Args:
-        logits: saliency_logits [size/4, size/4].
+        saliency_logits: [1, 1, size/4, size/4].
         letterbox: of the photo.
         sampling: how clicks are found.
     """
-    heat = heat_bytes(logits, letterbox)
+    heat = heat_bytes(saliency_logits[0, 0].numpy(), letterbox)
     salient = find_salient_object(heat, sampling)
     clicks = () if salient is None else salient.clicks
     coords = [letterbox.photo_pixel(click.x, click.y) for click in clicks]
-    return Finding(heat, salient, np.array(coords, np.float32).reshape(-1, 2))
+    places = np.array(coords, np.float32).reshape(-1, 2)
+    return Finding(heat, salient, places, at_mask_size(saliency_logits)[0].numpy())
+
+
+def at_mask_size(saliency_logits: Tensor) -> Tensor:
+    """Enlarge [B, 1, size/4, size/4] bilinearly to the size of masks: [B, 1, size/2, size/2]."""
+    scale = SALIENCY_STRIDE / MAP_STRIDE
+    return F.interpolate(saliency_logits, scale_factor=scale, mode="bilinear")
 
 
 def heat_bytes(logits: NDArray[np.float32], letterbox: Letterbox) -> Heat:

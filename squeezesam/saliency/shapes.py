@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from squeezesam.saliency.clicks import Heat, Mask
 
 HOT = 255
-INK = {".": 0, "-": 127, "+": 128, "o": 177, "x": 178, "#": HOT}
+INK = {".": 0, "-": 159, "+": 160, "o": 177, "x": 178, "#": HOT}
 """Bytes that `from_text` draws: one below and one at each limit of the default sampling."""
 
 
