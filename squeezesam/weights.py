@@ -25,8 +25,6 @@ from squeezesam.network.unet import UNet
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
 
 ZOO = Path(__file__).parent / "zoo"
-PEOPLE_WEIGHTS = ZOO / "people.safetensors"
-"""Of `base`, tuned on people."""
 
 
 def save_weights(model: UNet, path: Path, variant: str, dtype: torch.dtype) -> None:

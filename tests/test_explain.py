@@ -122,4 +122,6 @@ def test_what_is_missing_is_said(name, lines):
 
 def test_nothing_is_missing_of_an_object():
     for heat in PICTURED.values():
-        assert not shortcomings(heat, blob_numbers(heat >= ClickSampling.threshold), ClickSampling())
+        assert not shortcomings(
+            heat, blob_numbers(heat >= ClickSampling.threshold), ClickSampling()
+        )

@@ -8,7 +8,7 @@ from squeezesam.data.open import open_datasets
 from squeezesam.evaluation.people import person_rows, person_table
 from squeezesam.runtimes import load_detector_network, load_network
 from squeezesam.saliency.predictor import SalientSqueezeSam
-from squeezesam.weights import PEOPLE_WEIGHTS, shipped_weights
+from squeezesam.weights import shipped_weights
 
 HELP = "the paper's person table: one click, no click, and a model tuned on people"
 
@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, nargs="+", required=True, metavar="DIR", help="photos of people"
     )
     parser.add_argument("--model", type=Path, help="the original; default: shipped weights")
-    parser.add_argument("--tuned", type=Path, help="the one for people; default: shipped weights")
+    parser.add_argument(
+        "--tuned", type=Path, help="one tuned on people (train --recipe people); none is shipped"
+    )
     parser.add_argument("--detector", type=Path, help="default: shipped weights")
 
 
@@ -27,10 +29,9 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
     datasets = open_datasets(*args.data)
     detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
-    models = {
-        "original model": args.model or shipped_weights(DEFAULT_VARIANT),
-        "person-tuned model": args.tuned or PEOPLE_WEIGHTS,
-    }
+    models = {"original model": args.model or shipped_weights(DEFAULT_VARIANT)}
+    if args.tuned:
+        models["person-tuned model"] = args.tuned
     predictors = {
         name: SalientSqueezeSam(load_network(path), detector) for name, path in models.items()
     }
