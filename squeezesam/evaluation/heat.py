@@ -25,7 +25,6 @@ from squeezesam.evaluation.saliency_measures import (
 from squeezesam.evaluation.statistics import mean_interval
 from squeezesam.files import whole_file
 from squeezesam.runtimes import DetectorCallable
-from squeezesam.saliency.clicks import ClickSampling
 from squeezesam.saliency.predictor import as_bytes, at_mask_size, chances
 from squeezesam.saliency.prominence import Prominence, prominent
 from squeezesam.spec import INPUT_SIZE
@@ -43,7 +42,7 @@ class HeatResult:
         photo: its file name.
         mae: mean absolute error, 0..1.
         s_measure: 0..1.
-        iou: of the heat map at the threshold of click sampling.
+        iou: of what is hotter than half.
         curve: precision and recall at all thresholds.
     """
 
@@ -120,7 +119,7 @@ def evaluate_heat(
                 photo.image.name,
                 mean_absolute_error(heat, target),
                 s_measure(heat, target),
-                mask_iou(levels >= ClickSampling.threshold, target),
+                mask_iou(levels > HALF, target),
                 precision_recall(levels, target),
             )
         )

@@ -38,8 +38,8 @@ class ClickSampling:
         clicks: how many of the five are given, from the first on.
     """
 
-    threshold: int = 160
-    peak: int = 178
+    threshold: int = 240
+    peak: int = 244
     smallest_per_mille: int = 4
     clicks: int = MOST_CLICKS
 

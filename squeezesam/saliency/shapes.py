@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from squeezesam.saliency.clicks import Heat, Mask
 
 HOT = 255
-INK = {".": 0, "-": 159, "+": 160, "o": 177, "x": 178, "#": HOT}
+INK = {".": 0, "-": 239, "+": 240, "o": 243, "x": 244, "#": HOT}
 """Bytes that `from_text` draws: one below and one at each limit of the default sampling."""
 
 
@@ -30,7 +30,7 @@ def soft_disc(width: int, height: int, centre: tuple[int, int], radius: int) -> 
     """A disc that cools from its centre to nothing at its rim."""
     y, x = np.mgrid[:height, :width]
     squared = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
-    return np.maximum(0, HOT - HOT * squared // radius**2).astype(np.uint8)
+    return np.maximum(0, HOT - HOT * squared**2 // radius**4).astype(np.uint8)
 
 
 def noise(width: int, height: int, seed: int) -> Heat:
@@ -90,8 +90,8 @@ def corner_to_corner() -> Heat:
 
 
 def two_blobs(small_level: int) -> Heat:
-    """A large blob at level 180 and a small one at another."""
-    large = drawn(48, 40, lambda x, y: disc(x - 15, y - 16, 12), 180)
+    """A large blob at level 245 and a small one at another."""
+    large = drawn(48, 40, lambda x, y: disc(x - 15, y - 16, 12), 245)
     small = drawn(48, 40, lambda x, y: disc(x - 37, y - 30, 7), small_level)
     return large + small
 
@@ -136,6 +136,6 @@ SMALL: dict[str, Heat] = {
         "all cold": "..... ..... .....",
         "just large enough": "#" + "." * 249,
         "just too small": "#" + "." * 250,
-        "fewer but hotter pixels have the larger sum": "xxxxxx.... .......... .....#####",
+        "fewer but hotter pixels have the larger sum": (f"{18 * '+'} {18 * '.'} .{17 * '#'}"),
     }.items()
 }

@@ -40,15 +40,15 @@ Case = dict[str, Any]
 
 NETWORK_MAPS: dict[str, Heat] = {
     "a heat map of the network's size": soft_disc(128, 96, (83, 40), 47),
-    "the larger of two blobs": two_blobs(179),
+    "the larger of two blobs": two_blobs(244),
     "noise": noise(23, 17, seed=1),
 }
 
 OTHER_SAMPLINGS: dict[str, ClickSampling] = {
-    "another threshold": ClickSampling(threshold=200, smallest_per_mille=0),
+    "another threshold": ClickSampling(threshold=200, peak=210, smallest_per_mille=0),
     "many small blobs": ClickSampling(threshold=240, peak=250, smallest_per_mille=0),
-    "one click": ClickSampling(threshold=160, clicks=1),
-    "three clicks": ClickSampling(threshold=160, clicks=3),
+    "one click": ClickSampling(threshold=160, peak=178, clicks=1),
+    "three clicks": ClickSampling(threshold=160, peak=178, clicks=3),
     "out of reach": ClickSampling(smallest_per_mille=1000),
 }
 """Each tried on noise."""
