@@ -329,3 +329,21 @@ def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
     assert err.count("\n") == 1
     assert err.startswith("squeezesam segment: ")
     return err
+
+
+@pytest.mark.parametrize(
+    "outputs", [["--out", "a.png", "--overlay", "./a.png"], ["--out", "p.png"]]
+)
+def test_no_picture_replaces_another_or_the_photo(
+    outputs: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (20, 10)).save("p.png")
+    before = Path("p.png").read_bytes()
+    assert main(["segment", "p.png", "--point", "5,5", *outputs]) == 2
+    assert "name another file" in one_error_line(capsys)
+    assert Path("p.png").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]

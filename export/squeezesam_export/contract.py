@@ -10,6 +10,7 @@ from squeezesam.spec import TensorSpec
 class Preprocessing:
     """The way from a photo to the input `image`."""
 
+    orientation: str = "upright, as EXIF says; what is transparent lies over white"
     channel_order: str = "RGB"
     fit: str = (
         "in units of mask pixels, each side is max(1, round_half_to_even(side * input_size / "
@@ -30,6 +31,10 @@ class PromptEncoding:
     coordinates: str = (
         "input pixels; a click is at the centre of its photo pixel, (x + 0.5, y + 0.5) before the "
         "resize; box corners are edges and move with the resize alone"
+    )
+    repeated: str = (
+        "of clicks on the same photo pixel the latest counts, with its label and at its place in "
+        "the order; the earlier ones are left out before all else"
     )
     point_labels: dict[str, int] = field(
         default_factory=lambda: {label.name.lower(): label.value for label in spec.PointLabel}
@@ -67,6 +72,12 @@ class Contract:
     preprocessing: Preprocessing
     prompt_encoding: PromptEncoding
     mask_threshold: float
+    photo_mask: str = (
+        "of a channel of low_res_masks, the columns and rows from the top left that the resized "
+        "photo fills (its sides / map_stride), resized bilinearly to the photo (half-pixel "
+        "centres, edges repeated, antialiased where a side shrinks); in the mask where > "
+        "mask_threshold"
+    )
 
 
 def contract(size: int) -> Contract:

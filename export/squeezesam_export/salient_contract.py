@@ -70,7 +70,8 @@ class SalientContract:
         "masks (half-pixel centres, edges repeated); channel 0 of low_res_masks is the answer"
     )
     edit: str = (
-        "the automatic clicks first, then all of the user's so far, oldest first; the previous "
+        "the automatic clicks first, then all of the user's so far, oldest first, so that a "
+        "user's click overrules an automatic one on the same pixel; the previous "
         "mask is channel 0 of the latest answer; where nothing stood out, the user's clicks alone, "
         "and no previous mask before the first answer"
     )

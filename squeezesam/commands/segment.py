@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.errors import ConfigError, NoSalientObjectError, PromptError
+from squeezesam.errors import ConfigError, NoSalientObjectError, OutputError, PromptError
 from squeezesam.image_io import check_format, read_photo, write_image
 from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
 from squeezesam.predictor import SamPredictor
@@ -60,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         type=Path,
-        help="finds the object where nothing is asked: weights or artifact; default: shipped ones",
+        help="finds the object where nothing is asked: weights or artifact; default: that of an "
+        "export directory, else shipped weights",
     )
     parser.add_argument(
         "--explain",
@@ -156,7 +157,8 @@ def chosen_outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The named outputs, or the mask under its default name; `--explain` is none of them.
 
     Raises:
-        OutputError: a suffix does not suit its picture, that of `--explain` included.
+        OutputError: a suffix does not suit its picture, that of `--explain` included, or a picture
+            would replace another or the photo.
     """
     outputs = {name: getattr(args, name) for name in OUTPUT_MODES if getattr(args, name)}
     if args.explain is not None:
@@ -165,6 +167,13 @@ def chosen_outputs(args: argparse.Namespace) -> dict[str, Path]:
         outputs = {"out": Path(f"{args.photo.stem}.mask.png")}
     for name, path in outputs.items():
         check_format(path, OUTPUT_MODES[name])
+    taken = {args.photo.resolve(): "the photo"}
+    for name, path in {**outputs, "explain": args.explain}.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise OutputError(f"--{name} {path} is {taken[path.resolve()]} too; name another file")
+        taken[path.resolve()] = f"--{name}"
     return outputs
 
 

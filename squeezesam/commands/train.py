@@ -23,7 +23,7 @@ from squeezesam.training.click_trainer import ClickTrainer
 from squeezesam.training.config import Stage, TrainConfig
 from squeezesam.training.loop import Trainer
 from squeezesam.training.processes import Processes, joined_processes
-from squeezesam.training.recipes import DEFAULT_RECIPE, RECIPES, SWITCHES, recipe, without
+from squeezesam.training.recipes import DEFAULT_RECIPES, GENERAL, RECIPES, SWITCHES, recipe, without
 from squeezesam.training.salient_trainer import SalientTrainer
 from squeezesam.training.summary import summary
 from squeezesam.weights import known_config, load_trained, save_weights
@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also train on this network's masks of the same photos, made once, kept in --out",
     )
     parser.add_argument("--init", type=Path, help="start from these weights")
-    parser.add_argument(
-        "--recipe", default=DEFAULT_RECIPE, help=f"{' or '.join(RECIPES)} (default %(default)s)"
-    )
+    parser.add_argument("--recipe", help=f"{', '.join(RECIPES)} (default: what suits the variant)")
     parser.add_argument(
         "--stage",
         action="append",
@@ -90,7 +88,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="never train on the fixed fifth of data set NAME that `eval --held-out` judges by",
+        help="never train on the fixed fifth of data set NAME that `saliency --held-out` judges by",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="data processes (default 1)")
@@ -101,7 +99,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and write OUT/VARIANT.safetensors with the averaged weights."""
-    config = recipe(args.recipe)
+    config = recipe(args.recipe or DEFAULT_RECIPES.get(args.variant, GENERAL))
     if args.stage:
         config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))
     if args.learning_rate is not None:

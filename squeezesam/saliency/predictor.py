@@ -132,7 +132,7 @@ class SalientSqueezeSam(SamPredictor):
         self,
         point_coords: ArrayLike,
         point_labels: ArrayLike,
-        mask_input: ArrayLike | None,
+        mask_input: ArrayLike | None = None,
         multimask_output: bool = False,
         return_logits: bool = False,
     ) -> Answer:

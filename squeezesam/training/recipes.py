@@ -14,8 +14,10 @@ from squeezesam.training.prompts import PromptConfig
 from squeezesam.training.salient_samples import SalientConfig
 from squeezesam.training.samples import SampleConfig
 
+GENERAL = "general"
+
 RECIPES: dict[str, TrainConfig] = {
-    "general": TrainConfig(),
+    GENERAL: TrainConfig(),
     # The paper's person model: a short second stage on people, opened mostly by the five clicks of
     # the salient pipeline. Give the shares of the people sets with --share.
     "people": TrainConfig(
@@ -39,7 +41,8 @@ RECIPES: dict[str, TrainConfig] = {
         salient=SalientConfig(prominence=Prominence(smallest=0.01), nothing=0.15),
     ),
 }
-DEFAULT_RECIPE = "general"
+DEFAULT_RECIPES = {"saliency": "saliency"}
+"""By variant, where it is not GENERAL."""
 
 
 def recipe(name: str) -> TrainConfig:
