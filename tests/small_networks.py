@@ -6,6 +6,8 @@ from squeezesam import cli
 from squeezesam.config import DETECTORS, VARIANTS, SqueezeSamConfig
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
+from squeezesam.saliency.clicks import DEFAULT_SAMPLING
+from squeezesam.saliency.predictor import HEAT_LEVELS
 from squeezesam.spec import input_specs
 
 SIZE = 64
@@ -37,7 +39,8 @@ def random_detector(seed: int, size: int = DETECTOR_SIZE) -> SaliencyDetector:
             torch.nn.init.uniform_(parameter, 0.5, 1.0)
     torch.nn.init.normal_(model.heat_head.weight)
     with torch.no_grad():
-        model.heat_head.bias -= model(torch.rand(1, 3, size, size) - 0.5).mean()
+        middle = torch.logit(torch.tensor(DEFAULT_SAMPLING.threshold / HEAT_LEVELS))
+        model.heat_head.bias += middle - model(torch.rand(1, 3, size, size) - 0.5).mean()
     return model
 
 
