@@ -75,7 +75,7 @@ def accuracy(ours: Evaluation, over: Evaluation, column: Column, click: int) -> 
     if ours is over:
         return mean
     gained = iou_gained(ours, over, column, click)
-    return f"{mean} ({gained.mean:+.2f} [{gained.low:+.2f}, {gained.high:+.2f}])"
+    return f"{mean} ({gained:+.2f})"
 
 
 def small_print() -> str:

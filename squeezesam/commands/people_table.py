@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
+from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.evaluation.people import person_rows, person_table
-from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.runtimes import detector_beside, load_detector_network, load_network
 from squeezesam.saliency.predictor import SalientSqueezeSam
 from squeezesam.weights import shipped_weights
 
@@ -22,13 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tuned", type=Path, help="one tuned on people (train --recipe people); none is shipped"
     )
-    parser.add_argument("--detector", type=Path, help="default: shipped weights")
+    parser.add_argument(
+        "--detector", type=Path, help="default: that of an export directory, else shipped weights"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
     datasets = open_datasets(*args.data)
-    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    detector = load_detector_network(args.detector or detector_beside(args.model))
     models = {"original model": args.model or shipped_weights(DEFAULT_VARIANT)}
     if args.tuned:
         models["person-tuned model"] = args.tuned

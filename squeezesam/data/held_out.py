@@ -4,10 +4,10 @@ The part of a photo hangs on its name alone: it stays the same when photos are a
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
+from squeezesam.data.records import AnnotatedImage, Dataset
+from squeezesam.data.view import DatasetView
 from squeezesam.errors import DataError
 
 ONE_IN = 5
@@ -19,26 +19,14 @@ def is_held_out(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(DatasetView):
     """Some photos of a data set, in its order and under its name.
 
     Attributes:
-        whole: the data set.
-        places: of the photos in it.
+        places: of the photos in the whole.
     """
 
-    whole: Dataset
     places: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """Of the whole."""
-        return self.whole.name
-
-    @property
-    def skipped(self) -> Sequence[Skipped]:
-        """Of the whole."""
-        return self.whole.skipped
 
     def __len__(self) -> int:
         """Number of photos."""

@@ -73,9 +73,7 @@ class HeatEvaluation:
         names = [result.photo for result in self.results]
 
         def mean(values: Sequence[float], scale: float, digits: int) -> str:
-            interval = mean_interval([scale * value for value in values], names)
-            low, high = (f"{end:.{digits}f}" for end in (interval.low, interval.high))
-            return f"{interval.mean:.{digits}f} [{low}, {high}]"
+            return f"{mean_interval([scale * value for value in values], names):.{digits}f}"
 
         return (
             self.name,

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
+from squeezesam.data.records import AnnotatedImage, Dataset
+from squeezesam.data.view import DatasetView
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.protocol import PERCENT, EvaluationProtocol
 from squeezesam.evaluation.run import evaluate
@@ -23,29 +24,8 @@ WAYS: dict[str, EvaluationProtocol] = {
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class LargestObjects:
-    """A data set of which every photo keeps its largest whole object alone.
-
-    Attributes:
-        whole: the data set.
-    """
-
-    whole: Dataset
-
-    @property
-    def name(self) -> str:
-        """Of the whole."""
-        return self.whole.name
-
-    @property
-    def skipped(self) -> Sequence[Skipped]:
-        """Of the whole."""
-        return self.whole.skipped
-
-    def __len__(self) -> int:
-        """Number of photos."""
-        return len(self.whole)
+class LargestObjects(DatasetView):
+    """A data set of which every photo keeps its largest whole object alone."""
 
     def __getitem__(self, index: int) -> AnnotatedImage:
         """One photo with one mask, or with none where it has no whole object."""
@@ -120,6 +100,4 @@ def mean_text(values: dict[str, dict[str, float]], sets: Sequence[str], style: s
     pooled = {
         f"{name}/{photo}": PERCENT * value for name in sets for photo, value in values[name].items()
     }
-    interval = mean_interval(list(pooled.values()), list(pooled))
-    low, high = (format(end, style) for end in (interval.low, interval.high))
-    return f"{interval.mean:{style}} [{low}, {high}]"
+    return format(mean_interval(list(pooled.values()), list(pooled)), style)

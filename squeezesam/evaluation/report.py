@@ -155,5 +155,4 @@ def difference_row(entry: Entry, first: Entry, measures: Sequence[Measure]) -> l
 
 def with_interval(interval: Interval, measure: Measure, sign: str) -> str:
     """Such as `62.1 [60.1, 64.2]`; `sign` "+" shows the sign of positive numbers too."""
-    form = f"{sign}.{measure.digits}f"
-    return f"{interval.mean:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+    return f"{interval:{sign}.{measure.digits}f}"

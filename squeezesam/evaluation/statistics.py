@@ -24,6 +24,10 @@ class Interval:
     low: float
     high: float
 
+    def __format__(self, form: str) -> str:
+        """Such as `62.1 [60.1, 64.2]`, each number in the given form."""
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def mean_interval(values: Sequence[float], photos: Sequence[str]) -> Interval:
     """Mean over objects; the same input gives the same interval.

@@ -1,17 +1,15 @@
 """Training samples of the salient-object detector: a photo and its most prominent objects."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from squeezesam.data.records import HALF, AnnotatedImage, Coverage, Dataset
+from squeezesam.data.records import HALF, AnnotatedImage, Coverage
 from squeezesam.saliency.prominence import Prominence, prominent
 from squeezesam.training.cropping import SMALLEST_SIDE, Window, object_window
-from squeezesam.training.samples import SampleConfig, Samples
+from squeezesam.training.samples import Samples
 
 EMPTY_DRAWS = 12
 """Windows that are tried to find one that shows no object."""
@@ -33,25 +31,15 @@ class SalientConfig:
     nothing: float = 0.08
 
 
+@dataclass
 class SalientSamples(Samples):
     """Prominent objects as one target; background alone now and then. See `Samples`.
 
-    Args:
-        datasets, shares, size, seed, config: as of `Samples`.
+    Attributes:
         salient: what counts as prominent.
     """
 
-    def __init__(
-        self,
-        datasets: Sequence[Dataset],
-        shares: NDArray[np.float64],
-        size: int,
-        seed: Sequence[int],
-        config: SampleConfig,
-        salient: SalientConfig,
-    ) -> None:
-        super().__init__(datasets, shares, size, seed, config)
-        self.salient = salient
+    salient: SalientConfig
 
     def draw(
         self,

@@ -116,12 +116,13 @@ def mixture(datasets: Sequence[Dataset], shares: Mapping[str, float]) -> NDArray
     return np.asarray(mixed / mixed.sum())
 
 
+@dataclass
 class Samples(TorchDataset[RawSample]):
     """A sample for every index, which depends on the seed and the index alone.
 
     A resumed run therefore sees what an unbroken one would have seen.
 
-    Args:
+    Attributes:
         datasets: where photos come from.
         shares: chance of each data set, adding up to 1.
         size: side S of the network input in pixels.
@@ -129,16 +130,11 @@ class Samples(TorchDataset[RawSample]):
         config: what is asked for.
     """
 
-    def __init__(
-        self,
-        datasets: Sequence[Dataset],
-        shares: NDArray[np.float64],
-        size: int,
-        seed: Sequence[int],
-        config: SampleConfig,
-    ) -> None:
-        self.datasets, self.shares = datasets, shares
-        self.size, self.seed, self.config = size, seed, config
+    datasets: Sequence[Dataset]
+    shares: NDArray[np.float64]
+    size: int
+    seed: Sequence[int]
+    config: SampleConfig
 
     def __getitem__(self, index: int) -> RawSample:
         """Sample number `index`.
@@ -189,20 +185,12 @@ class Samples(TorchDataset[RawSample]):
         return torch.from_numpy(np.array(canvas))
 
 
+@dataclass
 class ClickSamples(Samples):
     """One object, or a piece of one, to be asked for by prompts; see `Samples`."""
 
-    def __init__(
-        self,
-        datasets: Sequence[Dataset],
-        shares: NDArray[np.float64],
-        size: int,
-        seed: Sequence[int],
-        config: SampleConfig,
-    ) -> None:
-        super().__init__(datasets, shares, size, seed, config)
-        # Comparing all masks of a photo costs more than all else; the answer never changes.
-        self._wholes: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    # Comparing all masks of a photo costs more than all else; the answer never changes.
+    _wholes: dict[tuple[int, int], list[tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def draw(
         self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator

@@ -132,5 +132,4 @@ def decibels(value: float | None) -> str:
 
 def interval(value: Interval, sign: str) -> str:
     """Such as `62.1 [60.1, 64.2]`; `sign` "+" shows the sign of positive numbers too."""
-    form = f"{sign}.2f"
-    return f"{value.mean:{form}} [{value.low:{form}}, {value.high:{form}}]"
+    return f"{value:{sign}.2f}"
