@@ -206,8 +206,7 @@ def test_an_onnx_peer_answers_like_pytorch(network, tmp_path):
     assert_same_answer(run(path, click(network)), answer(network, *click(network)))
 
 
-def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(tmp_path):
-    network = folded(shallow_mobile_sam(SMALL))
+def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(network, tmp_path):
     path = tmp_path / "peer.pte"
     lowered = to_executorch(network, path)
     assert_same_answer(run(path, click(network)), answer(network, *click(network)))
@@ -366,6 +365,15 @@ def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
     assert "base_onnx_fp32.onnx" in table
     assert "stranger.onnx" in table
     assert len(out.read_text().splitlines()) == 2
+
+
+def test_every_peer_of_a_click_is_counted_and_exported(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "EXPORTERS", {onnx_target.TARGET: to_onnx})
+    monkeypatch.setattr(comparison, "random_peer", lambda name: folded(SHALLOW[name](SMALL)))
+    told = []
+    subjects = comparison.peer_subjects(PURPOSES["clicks"], tmp_path, told.append)
+    assert {subject.artifact.variant for subject in subjects} == set(SHALLOW)
+    assert [line for line in told if "GMAC" in line]
 
 
 def test_the_detector_is_timed_beside_u2nets_shape_by_their_networks_alone(

@@ -52,17 +52,19 @@ class PlainVitLayer(nn.Module):
 class StretchedPositions(nn.Module):
     """Learnt positions of a small grid, resized to the image's."""
 
+    stretched: Tensor | None
+
     def __init__(self, width: int, side: int, pretrained_side: int) -> None:
         super().__init__()
         self.side = side
         self.pretrained_side = pretrained_side
         class_token = 1  # its position is stored with the others and goes unused
         self.learnt = nn.Parameter(torch.randn(1, class_token + pretrained_side**2, width) * 0.02)
-        self.stretched: Tensor | None = None
+        self.register_buffer("stretched", None, persistent=False)
 
     def fold(self) -> None:
         """Resize once; for inference only."""
-        self.stretched = self.resized().detach()
+        self.stretched = self.resized().detach().contiguous()
 
     def resized(self) -> Tensor:
         """Positions [1, T, C] of the image's grid."""

@@ -71,6 +71,7 @@ class WindowAttention(PeerAttention):
     """Attention whose scores get a learnt bias for each distance in x and y."""
 
     offsets: Tensor
+    looked_up: Tensor | None
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__(width, heads)
@@ -80,7 +81,7 @@ class WindowAttention(PeerAttention):
         distance = (cells[:, None] - cells[None]).abs()
         offsets = distance[..., 0] * window + distance[..., 1]  # [window^2, window^2]
         self.register_buffer("offsets", offsets, persistent=False)
-        self.looked_up: Tensor | None = None
+        self.register_buffer("looked_up", None, persistent=False)
 
     def fold(self) -> None:
         """Look the biases up once; for inference only."""
