@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ArtifactError, ImageError, PromptError
 from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_slots
-from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import INPUT_SIZE, MAP_STRIDE
+from squeezesam.runtimes import NetworkCallable, input_side
+from squeezesam.spec import MAP_STRIDE
 from squeezesam.transforms import Letterbox
 
 
@@ -38,12 +38,12 @@ class SamPredictor:
 
     Args:
         model: a PyTorch network or any exported artifact (`squeezesam.runtimes.load_network`).
-        size: side of the model's square input in pixels.
+        size: side of the model's square input in pixels; None where the model says it itself.
     """
 
-    def __init__(self, model: NetworkCallable, size: int = INPUT_SIZE) -> None:
+    def __init__(self, model: NetworkCallable, size: int | None = None) -> None:
         self.model = model
-        self.size = size
+        self.size = input_side(model, size)
         self.reset_image()
 
     def reset_image(self) -> None:

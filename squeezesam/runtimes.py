@@ -33,10 +33,12 @@ class LoadedNetwork:
 
     Attributes:
         interface: which network it is, told by what the file takes and gives.
+        size: side of its square image input in pixels.
         run: its inputs -> its outputs, each in the order of the interface.
     """
 
     interface: Interface
+    size: int
     run: Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
     def __call__(self, *inputs: Tensor) -> Any:
@@ -50,6 +52,12 @@ class InterpretedNetwork(LoadedNetwork):
 
     Its answers say what the file means; how long they take says nothing.
     """
+
+
+def input_side(network: object, size: int | None = None) -> int:
+    """Side of a network's square image input: `size`, else what it says itself, else INPUT_SIZE."""
+    side: int = getattr(network, "size", INPUT_SIZE) if size is None else size
+    return side
 
 
 WEIGHTS_SUFFIX = ".safetensors"

@@ -39,10 +39,9 @@ def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     return fitted[0].permute(1, 2, 0).numpy()
 
 
-def photo_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """Network scaling of RGB bytes: [H, W, 3] -> [3, H, W]."""
-    scaled = (torch.from_numpy(pixels).float() - PIXEL_MEAN) * PIXEL_SCALE
-    return scaled.permute(2, 0, 1).contiguous()
+def scaled(levels: Tensor) -> Tensor:
+    """Network scaling of floats that hold bytes' levels, in place."""
+    return levels.sub_(PIXEL_MEAN).mul_(PIXEL_SCALE)
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,9 @@ class Letterbox:
     @classmethod
     def fit(cls, width: int, height: int, size: int = INPUT_SIZE) -> Self:
         """Fit a photo so that its long side fills the input."""
-        per_mask_pixel = MAP_STRIDE * max(width, height) / size
-        columns, rows = (max(1, round(side / per_mask_pixel)) for side in (width, height))
+        whole = MAP_STRIDE * max(width, height)
+        # One division of whole numbers: a half is met exactly at every size, and goes to even.
+        columns, rows = (max(1, round(side * size / whole)) for side in (width, height))
         return cls(width, height, (columns * MAP_STRIDE, rows * MAP_STRIDE), size)
 
     @property
@@ -94,10 +94,11 @@ class Letterbox:
 
     def apply(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize and pad a photo, uint8 RGB [H, W, 3], to the input [1, 3, size, size]."""
-        canvas = np.full((self.size, self.size, 3), PAD_BYTE, np.uint8)
+        image = torch.full((1, 3, self.size, self.size), float(PAD_BYTE))
         columns, rows = self.inside
-        canvas[:rows, :columns] = resized(pixels, self.inside)
-        return photo_tensor(canvas)[None]
+        fitted = torch.from_numpy(resized(pixels, self.inside))
+        image[0, :, :rows, :columns] = fitted.permute(2, 0, 1)
+        return scaled(image)
 
     def photo_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Upsample mask logits [M, size/2, size/2] to the photo: [M, H, W]."""

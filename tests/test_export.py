@@ -143,6 +143,18 @@ def test_an_input_of_another_size_is_refused(exported: Path) -> None:
             network(*inputs)
 
 
+@pytest.mark.parametrize("target", ["onnx", "executorch", "coreml"])
+def test_an_artifact_of_another_size_segments_photos(
+    target: str, exported: Path, tmp_path: Path
+) -> None:
+    artifact = exported / find(read_manifest(exported), target).file
+    out = tmp_path / "mask.png"
+    assert load_network(artifact).size == SIZE
+    photo = EXAMPLES[0].path
+    assert run("segment", photo, "--point", "9,9", "--model", artifact, "--out", out) == 0
+    assert read_photo(out).shape == read_photo(photo).shape
+
+
 @pytest.mark.parametrize("name", ["a.onnx", "a.pte"])
 def test_a_damaged_artifact_does_not_load(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

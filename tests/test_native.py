@@ -17,7 +17,7 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import DETECTOR, MAP_STRIDE, SEGMENTER, input_specs, output_specs
-from squeezesam.transforms import Letterbox, photo_tensor
+from squeezesam.transforms import Letterbox, scaled
 from squeezesam_benchmarks.arm64.cpus import CPUS
 from squeezesam_benchmarks.arm64.emulator import make_root
 from squeezesam_benchmarks.arm64.packages import arm64_packages
@@ -275,9 +275,9 @@ def test_inputs_are_those_of_python(name: str, runners: dict[str, Path], tmp_pat
         [tensor.numel() for tensor in (image, maps, tokens)]
     )
     columns, rows = letterbox.inside
-    fitted = photo_tensor(pillow_reference.fitted_photo(photo, size))
+    fitted = torch.tensor(pillow_reference.fitted_photo(photo, size)).permute(2, 0, 1)
     square = torch.zeros(3, size, size)
-    square[:, :rows, :columns] = fitted
+    square[:, :rows, :columns] = scaled(fitted.float())
     assert torch.equal(given_image, square.flatten())
     torch.testing.assert_close(given_maps, maps.flatten(), atol=1e-5, rtol=0)
     torch.testing.assert_close(given_tokens, tokens.flatten(), atol=1e-5, rtol=0)

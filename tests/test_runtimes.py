@@ -27,11 +27,11 @@ NAMES = {"a_detector.onnx": DETECTOR}
 
 
 def load_fake(path: Path) -> LoadedNetwork:
-    return LoadedNetwork(NAMES.get(path.name, SEGMENTER), lambda _: [path.name])
+    return LoadedNetwork(NAMES.get(path.name, SEGMENTER), SIZE, lambda _: [path.name])
 
 
 def load_fake_directory(path: Path, interface: Interface) -> LoadedNetwork:
-    return LoadedNetwork(interface, lambda _: [path.name, interface.name])
+    return LoadedNetwork(interface, SIZE, lambda _: [path.name, interface.name])
 
 
 @pytest.fixture

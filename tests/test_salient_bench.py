@@ -126,6 +126,14 @@ def test_a_detector_that_finds_nothing_is_an_error(tmp_path, capsys):
     assert "Traceback" not in said
 
 
+@pytest.mark.usefixtures("small_photo")
+def test_two_files_in_each_others_place_are_refused(onnx_pair, tmp_path, capsys):
+    assert bench(reversed(onnx_pair), str(tmp_path / "r.jsonl")) == 2
+    said = capsys.readouterr().err
+    assert "is a salient-object detector, not a promptable network" in said
+    assert said.count("\n") == 1
+
+
 def test_without_pipelines_the_detector_is_left_alone(tmp_path, monkeypatch, onnx_pair):
     monkeypatch.setattr("squeezesam_benchmarks.worker.pin", lambda _: None)
     files = SalientFiles(str(onnx_pair[1]), str(tmp_path / "missing.jpg"))

@@ -162,6 +162,13 @@ def test_bad_arguments_of_eval(weights, detector, arguments, message, capsys):
     assert err.splitlines()[-1].startswith("squeezesam eval: ")
 
 
+@pytest.mark.usefixtures("shapes")
+@pytest.mark.parametrize("option", [("--detector", "d.safetensors"), ("--sampling", "clicks=1")])
+def test_options_of_the_automatic_mask_are_refused_where_clicks_are_given(option, capsys):
+    assert run("eval", "--data", "shapes", *option) == 2
+    assert f"{option[0]} is for --protocol salient" in capsys.readouterr().err
+
+
 def test_heat_of_bright_ellipses_is_good(shapes):
     evaluation = evaluate_heat(bright_detector, shapes, None)
     assert [result.photo for result in evaluation.results] == [f"scene{n}.jpg" for n in range(6)]
@@ -179,7 +186,7 @@ def test_heat_lies_where_the_photo_is():
     for height, width in ((60, 100), (100, 60), (333, 512)):
         photo = np.zeros((height, width, 3), np.uint8)
         photo[: height // 2, : width // 3] = 255
-        heat = heat_on_photo(bright_detector, photo, 512)
+        heat = heat_on_photo(bright_detector, photo)
         assert heat.shape == (height, width)
         assert np.count_nonzero((heat > 0.5) != (photo[..., 0] > 0)) < 0.01 * heat.size
 

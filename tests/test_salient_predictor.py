@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from test_predictor import SIDE, SIZE, disc_network
+from test_predictor import SIDE, SIZE, disc_network, nano
 from torch import Tensor
 
-from squeezesam.errors import ArtifactError, ImageError, NoSalientObjectError, PromptError
+from squeezesam.config import DETECTORS
+from squeezesam.errors import (
+    ArtifactError,
+    ConfigError,
+    ImageError,
+    NoSalientObjectError,
+    PromptError,
+)
+from squeezesam.network.detector import SaliencyDetector
+from squeezesam.network.model import SqueezeSam
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts, prompt_slots
 from squeezesam.saliency.clicks import ClickSampling
@@ -218,6 +227,19 @@ def test_without_a_photo():
     predictor.reset_image()
     with pytest.raises(ImageError, match="set_image"):
         predictor.predict()
+
+
+def test_networks_that_do_not_go_together_are_refused():
+    segmenter = SqueezeSam(nano(), SIZE).eval()
+    detector = SaliencyDetector(DETECTORS["saliency"], SIZE).eval()
+    assert SalientSqueezeSam(segmenter, detector).size == SIZE
+    with pytest.raises(ConfigError, match="the model is a salient-object detector; give a prompt"):
+        SalientSqueezeSam(detector, segmenter)
+    with pytest.raises(ConfigError, match="the detector is a promptable network; give a salient"):
+        SalientSqueezeSam(segmenter, segmenter)
+    detector.set_size(2 * SIZE)
+    with pytest.raises(ConfigError, match=f"detector takes images of {2 * SIZE} pixels"):
+        SalientSqueezeSam(segmenter, detector)
 
 
 def test_channel_order():

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.transforms import Letterbox, photo_tensor, resized
+from squeezesam.transforms import Letterbox, resized, scaled
 
 SIZES = [(640, 480), (341, 512), (512, 341), (97, 31), (3, 5), (1, 1), (900, 1), (1, 900)]
 
@@ -22,9 +22,13 @@ def test_the_long_side_fills_the_input(width: int, height: int) -> None:
         assert abs(inside - side * 128 / max(width, height)) <= max(1, MAP_STRIDE - 1 / 128)
 
 
+def test_a_half_goes_to_the_even_mask_pixel_at_every_size() -> None:
+    # 253 / 704 of 160 mask pixels are 57.5 of them, which floats may take for less.
+    assert Letterbox.fit(253, 704, 320).inside == (58 * MAP_STRIDE, 320)
+
+
 def test_bytes_become_exact_network_values() -> None:
-    pixels = np.array([[[0, 128, 255]]], np.uint8)
-    assert photo_tensor(pixels).flatten().tolist() == [-1.0, 0.0, 127 / 128]
+    assert scaled(torch.tensor([0.0, 128.0, 255.0])).tolist() == [-1.0, 0.0, 127 / 128]
 
 
 def test_the_photo_lies_top_left_and_padding_is_zero() -> None:
@@ -36,7 +40,8 @@ def test_the_photo_lies_top_left_and_padding_is_zero() -> None:
 
 def test_a_photo_of_the_input_size_is_only_scaled() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    assert torch.equal(Letterbox.fit(64, 64, 64).apply(pixels)[0], photo_tensor(pixels))
+    wanted = scaled(torch.from_numpy(pixels).float()).permute(2, 0, 1)
+    assert torch.equal(Letterbox.fit(64, 64, 64).apply(pixels)[0], wanted)
 
 
 def test_masks_come_back_as_bilinear_upsampling_of_the_inside() -> None:

@@ -8,6 +8,8 @@ from PIL import Image
 from squeezesam.config import DETECTORS
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
+from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.saliency.predictor import check_pair
 from squeezesam_benchmarks.places import Place, SalientWay, Subject
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.subjects import exported_subjects
@@ -59,9 +61,12 @@ def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
     """Two files of the user.
 
     Raises:
-        ArtifactError: one is missing.
+        ArtifactError, WeightsError: one is missing, damaged or in the other's place.
+        MissingDependencyError: its runtime is not installed.
     """
-    return with_detector(named_subject(model), named_subject(detector), photo)
+    pair = with_detector(named_subject(model), named_subject(detector), photo)
+    check_pair(load_network(model), load_detector_network(detector))
+    return pair
 
 
 def named_subject(path: Path) -> Subject:

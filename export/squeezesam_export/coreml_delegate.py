@@ -70,4 +70,4 @@ def interpret(path: Path) -> InterpretedNetwork:
         # Of float16 in the package; ExecuTorch gives them in the float32 of its program.
         return [torch.from_numpy(answer[name]).float() for name in order]
 
-    return InterpretedNetwork(interface, run)
+    return InterpretedNetwork(interface, shapes[0][-1], run)

@@ -161,7 +161,8 @@ def load(path: Path) -> LoadedNetwork:
     description = package.get_spec().description
     names = ([one.name for one in features] for features in (description.input, description.output))
     interface = interface_named(path, *names)
-    return LoadedNetwork(interface, runner_of(package.predict, interface))
+    size = description.input[0].type.imageType.width
+    return LoadedNetwork(interface, size, runner_of(package.predict, interface))
 
 
 def interpret(path: Path) -> InterpretedNetwork:
@@ -184,7 +185,7 @@ def interpret(path: Path) -> InterpretedNetwork:
         check_shapes(path, inputs, shapes)
         return run(inputs)
 
-    return InterpretedNetwork(interface, checked)
+    return InterpretedNetwork(interface, shapes[0][-1], checked)
 
 
 def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:

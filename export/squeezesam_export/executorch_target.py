@@ -154,7 +154,7 @@ def load(path: Path) -> LoadedNetwork:
         method = program.load_method("forward")
         return [one.float() for one in method.execute([tensor.to(dtype) for tensor in inputs])]
 
-    return LoadedNetwork(interface, answer)
+    return LoadedNetwork(interface, shapes[0][-1], answer)
 
 
 def interface_shaped(

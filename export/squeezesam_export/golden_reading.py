@@ -19,7 +19,7 @@ from squeezesam.spec import (
     SEGMENTER,
     Interface,
 )
-from squeezesam.transforms import Letterbox, photo_tensor
+from squeezesam.transforms import Letterbox, scaled
 from squeezesam_export.artifacts import checked_path
 from squeezesam_export.golden import Answered, GoldenAnswer
 from squeezesam_export.manifest import GoldenCase, GoldenFile, Manifest
@@ -126,7 +126,7 @@ def read_detected(directory: Path, manifest: Manifest) -> list[Detected]:
 
 def image_of(arrays: Mapping[str, Any]) -> Tensor:
     """The input `image` of a golden file."""
-    return photo_tensor(arrays[IMAGE][0].transpose(1, 2, 0))[None]
+    return scaled(torch.from_numpy(arrays[IMAGE]).float())
 
 
 def read_arrays(path: Path, manifest: Manifest, golden: GoldenFile) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def load(path: Path) -> LoadedNetwork:
         feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
         return [torch.from_numpy(array) for array in session.run(None, feed)]
 
-    return LoadedNetwork(interface, answer)
+    return LoadedNetwork(interface, shapes[0][-1], answer)
 
 
 TARGET = Target(

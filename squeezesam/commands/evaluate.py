@@ -153,9 +153,13 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
     """What --model or --baseline names.
 
     Raises:
-        ConfigError: both are given, or --size for a baseline, or an unknown baseline.
+        ConfigError: both are given, an option that would do nothing, or an unknown baseline.
         ArtifactError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
+    if SALIENT not in args.protocol:
+        for option, given in (("--detector", args.detector), ("--sampling", args.sampling)):
+            if given:
+                raise ConfigError(f"{option} is for --protocol {SALIENT}; add it, or leave it out")
     if args.baseline is None:
         detector = args.detector
         if detector is None and SALIENT in args.protocol:

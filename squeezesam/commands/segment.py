@@ -138,11 +138,11 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
         masks, ious, _ = predictor.predict(multimask_output=False)
     except NoSalientObjectError:
         if args.explain is not None:
-            write_image(explain(photo, finding, None), args.explain)
+            write_image(explain(photo, finding, None, size=predictor.size), args.explain)
             print(f"wrote {args.explain}")
         raise
     if args.explain is not None:
-        write_image(explain(photo, finding, masks[0]), args.explain)
+        write_image(explain(photo, finding, masks[0], size=predictor.size), args.explain)
     return Answer(masks[0], float(ious[0]), Prompts(finding.coords, finding.labels, None))
 
 

@@ -24,10 +24,9 @@ from squeezesam.evaluation.saliency_measures import (
 )
 from squeezesam.evaluation.statistics import mean_interval
 from squeezesam.files import whole_file
-from squeezesam.runtimes import DetectorCallable
+from squeezesam.runtimes import DetectorCallable, input_side
 from squeezesam.saliency.predictor import as_bytes, at_mask_size, chances
 from squeezesam.saliency.prominence import Prominence, prominent
-from squeezesam.spec import INPUT_SIZE
 from squeezesam.tables import markdown_table
 from squeezesam.transforms import Letterbox
 
@@ -86,7 +85,7 @@ class HeatEvaluation:
 
 
 def evaluate_heat(
-    detector: DetectorCallable, dataset: Dataset, limit: int | None, size: int = INPUT_SIZE
+    detector: DetectorCallable, dataset: Dataset, limit: int | None
 ) -> HeatEvaluation:
     """Measure the heat maps of a data set, each against the photo's prominent objects.
 
@@ -94,7 +93,6 @@ def evaluate_heat(
         detector: what is under test.
         dataset: photos with masks of whole objects.
         limit: only so many photos, spread evenly.
-        size: side of the detector's input.
 
     Raises:
         DataError: not one photo has a prominent object.
@@ -110,7 +108,7 @@ def evaluate_heat(
         if coverage is None:
             continue
         target = coverage > HALF
-        heat = heat_on_photo(detector, photo.pixels, size)
+        heat = heat_on_photo(detector, photo.pixels)
         levels = as_bytes(heat)
         results.append(
             HeatResult(
@@ -126,12 +124,10 @@ def evaluate_heat(
     return HeatEvaluation(dataset.name, tuple(results), tuple(skipped))
 
 
-def heat_on_photo(
-    detector: DetectorCallable, pixels: NDArray[np.uint8], size: int
-) -> NDArray[np.float64]:
+def heat_on_photo(detector: DetectorCallable, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The heat map of a photo [H, W, 3] at its own size: [H, W] in 0..1."""
     height, width = pixels.shape[:2]
-    letterbox = Letterbox.fit(width, height, size)
+    letterbox = Letterbox.fit(width, height, input_side(detector))
     with torch.inference_mode():
         logits = at_mask_size(detector(letterbox.apply(pixels)))
     enlarged = letterbox.photo_logits(logits[0].numpy())[0]

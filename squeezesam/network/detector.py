@@ -13,7 +13,7 @@ from squeezesam.config import DetectorConfig
 from squeezesam.errors import ConfigError
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.unet import UNet
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import DETECTOR, INPUT_SIZE
 
 SHRINK = 2
 """By how much the image is averaged down before the stem."""
@@ -28,6 +28,7 @@ class SaliencyDetector(UNet):
     """
 
     config: DetectorConfig
+    interface = DETECTOR
 
     def __init__(self, config: DetectorConfig, size: int = INPUT_SIZE) -> None:
         super().__init__(config, 0, config.bottom_stride)

@@ -1,10 +1,22 @@
 """What can be trained at one input size after another."""
 
+from typing import ClassVar
+
 from torch import nn
+
+from squeezesam.spec import SEGMENTER, Interface
 
 
 class SizedNetwork(nn.Module):
-    """A network that is prepared for one size of square inputs at a time."""
+    """A network that is prepared for one size of square inputs at a time.
+
+    Attributes:
+        interface: what kind of network it is.
+        size: side of the square input in pixels.
+    """
+
+    interface: ClassVar[Interface] = SEGMENTER
+    size: int
 
     def set_size(self, size: int) -> None:
         """Prepare for inputs of `size` pixels; the weights do not change.

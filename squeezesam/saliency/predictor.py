@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam.errors import ArtifactError, NoSalientObjectError
+from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import as_floats
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
@@ -20,7 +20,7 @@ from squeezesam.saliency.clicks import (
     SalientObject,
     find_salient_object,
 )
-from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, SALIENCY_STRIDE, PointLabel
+from squeezesam.spec import DETECTOR, MAP_STRIDE, SALIENCY_STRIDE, SEGMENTER, PointLabel
 from squeezesam.transforms import Letterbox
 
 HEAT_LEVELS = 255
@@ -56,19 +56,23 @@ class SalientSqueezeSam(SamPredictor):
         model: as of `SamPredictor`.
         detector: the salient-object detector, PyTorch's or any exported one
             (`squeezesam.runtimes.load_detector_network`).
-        size: side of the square input of both in pixels.
+        size: side of the square input of both in pixels; None where they say it themselves.
         sampling: how clicks are found in the heat map.
+
+    Raises:
+        ConfigError: one is in the other's place, or they take images of different sizes.
     """
 
     def __init__(
         self,
         model: NetworkCallable,
         detector: DetectorCallable,
-        size: int = INPUT_SIZE,
+        size: int | None = None,
         sampling: ClickSampling = DEFAULT_SAMPLING,
     ) -> None:
         self.detector, self.sampling = detector, sampling
         super().__init__(model, size)
+        check_pair(model, detector, self.size)
 
     def reset_image(self) -> None:
         """Forget the photo."""
@@ -154,6 +158,24 @@ class SalientSqueezeSam(SamPredictor):
         coords = np.concatenate([self.finding.coords, places])
         labels = np.concatenate([self.finding.labels, codes])
         return super().predict(coords, labels, None, mask_input, multimask_output, return_logits)
+
+
+def check_pair(model: NetworkCallable, detector: DetectorCallable, size: int) -> None:
+    """See that two networks work together on images of `size` pixels.
+
+    Raises:
+        ConfigError: one is in the other's place, or the detector takes images of another size.
+    """
+    for name, network, wanted in (("model", model, SEGMENTER), ("detector", detector, DETECTOR)):
+        found = getattr(network, "interface", wanted)
+        if found is not wanted:
+            raise ConfigError(f"the {name} is a {found.title}; give a {wanted.title} in its place")
+    side = getattr(detector, "size", size)
+    if side != size:
+        raise ConfigError(
+            f"the detector takes images of {side} pixels, the model of {size}; export both with "
+            "one --size"
+        )
 
 
 def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling) -> Finding:

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam.spec import MAP_STRIDE, PAD_BYTE, PIXEL_MEAN, PIXEL_SCALE
+from squeezesam.spec import MAP_STRIDE, PAD_BYTE
 from squeezesam.training.batch import Batch
 from squeezesam.training.chance import per_sample
 from squeezesam.training.colour import ColourConfig, recolour
 from squeezesam.training.geometry import WarpConfig, random_warps, warp
 from squeezesam.training.pasting import PasteConfig, paste
+from squeezesam.transforms import scaled
 
 LEAST_LEFT = 0.5
 """Share of the object that a warp must leave in the picture; else the sample stays as it was."""
@@ -41,7 +42,7 @@ def augment(
         config: chances and ranges.
         generator: source of randomness, on the device of the rest.
     """
-    image = (photo.float() - PIXEL_MEAN) * PIXEL_SCALE
+    image = scaled(photo.float())
     shown = (photo != PAD_BYTE).any(dim=1, keepdim=True).float()
     coverage = masks.float() / 255
     maps = keep_objects(coverage[:, :1], random_warps(len(photo), config.warp, generator))

@@ -104,7 +104,7 @@ def measure(
         DataError: not one object could be evaluated.
     """
     protocol = ClickProtocol(click)
-    predictor = SamPredictor(floating, floating.size)
+    predictor = SamPredictor(floating)
     data: list[Data] = []
     objects: list[FloatAnswer] = []
     answers: list[list[QuantizedAnswer]] = []

@@ -10,10 +10,11 @@
 static constexpr int BAND_PIXELS = 1 << 20;
 
 Letterbox Letterbox::fit(int width, int height, int size) {
-  const double per_mask_pixel = 1.0 * spec::MAP_STRIDE * std::max(width, height) / size;
+  const double whole = 1.0 * spec::MAP_STRIDE * std::max(width, height);
   const auto side = [&](int pixels) {
-    // Halves go to the even neighbour, in the default rounding mode.
-    const int mask_pixels = static_cast<int>(std::nearbyint(pixels / per_mask_pixel));
+    // One division of whole numbers, so that a half is met exactly; in the default rounding mode
+    // it goes to the even neighbour.
+    const int mask_pixels = static_cast<int>(std::nearbyint(1.0 * pixels * size / whole));
     return spec::MAP_STRIDE * std::max(1, mask_pixels);
   };
   return {width, height, size, side(width), side(height)};
