@@ -85,8 +85,8 @@ function roundHalfToEven(value) {
 }
 
 export function places(photo, inputSize, heatPixels) {
-  const perMaskPixel = (2 * Math.max(...photo)) / inputSize;
-  const inside = photo.map((side) => 2 * Math.max(1, roundHalfToEven(side / perMaskPixel)));
+  const whole = 2 * Math.max(...photo);
+  const inside = photo.map((side) => 2 * Math.max(1, roundHalfToEven((side * inputSize) / whole)));
   const heatSize = inside.map((side) => Math.max(1, Math.floor((side + 1) / CELL)));
   const photoPixels = heatPixels.map((place) =>
     place.map((at, axis) => {
