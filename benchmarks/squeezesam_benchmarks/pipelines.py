@@ -18,8 +18,8 @@ SQUEEZESAM, SAM = "squeezesam", "sam"
 NS_PER_MS = 1e6
 
 PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
-    SQUEEZESAM: lambda network: SamPredictor(network, network.input_side),
-    SAM: lambda network: ClickPredictor(network, network.input_side),
+    SQUEEZESAM: SamPredictor,
+    SAM: lambda network: ClickPredictor(network, network.size),
 }
 
 
@@ -28,7 +28,7 @@ class TimedSession:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.input_side: int = session.inputs()[0].shape[-1]
+        self.size: int = session.inputs()[0].shape[-1]
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run once, copies in and out included."""

@@ -43,7 +43,7 @@ def salient_samples(
         ArtifactError: nothing stands out in the photo, so there is no mask to time.
     """
     network, detector = TimedNetwork(session), TimedDetector(detector_session)
-    predictor = SalientSqueezeSam(network, detector, network.input_side)
+    predictor = SalientSqueezeSam(network, detector)
     prepared = session.prepare(random_inputs(session))
     samples = []
     for _ in range(protocol.pipeline_runs + 1):

@@ -66,6 +66,7 @@ def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
         MissingDependencyError: its runtime is not installed.
     """
     pair = with_detector(named_subject(model), named_subject(detector), photo)
+    # Refuses what does not go together before a worker spends its time on it.
     SalientSqueezeSam(load_network(model), load_detector_network(detector))
     return pair
 
