@@ -57,10 +57,15 @@ def paste_marker(picture: Image.Image, marker: Image.Image, place: tuple[int, in
     picture.paste(marker, corner, marker)
 
 
-def draw_cutout(photo: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Image.Image:
-    """The object alone, RGBA; transparency fades over one pixel on either side of its edge."""
+def draw_cutout(photo: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Image.Image:
+    """The object alone, RGBA.
+
+    Args:
+        photo: [H, W, 3] RGB.
+        alpha: [H, W], the opacity; see `Letterbox.photo_alphas`.
+    """
     picture = Image.fromarray(photo)
-    picture.putalpha(mask_picture(mask).filter(ImageFilter.BoxBlur(1)))
+    picture.putalpha(Image.fromarray(alpha))
     return picture
 
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.mask_cleanup import DEFAULT_CLEANING, Asked, MaskCleaning, cleaned_logits
 from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import NetworkCallable, input_side
 from squeezesam.spec import MAP_STRIDE
@@ -39,10 +40,17 @@ class SamPredictor:
     Args:
         model: a PyTorch network or any exported artifact (`squeezesam.runtimes.load_network`).
         size: side of the model's square input in pixels; None where the model says it itself.
+        cleaning: how masks are cleaned (`squeezesam.mask_cleanup`); None leaves them as the
+            network gives them.
     """
 
-    def __init__(self, model: NetworkCallable, size: int | None = None) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: NetworkCallable,
+        size: int | None = None,
+        cleaning: MaskCleaning | None = DEFAULT_CLEANING,
+    ) -> None:
+        self.model, self.cleaning = model, cleaning
         self.size = input_side(model, size)
         self.reset_image()
 
@@ -111,7 +119,8 @@ class SamPredictor:
 
         Returns:
             masks [C, H, W] bool (float32 logits with `return_logits`), iou_predictions [C] and
-            low_res_masks [C, size/2, size/2] logits, with C = 3 or 1.
+            low_res_masks [C, size/2, size/2] logits, with C = 3 or 1. Masks and low_res_masks are
+            cleaned, each for itself; iou_predictions are the network's.
 
         Raises:
             ImageError: no photo is set.
@@ -137,8 +146,24 @@ class SamPredictor:
             raise ArtifactError(
                 "the network answers NaN or infinity; use other weights or precision"
             )
+        if self.cleaning is not None:
+            earlier = None if previous is None else previous[0, 0].numpy()
+            asked = Asked.of(prompts, earlier, letterbox)
+            low_res_masks = cleaned_logits(low_res_masks, asked, letterbox, self.cleaning)
         upsample = letterbox.photo_logits if return_logits else letterbox.photo_masks
         return upsample(low_res_masks), ious, low_res_masks
+
+    def photo_alphas(self, low_res_masks: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Opacity of soft cut-outs of the photo: [C, H, W] bytes.
+
+        Args:
+            low_res_masks: [C, size/2, size/2], as `predict` gives them for this photo.
+
+        Raises:
+            ImageError: no photo is set.
+        """
+        letterbox, _ = self._current_photo()
+        return letterbox.photo_alphas(low_res_masks)
 
     def _current_photo(self) -> tuple[Letterbox, torch.Tensor]:
         if self._photo is None:

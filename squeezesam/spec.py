@@ -50,6 +50,18 @@ NUM_MASKS = 4
 MASK_THRESHOLD = 0.0
 """A pixel belongs to the mask where its logit exceeds this."""
 
+SPECK_AREA = 16
+"""Mask pixels below which a region that no click asks for is dropped."""
+
+PINHOLE_AREA = 16
+"""Mask pixels below which a gap in the mask is filled."""
+
+FLIPPED_LOGIT = 0.0625
+"""Least magnitude of the logit of a pixel that the cleaning takes away or fills in."""
+
+EDGE_SHARPNESS = 2.0
+"""Near its outline the opacity of a cut-out is the sigmoid of the logit times this."""
+
 
 class PointLabel(IntEnum):
     """Codes of `point_labels`, with segment-anything's meaning."""

@@ -5,6 +5,7 @@ mask pixel then lies half on the padding, and a mask that reaches the edge of th
 after upsampling as well.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 
 from squeezesam.enlarging import enlarge_above, enlarged_bands
 from squeezesam.spec import (
+    EDGE_SHARPNESS,
     INPUT_SIZE,
     MAP_STRIDE,
     MASK_THRESHOLD,
@@ -74,6 +76,37 @@ class Letterbox:
         return self.inside[0] / self.width, self.inside[1] / self.height
 
     @property
+    def mask_size(self) -> tuple[int, int]:
+        """Columns and rows of a mask that lie on the photo."""
+        columns, rows = (side // MAP_STRIDE for side in self.inside)
+        return columns, rows
+
+    def mask_pixel(self, x: float, y: float) -> tuple[int, int]:
+        """The mask pixel (x, y) under the centre of a photo pixel, of whole numbers exactly."""
+        column, row = (
+            min(math.floor((2 * float(place) + 1) * inside / (2 * side)), inside - 1)
+            for place, side, inside in zip(
+                (x, y), (self.width, self.height), self.mask_size, strict=True
+            )
+        )
+        return column, row
+
+    def mask_window(self, box: NDArray[np.float32]) -> tuple[slice, slice]:
+        """Rows and columns of a mask whose centres lie in a box (x0, y0, x1, y1) on the photo."""
+        columns, rows = (
+            slice(
+                *(
+                    max(0, math.ceil((2 * float(edge) * inside - side) / (2 * side)))
+                    for edge in edges
+                )
+            )
+            for edges, side, inside in zip(
+                (box[::2], box[1::2]), (self.width, self.height), self.mask_size, strict=True
+            )
+        )
+        return rows, columns
+
+    @property
     def heat_size(self) -> tuple[int, int]:
         """Columns and rows of the heat map that have their centre on the photo, at least one."""
         columns, rows = (
@@ -117,7 +150,28 @@ class Letterbox:
             enlarge_above(self._inside(mask), threshold, enlarged)
         return masks.numpy()
 
+    def photo_alphas(self, logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Upsample mask logits [M, size/2, size/2] to the opacity of cut-outs: [M, H, W] bytes.
+
+        Near the outline the opacity is how sure the network is; away from it, 0 or 255. A mask
+        pixel is near where one of the eight around it is on the other side of the outline; this
+        is resized like the logits, so that the softness fades out.
+        """
+        alphas = torch.empty(len(logits), self.height, self.width, dtype=torch.uint8)
+        for alpha, whole in zip(alphas, logits, strict=True):
+            mask = self._inside(whole)
+            sides = (mask > MASK_THRESHOLD).float()[None, None]
+            most, least = (F.max_pool2d(one, 3, stride=1, padding=1) for one in (sides, -sides))
+            near = (most + least)[0, 0]
+            size = (self.height, self.width)
+            bands = zip(enlarged_bands(mask, size), enlarged_bands(near, size), strict=True)
+            for (rows, band), (_, softness) in bands:
+                hard = (band > MASK_THRESHOLD).float()
+                soft = torch.sigmoid(EDGE_SHARPNESS * (band - MASK_THRESHOLD))
+                alpha[rows] = torch.lerp(hard, soft, softness).mul_(255).round_()
+        return alphas.numpy()
+
     def _inside(self, mask: NDArray[np.float32]) -> Tensor:
         """The part of a mask [size/2, size/2] that lies on the photo."""
-        columns, rows = (side // MAP_STRIDE for side in self.inside)
+        columns, rows = self.mask_size
         return torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))

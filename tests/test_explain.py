@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from squeezesam.blobs import blob_numbers
 from squeezesam.overlay import CLICK_COLOURS, TINT
-from squeezesam.saliency.clicks import ClickSampling, blob_numbers
+from squeezesam.saliency.clicks import ClickSampling
 from squeezesam.saliency.explain import (
     HEADER,
     LEAST_SIZE,

@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
+from squeezesam.blobs import blob_numbers
 from squeezesam.errors import ConfigError
 from squeezesam.overlay import GAP
 from squeezesam.saliency.clicks import (
     MOST_CLICKS,
     ClickSampling,
-    blob_numbers,
     find_salient_object,
     most_salient_blob,
     nearest_to_centre,

@@ -27,6 +27,7 @@ from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
+from squeezesam.mask_cleanup import DEFAULT_CLEANING
 from squeezesam.predictor import Predictor
 from squeezesam.runtimes import detector_beside
 from squeezesam.saliency.clicks import ClickSampling
@@ -81,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=NUMBER",
         help="change how clicks are found in its heat map: "
         + ", ".join(field.name for field in dataclasses.fields(ClickSampling)),
+    )
+    parser.add_argument(
+        "--raw-masks", action="store_true", help="masks as the network gives them, not cleaned"
     )
     parser.add_argument("--size", type=int, help="input size, for weights only (default 512)")
     parser.add_argument("--limit", type=int, help="only N photos of each data set, evenly spread")
@@ -165,9 +169,12 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
         if detector is None and SALIENT in args.protocol:
             detector = detector_beside(args.model)
         model = args.model or shipped_weights(DEFAULT_VARIANT)
-        return load_model(model, args.size, detector, parse_sampling(args.sampling))
-    if args.model or args.size is not None or args.detector:
-        raise ConfigError("--baseline stands alone; leave --model, --detector and --size out")
+        cleaning = None if args.raw_masks else DEFAULT_CLEANING
+        return load_model(model, args.size, detector, parse_sampling(args.sampling), cleaning)
+    if args.model or args.size is not None or args.detector or args.raw_masks:
+        raise ConfigError(
+            "--baseline stands alone; leave --model, --detector, --size and --raw-masks out"
+        )
     return load_named_baseline(args.baseline)
 
 

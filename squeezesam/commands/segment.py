@@ -31,11 +31,13 @@ class Answer:
 
     Attributes:
         mask: [H, W].
+        alpha: [H, W], its opacity as a soft cut-out.
         iou: as the network predicts it.
         prompts: the user's, or the clicks that were found without one.
     """
 
     mask: NDArray[np.bool_]
+    alpha: NDArray[np.uint8]
     iou: float
     prompts: Prompts
 
@@ -118,10 +120,11 @@ def prompted(args: argparse.Namespace, photo: NDArray[np.uint8], prompts: Prompt
     """What the prompts mean on a photo [H, W, 3]; no detector is loaded."""
     predictor = SamPredictor(load_network(model_path(args)))
     predictor.set_image(photo)
-    masks, ious, _ = predictor.predict(
+    masks, ious, low_res_masks = predictor.predict(
         prompts.coords, prompts.labels, prompts.box, multimask_output=False
     )
-    return Answer(masks[0], float(ious[0]), prompts)
+    (alpha,) = predictor.photo_alphas(low_res_masks)
+    return Answer(masks[0], alpha, float(ious[0]), prompts)
 
 
 def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
@@ -135,7 +138,7 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
     predictor.set_image(photo)
     finding = predictor.finding
     try:
-        masks, ious, _ = predictor.predict(multimask_output=False)
+        masks, ious, low_res_masks = predictor.predict(multimask_output=False)
     except NoSalientObjectError:
         if args.explain is not None:
             write_image(explain(photo, finding, None, size=predictor.size), args.explain)
@@ -143,14 +146,16 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
         raise
     if args.explain is not None:
         write_image(explain(photo, finding, masks[0], size=predictor.size), args.explain)
-    return Answer(masks[0], float(ious[0]), Prompts(finding.coords, finding.labels, None))
+    (alpha,) = predictor.photo_alphas(low_res_masks)
+    prompts = Prompts(finding.coords, finding.labels, None)
+    return Answer(masks[0], alpha, float(ious[0]), prompts)
 
 
 def draw(output: str, photo: NDArray[np.uint8], answer: Answer) -> Image.Image:
     """The picture for one of OUTPUT_MODES."""
     if output == "overlay":
         return draw_overlay(photo, answer.mask, answer.prompts)
-    return draw_cutout(photo, answer.mask) if output == "cutout" else mask_picture(answer.mask)
+    return draw_cutout(photo, answer.alpha) if output == "cutout" else mask_picture(answer.mask)
 
 
 def chosen_outputs(args: argparse.Namespace) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
 from squeezesam.files import content_hash
+from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import Predictor, SamPredictor
 from squeezesam.runtimes import (
     REFERENCE_INTERPRETER,
@@ -23,6 +24,7 @@ def load_model(
     size: int | None,
     detector: Path | None = None,
     sampling: ClickSampling = DEFAULT_SAMPLING,
+    cleaning: MaskCleaning | None = DEFAULT_CLEANING,
 ) -> tuple[Subject, Predictor]:
     """Weights, an artifact or an export directory.
 
@@ -31,6 +33,7 @@ def load_model(
         size: side of the square input, for weights only; None for the usual one.
         detector: finds what to segment where nothing is asked; None where that will not happen.
         sampling: how it finds that.
+        cleaning: how masks are cleaned; None leaves them as the network gives them.
 
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
@@ -40,17 +43,20 @@ def load_model(
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = files_in(path)
     name = path.resolve().name
+    words = [] if cleaning is not None else ["raw masks"]
     if detector is None:
-        return Subject(name, hashes(files), size, interpreter), SamPredictor(network, **options)
+        subject = Subject(", ".join([name, *words]), hashes(files), size, interpreter)
+        return subject, SamPredictor(network, cleaning=cleaning, **options)
     finder = load_detector_network(detector, **options)
-    words = [
+    words += [
         f"{field.name} {getattr(sampling, field.name)}"
         for field in dataclasses.fields(sampling)
         if getattr(sampling, field.name) != field.default
     ]
     name = ", ".join([f"{name} with {detector.name}", *words])
     subject = Subject(name, hashes([*files, *files_in(detector)]), size, interpreter)
-    return subject, SalientSqueezeSam(network, finder, sampling=sampling, **options)
+    predictor = SalientSqueezeSam(network, finder, sampling=sampling, cleaning=cleaning, **options)
+    return subject, predictor
 
 
 def load_named_baseline(text: str) -> tuple[Subject, Predictor]:

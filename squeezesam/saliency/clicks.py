@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam.blobs import blob_numbers
 from squeezesam.errors import ConfigError
 
 MOST_CLICKS = 5
@@ -116,38 +117,6 @@ def most_salient_blob(heat: Heat, numbers: NDArray[np.int64]) -> Mask | None:
     if len(sums) == 1:
         return None
     return np.asarray(numbers == 1 + sums[1:].argmax())
-
-
-def blob_numbers(hot: Mask) -> NDArray[np.int64]:
-    """The blob that each pixel of [h, w] belongs to: 1, 2, ... in reading order; 0 for none."""
-    runs: list[tuple[int, int, int]] = []  # row, first column, column after the last
-    parents: list[int] = []  # an earlier run of the same blob, or the run itself
-
-    def first_run(run: int) -> int:
-        while parents[run] != run:
-            run = parents[run]
-        return run
-
-    above: list[int] = []
-    for row, line in enumerate(hot):
-        edges = np.flatnonzero(np.diff(line.astype(np.int8), prepend=0, append=0)).tolist()
-        here = []
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            run = len(runs)
-            runs.append((row, start, stop))
-            parents.append(run)
-            here.append(run)
-            for other in above:
-                _, other_start, other_stop = runs[other]
-                if other_start <= stop and start <= other_stop:
-                    ours, theirs = first_run(run), first_run(other)
-                    parents[max(ours, theirs)] = min(ours, theirs)
-        above = here
-    numbers = np.zeros(hot.shape, np.int64)
-    blobs: dict[int, int] = {}
-    for run, (row, start, stop) in enumerate(runs):
-        numbers[row, start:stop] = blobs.setdefault(first_run(run), len(blobs) + 1)
-    return numbers
 
 
 def section_clicks(blob: Mask) -> tuple[Pixel, ...]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from squeezesam.blobs import blob_numbers
 from squeezesam.overlay import (
     DARK,
     LIGHT,
@@ -25,7 +26,6 @@ from squeezesam.saliency.clicks import (
     Heat,
     Mask,
     SalientObject,
-    blob_numbers,
     is_hot_enough,
     is_large_enough,
     most_salient_blob,

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
+from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import as_floats
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
@@ -58,6 +59,7 @@ class SalientSqueezeSam(SamPredictor):
             (`squeezesam.runtimes.load_detector_network`).
         size: side of the square input of both in pixels; None where they say it themselves.
         sampling: how clicks are found in the heat map.
+        cleaning: as of `SamPredictor`.
 
     Raises:
         ConfigError: one is in the other's place, or they take images of different sizes.
@@ -69,9 +71,10 @@ class SalientSqueezeSam(SamPredictor):
         detector: DetectorCallable,
         size: int | None = None,
         sampling: ClickSampling = DEFAULT_SAMPLING,
+        cleaning: MaskCleaning | None = DEFAULT_CLEANING,
     ) -> None:
         self.detector, self.sampling = detector, sampling
-        super().__init__(model, size)
+        super().__init__(model, size, cleaning)
         check_pair(model, detector, self.size)
 
     def reset_image(self) -> None:

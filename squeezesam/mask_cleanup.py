@@ -1,0 +1,162 @@
+"""Clean masks: what nobody asked for goes, and so do specks and pinholes.
+
+A mask is cleaned at the size at which the network gives it, on the part that lies on the photo. A
+pixel is in the mask where its logit exceeds the threshold. In this order:
+
+1. Pixels of the mask that touch, also at a corner, are a region. A positive click asks for the
+   region that it lies in; a negative click denies it, unless a positive click asks for it too.
+2. Of the regions that no click asks for, those stay that are not denied and have at least half of
+   their pixels in the box, or at least half of them in the previous mask. Where there is neither a
+   positive click nor a box, all that are not denied stay. Where nothing would stay, all regions do.
+3. Of these, regions of fewer than `speck_area` pixels go unless a click asks for them or nothing
+   else would stay.
+4. Pixels outside of the mask that touch at an edge are a gap. A gap of fewer than `pinhole_area`
+   pixels that does not reach the border of the photo and holds no negative click is filled.
+
+The logits of pixels that change sides change sign, and get at least FLIPPED_LOGIT in magnitude, so
+that the mask at the size of the photo is clean as well. Everything but that is done in whole
+numbers, so that any language finds the same mask.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from squeezesam import spec
+from squeezesam.blobs import blob_numbers
+from squeezesam.errors import ConfigError
+from squeezesam.prompts import Prompts
+from squeezesam.spec import PointLabel
+from squeezesam.transforms import Letterbox
+
+Mask = NDArray[np.bool_]
+Logits = NDArray[np.float32]
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class MaskCleaning:
+    """The numbers of the cleaning, in mask pixels.
+
+    Attributes:
+        speck_area: fewest pixels of a region that no click asks for; 0 keeps all.
+        pinhole_area: fewest pixels of a gap; 0 keeps all.
+    """
+
+    speck_area: int = spec.SPECK_AREA
+    pinhole_area: int = spec.PINHOLE_AREA
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0:
+                raise ConfigError(f"{name}={value} must not be negative")
+
+
+DEFAULT_CLEANING = MaskCleaning()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a mask is asked for, in the pixels of the part of it that lies on the photo.
+
+    Attributes:
+        positive: (x, y) of the clicks on the object.
+        negative: (x, y) of the clicks on the background.
+        window: rows and columns in the box; None without one.
+        previous: [h, w], the mask so far; None without one.
+    """
+
+    positive: Sequence[Place] = field(default=())
+    negative: Sequence[Place] = field(default=())
+    window: tuple[slice, slice] | None = None
+    previous: Mask | None = None
+
+    @classmethod
+    def of(cls, prompts: Prompts, mask_input: Logits | None, letterbox: Letterbox) -> "Asked":
+        """From prompts in photo pixels and the logits [size/2, size/2] of the mask so far."""
+        places = [letterbox.mask_pixel(x, y) for x, y in prompts.coords]
+        pairs = list(zip(places, prompts.labels.tolist(), strict=True))
+        columns, rows = letterbox.mask_size
+        return cls(
+            [place for place, label in pairs if label == PointLabel.POSITIVE],
+            [place for place, label in pairs if label == PointLabel.NEGATIVE],
+            None if prompts.box is None else letterbox.mask_window(prompts.box),
+            None if mask_input is None else mask_input[:rows, :columns] > spec.MASK_THRESHOLD,
+        )
+
+
+def cleaned_logits(
+    logits: Logits,
+    asked: Asked,
+    letterbox: Letterbox,
+    cleaning: MaskCleaning = DEFAULT_CLEANING,
+) -> Logits:
+    """Clean each mask for itself.
+
+    Args:
+        logits: [M, size/2, size/2].
+        asked: what all of them answer.
+        letterbox: of the photo; the padding stays as it is.
+        cleaning: how.
+
+    Returns:
+        [M, size/2, size/2]; a copy.
+    """
+    columns, rows = letterbox.mask_size
+    clean = logits.copy()
+    for mask in clean[:, :rows, :columns]:
+        before = mask > spec.MASK_THRESHOLD
+        after = cleaned(before, asked, cleaning)
+        changed = before != after
+        size = np.maximum(np.abs(mask[changed]), np.float32(spec.FLIPPED_LOGIT))
+        mask[changed] = np.where(after[changed], size, -size)
+    return clean
+
+
+def cleaned(mask: Mask, asked: Asked, cleaning: MaskCleaning = DEFAULT_CLEANING) -> Mask:
+    """Clean a mask [h, w] as the module says."""
+    return filled(without_unasked(mask, asked, cleaning), asked, cleaning)
+
+
+def without_unasked(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
+    """The regions of a mask [h, w] that stay."""
+    numbers = blob_numbers(mask)
+    areas = np.bincount(numbers.ravel())
+    clicked = np.zeros(len(areas), np.bool_)
+    denied = np.zeros(len(areas), np.bool_)
+    for x, y in asked.positive:
+        clicked[numbers[y, x]] = True
+    for x, y in asked.negative:
+        denied[numbers[y, x]] = True
+    wanted = np.zeros(len(areas), np.bool_)
+    if asked.window is not None:
+        wanted |= 2 * counts(numbers[asked.window], len(areas)) >= areas
+    if asked.previous is not None:
+        wanted |= 2 * counts(numbers[asked.previous], len(areas)) >= areas
+    if not asked.positive and asked.window is None:
+        wanted[:] = True
+    stay = clicked | (wanted & ~denied)
+    clicked[0] = stay[0] = False  # which is no region
+    if not stay.any():
+        stay[1:] = True
+    large = stay & (clicked | (areas >= cleaning.speck_area))
+    return np.asarray((large if large.any() else stay)[numbers])
+
+
+def filled(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
+    """A mask [h, w] without its pinholes."""
+    numbers = blob_numbers(~mask, corners=False)
+    small = np.bincount(numbers.ravel()) < cleaning.pinhole_area
+    for border in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
+        small[border] = False
+    for x, y in asked.negative:
+        small[numbers[y, x]] = False
+    small[0] = False  # which is the mask
+    return mask | small[numbers]
+
+
+def counts(numbers: ArrayLike, length: int) -> NDArray[np.int64]:
+    """How often each number below `length` occurs."""
+    return np.bincount(np.ravel(numbers), minlength=length)
