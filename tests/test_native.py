@@ -11,10 +11,12 @@ import numpy as np
 import pillow_reference
 import pytest
 import torch
+from scipy import ndimage
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
+from squeezesam.mask_cleanup import Asked, cleaned_logits
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import DETECTOR, MAP_STRIDE, SEGMENTER, input_specs, output_specs
 from squeezesam.transforms import Letterbox, scaled
@@ -235,6 +237,17 @@ def masked(
     return np.fromfile(folder / "mask", np.uint8).reshape(shape)
 
 
+def clean_by_runner(
+    runner: Path, folder: Path, letterbox: Letterbox, logits: np.ndarray, words: Sequence[object]
+) -> np.ndarray:
+    """A mask [size/2, size/2] as the runner cleans it."""
+    (folder / "logits").write_bytes(logits.tobytes())
+    setting = [logits.dtype, letterbox.size, letterbox.width, letterbox.height]
+    done = run(runner, ["clean", *setting, folder / "logits", folder / "cleaned", *words])
+    assert done.returncode == 0, done.stderr
+    return np.fromfile(folder / "cleaned", logits.dtype).reshape(logits.shape)
+
+
 def photos() -> dict[str, tuple[np.ndarray, int]]:
     """Photos [H, W, 3] and the input size to fit them into."""
     rng = np.random.default_rng(0)
@@ -342,6 +355,81 @@ def test_halves_are_read_as_by_numpy(runners: dict[str, Path], tmp_path: Path) -
     letterbox = Letterbox.fit(200, 200, SIZE)
     wanted = pillow_reference.photo_logits(logits[0].astype(np.float32), letterbox) > 0
     np.testing.assert_array_equal(given, wanted)
+
+
+def drawn_logits(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Blobs of many sizes, gaps in them, and logits that are exactly 0."""
+    soft = ndimage.gaussian_filter(rng.normal(size=(side, side)), rng.uniform(0.5, 2.5))
+    return (soft / np.abs(soft).max() * 8).round(2).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cleaned_masks_are_those_of_python(
+    seed: int, runners: dict[str, Path], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    width, height = rng.integers(20, 200, 2).tolist()
+    letterbox = Letterbox.fit(width, height, 128)
+    logits, previous = drawn_logits(rng, 64), drawn_logits(rng, 64)
+    coords = rng.integers((width, height), size=(4, 2)) + rng.integers(2, size=(4, 2)) * 0.25
+    labels = [1, 0, 1, 0]
+    box = (*sorted(rng.integers(width, size=2)), *sorted(rng.integers(height, size=2) + 1))
+    corners = box[0], box[2], box[1] + 1, box[3]
+    (tmp_path / "previous").write_bytes(previous.tobytes())
+    changes = 0
+    for count in range(5):
+        for with_box in (False, True):
+            for with_previous in (False, True):
+                words = as_words(coords[:count].tolist(), labels[:count])
+                words += [f"box={','.join(map(str, corners))}"] * with_box
+                words += [f"previous={tmp_path / 'previous'}"] * with_previous
+                given = clean_by_runner(runners[".onnx"], tmp_path, letterbox, logits, words)
+                prompts = check_prompts(
+                    coords[:count],
+                    labels[:count],
+                    corners if with_box else None,
+                    width=width,
+                    height=height,
+                )
+                asked = Asked.of(prompts, previous if with_previous else None, letterbox)
+                (wanted,) = cleaned_logits(logits[None], asked, letterbox)
+                np.testing.assert_array_equal(given, wanted)
+                changes += int((wanted != logits).sum())
+    assert changes
+
+
+def test_halves_are_cleaned_as_floats(runners: dict[str, Path], tmp_path: Path) -> None:
+    letterbox, rng = Letterbox.fit(64, 48, 128), np.random.default_rng(9)
+    halves = drawn_logits(rng, 64).astype(np.float16)
+    given = clean_by_runner(runners[".onnx"], tmp_path, letterbox, halves, ["30,20,1"])
+    prompts = check_prompts([(30, 20)], [1], None, width=64, height=48)
+    asked = Asked.of(prompts, None, letterbox)
+    (wanted,) = cleaned_logits(halves.astype(np.float32)[None], asked, letterbox)
+    np.testing.assert_array_equal(given, wanted.astype(np.float16))
+    assert (given != halves).any()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("64,3,1", "not on the photo: 64,3,1"),
+        ("-1,3,1", "not on the photo: -1,3,1"),
+        ("box=1,2,3", "not a box X0,Y0,X1,Y1: 1,2,3"),
+        ("box=1,2,3,4,5", "not a box"),
+        ("box=1;2;3;4", "not a box"),
+        ("mask=1", "not a click"),
+        ("previous=missing", "missing does not hold 16384 bytes"),
+    ],
+)
+def test_what_a_mask_cannot_be_cleaned_by_is_refused(
+    word: str, said: str, runners: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "logits").write_bytes(bytes(4 * 64 * 64))
+    words = ["clean", "float32", 128, 64, 48, tmp_path / "logits", tmp_path / "cleaned", word]
+    done = run(runners[".onnx"], words)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert not (tmp_path / "cleaned").exists()
 
 
 @pytest.mark.arm64

@@ -23,6 +23,9 @@ NUMBERS = {
         "TOKEN_FEATURES",
         "NUM_MASKS",
         "MASK_THRESHOLD",
+        "SPECK_AREA",
+        "PINHOLE_AREA",
+        "FLIPPED_LOGIT",
     )
 }
 NAMES = ("IMAGE", "PROMPT_MAPS", "PROMPT_TOKENS", "LOW_RES_MASKS")

@@ -14,6 +14,7 @@
 int main(int count, char **words) try {
   const std::map<std::string, void (*)(const Words &)> verbs = {
       {"answer", answer},
+      {"clean", clean},
       {"encode", encode},
       {"mask", mask},
       {"time", time_model},

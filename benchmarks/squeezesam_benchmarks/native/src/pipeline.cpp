@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "cleaning.h"
 #include "clock.h"
 #include "letterbox.h"
 #include "prompts.h"
@@ -33,7 +34,7 @@ PipelineSample one_click(Network &network, Signature &tensors, const std::vector
   const int side = size / spec::MAP_STRIDE;
   const auto logits = tensors.outputs[0].first(static_cast<size_t>(side) * side);
   const auto model_ended = Clock::now();
-  const auto mask = letterbox.photo_mask(logits);
+  const auto mask = letterbox.photo_mask(cleaned(logits, {{middle}, {}, {}}, letterbox));
   const auto ended = Clock::now();
   return {ms_between(began, model_began), ms_between(model_began, model_ended),
           ms_between(model_ended, ended)};

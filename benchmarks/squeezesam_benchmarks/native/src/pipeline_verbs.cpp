@@ -1,9 +1,11 @@
-// The verbs `encode` and `mask`: what comes before and after the network, to check against Python.
+// The verbs `encode`, `clean` and `mask`: what comes before and after the network, to check against Python.
 
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 
+#include "cleaning.h"
 #include "letterbox.h"
 #include "prompts.h"
 #include "spec.h"
@@ -21,7 +23,13 @@ int whole(const std::string &word) {
   return number;
 }
 
-// What both verbs begin with: TYPE SIZE WIDTH HEIGHT.
+void read_file(const std::string &path, char *to, std::streamsize size) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(to, size) || file.peek() != std::ifstream::traits_type::eof())
+    throw std::runtime_error(path + " does not hold " + std::to_string(size) + " bytes");
+}
+
+// What all verbs begin with: TYPE SIZE WIDTH HEIGHT.
 struct Setting {
   bool half;
   Letterbox letterbox;
@@ -33,6 +41,14 @@ struct Setting {
   // A flat tensor of the type.
   Tensor tensor(size_t size) const {
     return {"", half, {}, std::vector<char>(size * (half ? 2 : 4))};
+  }
+
+  // The logits of one low-resolution mask in a file.
+  std::vector<float> low_res_mask(const std::string &path) const {
+    const size_t side = letterbox.size / spec::MAP_STRIDE;
+    Tensor logits = tensor(side * side);
+    read_file(path, logits.bytes.data(), logits.bytes.size());
+    return logits.first(side * side);
   }
 };
 
@@ -46,10 +62,23 @@ Click click_of(const std::string &word) {
   return click;
 }
 
-void read_file(const std::string &path, char *to, std::streamsize size) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(to, size) || file.peek() != std::ifstream::traits_type::eof())
-    throw std::runtime_error(path + " does not hold " + std::to_string(size) + " bytes");
+Click click_on(const std::string &word, const Letterbox &letterbox) {
+  const Click click = click_of(word);
+  if (!(click.x >= 0 && click.x < letterbox.width && click.y >= 0 && click.y < letterbox.height))
+    throw UsageError("not on the photo: " + word);
+  return click;
+}
+
+std::array<float, 4> box_of(const std::string &word) {
+  std::istringstream text(word);
+  std::array<float, 4> box;
+  for (float &edge : box) {
+    char comma = ',';
+    if ((&edge != &box[0] && !(text >> comma)) || comma != ',' || !(text >> edge))
+      throw UsageError("not a box X0,Y0,X1,Y1: " + word);
+  }
+  if (!text.eof()) throw UsageError("not a box X0,Y0,X1,Y1: " + word);
+  return box;
 }
 
 void close(std::ofstream &file, const std::string &path) {
@@ -79,13 +108,34 @@ void encode(const Words &words) {
   close(inputs, words[5]);
 }
 
+void clean(const Words &words) {
+  if (words.size() < 6)
+    throw UsageError(
+        "give TYPE SIZE WIDTH HEIGHT LOGITS CLEANED [box=X0,Y0,X1,Y1] [previous=LOGITS] "
+        "X,Y,LABEL...");
+  const Setting setting(words);
+  Asked asked;
+  for (size_t i = 6; i < words.size(); i++) {
+    const auto equals = words[i].find('=') + 1;
+    if (words[i].rfind("box=", 0) == 0)
+      asked.box = box_of(words[i].substr(equals));
+    else if (words[i].rfind("previous=", 0) == 0)
+      asked.previous = setting.low_res_mask(words[i].substr(equals));
+    else
+      asked.clicks.push_back(click_on(words[i], setting.letterbox));
+  }
+  const auto made = cleaned(setting.low_res_mask(words[4]), asked, setting.letterbox);
+  Tensor tensor = setting.tensor(made.size());
+  tensor.set(made);
+  std::ofstream answer(words[5], std::ios::binary);
+  answer.write(tensor.bytes.data(), tensor.bytes.size());
+  close(answer, words[5]);
+}
+
 void mask(const Words &words) {
   if (words.size() != 6) throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS MASK");
   const Setting setting(words);
-  const size_t side = setting.letterbox.size / spec::MAP_STRIDE;
-  Tensor logits = setting.tensor(side * side);
-  read_file(words[4], logits.bytes.data(), logits.bytes.size());
-  const auto made = setting.letterbox.photo_mask(logits.first(side * side));
+  const auto made = setting.letterbox.photo_mask(setting.low_res_mask(words[4]));
   std::ofstream answer(words[5], std::ios::binary);
   answer.write(reinterpret_cast<const char *>(made.data()), made.size());
   close(answer, words[5]);

@@ -23,6 +23,11 @@ void time_model(const Words &words);
 // float32 or float16.
 void encode(const Words &words);
 
+// TYPE SIZE WIDTH HEIGHT LOGITS CLEANED [box=X0,Y0,X1,Y1] [previous=LOGITS] X,Y,LABEL...
+//
+// All files hold one low-resolution mask in the TYPE.
+void clean(const Words &words);
+
 // TYPE SIZE WIDTH HEIGHT LOGITS MASK
 //
 // LOGITS holds one low-resolution mask in the TYPE; MASK gets a byte for each pixel of the photo.
