@@ -19,7 +19,7 @@ numbers, so that any language finds the same mask.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,8 +68,8 @@ class Asked:
         previous: [h, w], the mask so far; None without one.
     """
 
-    positive: Sequence[Place] = field(default=())
-    negative: Sequence[Place] = field(default=())
+    positive: Sequence[Place] = ()
+    negative: Sequence[Place] = ()
     window: tuple[slice, slice] | None = None
     previous: Mask | None = None
 
