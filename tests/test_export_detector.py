@@ -328,22 +328,28 @@ def test_golden_clicks_that_this_version_does_not_find(
     assert "finds other clicks in its heat map" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("kind", "answer"), [("clicks", "clicks"), ("clean", "cleaned")])
 def test_vectors_that_this_version_does_not_find(
-    float_copy: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, answer: str, float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    detector = read_manifest(float_copy).detector
-    assert detector is not None
-    path = float_copy / detector.click_vectors.file
+    manifest = read_manifest(float_copy)
+    assert manifest.detector is not None
+    is_mask = kind == "clean"
+    vectors = manifest.mask_vectors if is_mask else manifest.detector.click_vectors
+    path = float_copy / vectors.file
     cases = json.loads(path.read_text())
-    found = next(case for case in cases if case["kind"] == "clicks" and case["clicks"])
-    found["clicks"][0] = [0, 0]
+    found = next(case for case in cases if case["kind"] == kind and case[answer])
+    found[answer] = found[answer][1:]
     path.write_text(json.dumps(cases))
     assert run("verify", float_copy) == 2
     assert "altered" in capsys.readouterr().err
-    vectors = dataclasses.replace(detector.click_vectors, sha256=sha256_of(path))
-    rewritten(float_copy, click_vectors=vectors)
+    vectors = dataclasses.replace(vectors, sha256=sha256_of(path))
+    if is_mask:
+        write_manifest(dataclasses.replace(manifest, mask_vectors=vectors), float_copy)
+    else:
+        rewritten(float_copy, click_vectors=vectors)
     assert run("verify", float_copy) == 2
-    assert "other clicks than this version finds" in capsys.readouterr().err
+    assert "other answers than this version" in capsys.readouterr().err
 
 
 def test_a_detector_of_other_weights_fails(

@@ -23,6 +23,7 @@ from squeezesam_export.manifest import (
     Click,
     GoldenCase,
     GoldenFile,
+    HashedFile,
     Manifest,
     Parity,
     read_manifest,
@@ -51,6 +52,7 @@ MANIFEST = Manifest(
             parity=Parity(1e-6, None, 1.0, 1.0, 0.5, None),
         ),
     ),
+    mask_vectors=HashedFile("golden/mask_cleaning.json", "3" * 64),
     detector=None,
     golden=(
         GoldenFile(

@@ -64,9 +64,7 @@ def check_files(directory: Path, manifest: Manifest) -> None:
     """
     files = [(one.file, one.sha256) for one in manifest.all_artifacts]
     files += [(one.file, one.sha256) for one in manifest.golden]
-    if manifest.detector is not None:
-        vectors = manifest.detector.click_vectors
-        files.append((vectors.file, vectors.sha256))
+    files += [(one.file, one.sha256) for one in manifest.vectors]
     for name, sha256 in files:
         checked_path(directory, name, sha256)
 

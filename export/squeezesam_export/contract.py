@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from squeezesam import spec
+from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.spec import TensorSpec
 
 
@@ -47,7 +48,7 @@ class PromptEncoding:
         "to the nearest click of the label; all clicks are drawn"
     )
     box: str = "share of each map pixel that the box covers"
-    previous_mask: str = "tanh(logit / 2) of an earlier low_res_masks channel"
+    previous_mask: str = "tanh(logit / 2) of an earlier low_res_masks channel, cleaned"
     point_slots: int = spec.POINT_SLOTS
     box_slots: int = spec.BOX_SLOTS
     slot_order: str = (
@@ -63,6 +64,49 @@ class PromptEncoding:
 
 
 @dataclass(frozen=True)
+class CleaningRules:
+    """The way from a channel of `low_res_masks` to its cleaned logits, in this order."""
+
+    numbers: MaskCleaning = DEFAULT_CLEANING
+    area: str = (
+        "the columns and rows from the top left that the resized photo fills (its sides / "
+        "map_stride); all that follows is about these, in whole numbers; in the mask where > "
+        "mask_threshold"
+    )
+    click_pixel: str = (
+        "of x and of y: min(floor((2 * place + 1) * cells / (2 * side)), cells - 1), with side "
+        "that of the photo and cells the columns or rows of the area"
+    )
+    box_pixels: str = (
+        "along each axis from max(0, ceil((2 * low * cells - side) / (2 * side))) up to, but "
+        "without, the same of high, low and high being the edges of the box"
+    )
+    regions: str = "pixels of the mask that touch one another, also at a corner"
+    clicked: str = "a region with the pixel of a positive click"
+    denied: str = "a region with the pixel of a negative click"
+    wanted: str = (
+        "a region with at least half of its pixels in the box, or at least half of them in the "
+        "previous mask; where there is neither a positive click nor a box, every region"
+    )
+    stay: str = (
+        "regions that are clicked, or wanted and not denied; if there is none, every region; of "
+        "these, those that are clicked or have at least speck_area pixels, or, if there is none, "
+        "all of them; every other region leaves the mask"
+    )
+    filled: str = (
+        "then, of the pixels outside of the mask that touch one another at an edge, sets of fewer "
+        "than pinhole_area that do not reach the border of the area and hold no pixel of a "
+        "negative click come into the mask"
+    )
+    flipped_logit: float = spec.FLIPPED_LOGIT
+    logits: str = (
+        "of a pixel that left the mask -max(|logit|, flipped_logit), of one that came into it "
+        "max(|logit|, flipped_logit); all others stay as they are"
+    )
+    previous_mask: str = "the cleaned logits are what the next prompt is given as previous mask"
+
+
+@dataclass(frozen=True)
 class Contract:
     """Inputs and outputs of every artifact of one input size, and how to make and read them."""
 
@@ -72,11 +116,19 @@ class Contract:
     preprocessing: Preprocessing
     prompt_encoding: PromptEncoding
     mask_threshold: float
+    mask_cleaning: CleaningRules = CleaningRules()
     photo_mask: str = (
-        "of a channel of low_res_masks, the columns and rows from the top left that the resized "
-        "photo fills (its sides / map_stride), resized bilinearly to the photo (half-pixel "
+        "of a cleaned channel of low_res_masks, the columns and rows from the top left that the "
+        "resized photo fills (its sides / map_stride), resized bilinearly to the photo (half-pixel "
         "centres, edges repeated, antialiased where a side shrinks); in the mask where > "
         "mask_threshold"
+    )
+    edge_sharpness: float = spec.EDGE_SHARPNESS
+    photo_alpha: str = (
+        "opacity of a soft cut-out: hard + near * (soft - hard), times 255 and rounded, with hard "
+        "= 1 in the photo mask and 0 outside, soft = 1 / (1 + exp(-edge_sharpness * logit)) of the "
+        "resized logit, and near resized in the same way from 1 for a mask pixel of which one of "
+        "the eight around it is on the other side of mask_threshold, 0 for all others"
     )
 
 

@@ -14,16 +14,14 @@ from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import INPUT_SIZE, INTERFACES
 from squeezesam.versions import tool_versions
 from squeezesam_export.artifacts import sha256_of, size_of
-from squeezesam_export.click_vectors import NAME as VECTORS_NAME
-from squeezesam_export.click_vectors import write_vectors
 from squeezesam_export.contract import contract
-from squeezesam_export.golden import FOLDER, GoldenAnswer, write_golden
+from squeezesam_export.drawn_vectors import CLICK_SAMPLING, MASK_CLEANING, write_vectors
+from squeezesam_export.golden import GoldenAnswer, write_golden
 from squeezesam_export.golden_reading import read_answers
 from squeezesam_export.manifest import (
     SCHEMA_VERSION,
     Artifact,
     Detector,
-    HashedFile,
     Manifest,
     write_manifest,
 )
@@ -136,6 +134,7 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
             weights_sha256=segmenter.weights_sha256,
             contract=contract(options.size),
             artifacts=(),
+            mask_vectors=write_vectors(MASK_CLEANING, directory),
             detector=None
             if detector is None
             else describe_detector(detector, options.size, directory),
@@ -170,14 +169,12 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
 
 def describe_detector(network: Exported, size: int, directory: Path) -> Detector:
     """What the manifest says of it before its artifacts; writes the drawn vectors of clicks."""
-    relative = f"{FOLDER}/{VECTORS_NAME}"
-    write_vectors(directory / relative)
     return Detector(
         variant=network.variant,
         weights_sha256=network.weights_sha256,
         contract=salient_contract(size),
         artifacts=(),
-        click_vectors=HashedFile(relative, sha256_of(directory / relative)),
+        click_vectors=write_vectors(CLICK_SAMPLING, directory),
     )
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from squeezesam.examples import EXAMPLES, Example
 from squeezesam.image_io import read_photo
-from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.mask_cleanup import Asked, cleaned_logits
+from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
 from squeezesam.saliency.predictor import at_mask_size
 from squeezesam.spec import (
@@ -121,14 +122,16 @@ def write_golden(
             previous[SALIENCY_LOGITS] = at_mask_size(detected.saliency_logits)
         answered: dict[str, Answered] = {}
         for case in cases:
-            maps_and_tokens = encode_case(case, letterbox, previous.get(case.previous))
+            before = previous.get(case.previous)
+            maps_and_tokens = encode_case(case, letterbox, before)
             with torch.inference_mode():
                 answered[case.name] = Answered(
                     case.name,
                     (image, *maps_and_tokens),
                     *checked(image, *maps_and_tokens),
                 )
-            previous[case.name] = answered[case.name].low_res_masks[:, :1]
+            mask_0 = answered[case.name].low_res_masks[:, :1]
+            previous[case.name] = cleaned_mask(case, letterbox, before, mask_0)
         relative = f"{FOLDER}/{example.path.stem}.npz"
         more = {} if detected is None else detected.arrays()
         write_answers(list(answered.values()), more, directory / relative)
@@ -150,15 +153,28 @@ def encode_case(
     case: GoldenCase, letterbox: Letterbox, previous: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Prompt maps and tokens, by the same code as the predictor's."""
-    prompts = check_prompts(
+    coords, labels = prompt_slots(prompts_of(case, letterbox), letterbox.scale)
+    return encode_prompts(coords, labels, previous, letterbox.size)
+
+
+def cleaned_mask(
+    case: GoldenCase, letterbox: Letterbox, previous: Tensor | None, mask: Tensor
+) -> Tensor:
+    """The answer to a case as the predictor cleans it: logits [1, 1, S/2, S/2], as all masks."""
+    earlier = None if previous is None else previous[0, 0].numpy()
+    asked = Asked.of(prompts_of(case, letterbox), earlier, letterbox)
+    return torch.from_numpy(cleaned_logits(mask[0].numpy(), asked, letterbox))[None]
+
+
+def prompts_of(case: GoldenCase, letterbox: Letterbox) -> Prompts:
+    """Those of a case, checked against its photo."""
+    return check_prompts(
         [(click.x, click.y) for click in case.clicks],
         [click.label for click in case.clicks],
         case.box,
         width=letterbox.width,
         height=letterbox.height,
     )
-    coords, labels = prompt_slots(prompts, letterbox.scale)
-    return encode_prompts(coords, labels, previous, letterbox.size)
 
 
 def write_answers(answers: list[Answered], more: Mapping[str, Any], path: Path) -> None:

@@ -17,7 +17,7 @@ from squeezesam_export.strict_json import JsonError
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class GoldenCase:
         name: of the case.
         clicks: oldest first.
         box: (x0, y0, x1, y1) in photo pixels.
-        previous: an earlier case of the same photo whose mask 0 is the previous mask, or
+        previous: an earlier case of the same photo whose mask 0, cleaned, is the previous mask, or
             `saliency_logits`, which is then the previous mask at the size of masks.
     """
 
@@ -166,6 +166,7 @@ class Manifest:
     """All of manifest.json; what stands at its top is the segmenter's.
 
     Attributes:
+        mask_vectors: drawn masks with their clean ones, as `squeezesam.mask_vectors` says.
         detector: None where it was left out.
         calibration_photos: on which the ranges of int8 activations were seen; empty where no
             artifact has any.
@@ -176,6 +177,7 @@ class Manifest:
     weights_sha256: str
     contract: Contract
     artifacts: tuple[Artifact, ...]
+    mask_vectors: HashedFile
     detector: Detector | None
     golden: tuple[GoldenFile, ...]
     calibration_photos: tuple[str, ...]
@@ -183,6 +185,11 @@ class Manifest:
     git_commit: str | None
     created: str
     command: str
+
+    @property
+    def vectors(self) -> tuple[HashedFile, ...]:
+        """Files of drawn inputs with what the apps' own code has to answer."""
+        return (self.mask_vectors, *([self.detector.click_vectors] if self.detector else []))
 
     @property
     def all_artifacts(self) -> tuple[Artifact, ...]:

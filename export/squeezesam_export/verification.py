@@ -10,7 +10,7 @@ from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
 from squeezesam_export.automatic import automatic_iou
-from squeezesam_export.click_vectors import check_vectors
+from squeezesam_export.drawn_vectors import check_vectors
 from squeezesam_export.golden import GoldenAnswer
 from squeezesam_export.golden_reading import read_automatic, read_detected, read_golden
 from squeezesam_export.manifest import Artifact, Parity, read_manifest
@@ -64,8 +64,7 @@ def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
     check_files(directory, manifest)
     prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)
     masks = read_automatic(directory, manifest)
-    if manifest.detector is not None:
-        check_vectors(directory / manifest.detector.click_vectors.file)
+    check_vectors(directory, manifest)
     for artifact in manifest.artifacts:
         yield from verify_artifact(directory, artifact, prompted, compare)
     for artifact in manifest.artifacts_of(DETECTOR):
