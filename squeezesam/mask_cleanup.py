@@ -3,15 +3,15 @@
 A mask is cleaned at the size at which the network gives it, on the part that lies on the photo. A
 pixel is in the mask where its logit exceeds the threshold. In this order:
 
-1. Pixels of the mask that touch, also at a corner, are a region. A positive click asks for the
+1. Pixels outside of the mask that touch at an edge are a gap. A gap of fewer than `pinhole_area`
+   pixels that does not reach the border of the photo and holds no negative click is filled.
+2. Pixels of the mask that touch, also at a corner, are a region. A positive click asks for the
    region that it lies in; a negative click denies it, unless a positive click asks for it too.
-2. Of the regions that no click asks for, those stay that are not denied and have at least half of
+3. Of the regions that no click asks for, those stay that are not denied and have at least half of
    their pixels in the box, or at least half of them in the previous mask. Where there is neither a
    positive click nor a box, all that are not denied stay. Where nothing would stay, all regions do.
-3. Of these, regions of fewer than `speck_area` pixels go unless a click asks for them or nothing
+4. Of these, regions of fewer than `speck_area` pixels go unless a click asks for them or nothing
    else would stay.
-4. Pixels outside of the mask that touch at an edge are a gap. A gap of fewer than `pinhole_area`
-   pixels that does not reach the border of the photo and holds no negative click is filled.
 
 The logits of pixels that change sides change sign, and get at least FLIPPED_LOGIT in magnitude, so
 that the mask at the size of the photo is clean as well. Everything but that is done in whole
@@ -117,7 +117,19 @@ def cleaned_logits(
 
 def cleaned(mask: Mask, asked: Asked, cleaning: MaskCleaning = DEFAULT_CLEANING) -> Mask:
     """Clean a mask [h, w] as the module says."""
-    return filled(without_unasked(mask, asked, cleaning), asked, cleaning)
+    return without_unasked(filled(mask, asked, cleaning), asked, cleaning)
+
+
+def filled(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
+    """A mask [h, w] without its pinholes."""
+    numbers = blob_numbers(~mask, corners=False)
+    small = np.bincount(numbers.ravel()) < cleaning.pinhole_area
+    for border in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
+        small[border] = False
+    for x, y in asked.negative:
+        small[numbers[y, x]] = False
+    small[0] = False  # which is the mask
+    return mask | small[numbers]
 
 
 def without_unasked(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
@@ -143,18 +155,6 @@ def without_unasked(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
         stay[1:] = True
     large = stay & (clicked | (areas >= cleaning.speck_area))
     return np.asarray((large if large.any() else stay)[numbers])
-
-
-def filled(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
-    """A mask [h, w] without its pinholes."""
-    numbers = blob_numbers(~mask, corners=False)
-    small = np.bincount(numbers.ravel()) < cleaning.pinhole_area
-    for border in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
-        small[border] = False
-    for x, y in asked.negative:
-        small[numbers[y, x]] = False
-    small[0] = False  # which is the mask
-    return mask | small[numbers]
 
 
 def counts(numbers: ArrayLike, length: int) -> NDArray[np.int64]:

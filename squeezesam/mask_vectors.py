@@ -117,10 +117,20 @@ DRAWN: dict[str, tuple[Mask, Asked, MaskCleaning]] = {
     "a gap that is open to the border": (OPEN_GAP, Asked([(0, 0)]), MaskCleaning(0, 100)),
     "a large gap": (RING, Asked([(1, 1)]), MaskCleaning(0, 6)),
     "a gap just too small to stay": (RING, Asked([(1, 1)]), MaskCleaning(0, 7)),
+    "a click on a pinhole": (
+        drawn_mask("#####.... #.###.### #####.###"),
+        Asked([(1, 1)]),
+        SMALL_SIZES,
+    ),
     "a region inside a gap": (
         drawn_mask("####### #.....# #.###.# #.....# #######"),
         Asked([(0, 0)]),
-        MaskCleaning(0, 20),
+        MaskCleaning(0, 12),
+    ),
+    "a region inside a pinhole": (
+        drawn_mask("####### #.....# #.###.# #.....# #######"),
+        Asked([(0, 0)]),
+        MaskCleaning(0, 13),
     ),
 }
 

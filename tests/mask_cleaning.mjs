@@ -32,9 +32,23 @@ function pieces(mask, width, height, value, corners) {
   return { numbers, areas };
 }
 
+function filled(mask, width, height, asked, cleaning) {
+  const { numbers, areas } = pieces(mask, width, height, 0, false);
+  const open = new Set(asked.negative.map(([x, y]) => numbers[y * width + x]));
+  numbers.forEach((number, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    if (x === 0 || y === 0 || x === width - 1 || y === height - 1) open.add(number);
+  });
+  return mask.map((value, i) => {
+    const gap = numbers[i];
+    return value || (!open.has(gap) && areas[gap] < cleaning.pinhole_area) ? 1 : 0;
+  });
+}
+
 export function cleaned(mask, width, height, asked, cleaning) {
+  const whole = filled(mask, width, height, asked, cleaning);
   const at = ([x, y]) => y * width + x;
-  const { numbers, areas } = pieces(mask, width, height, 1, true);
+  const { numbers, areas } = pieces(whole, width, height, 1, true);
   const clicked = new Set(asked.positive.map((place) => numbers[at(place)]));
   const denied = new Set(asked.negative.map((place) => numbers[at(place)]));
   const halves = (isIn) => {
@@ -63,18 +77,7 @@ export function cleaned(mask, width, height, asked, cleaning) {
     (number) => clicked.has(number) || areas[number] >= cleaning.speck_area,
   );
   const kept = new Set(large.length ? large : stay);
-  const clean = Uint8Array.from(numbers, (number) => (kept.has(number) ? 1 : 0));
-
-  const gaps = pieces(clean, width, height, 0, false);
-  const open = new Set(asked.negative.map((place) => gaps.numbers[at(place)]));
-  gaps.numbers.forEach((number, i) => {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    if (x === 0 || y === 0 || x === width - 1 || y === height - 1) open.add(number);
-  });
-  return clean.map((value, i) => {
-    const gap = gaps.numbers[i];
-    return value || (!open.has(gap) && gaps.areas[gap] < cleaning.pinhole_area) ? 1 : 0;
-  });
+  return Uint8Array.from(numbers, (number) => (kept.has(number) ? 1 : 0));
 }
 
 export function cleanedLogits(logits, width, height, asked, cleaning) {

@@ -81,7 +81,12 @@ class CleaningRules:
         "along each axis from max(0, ceil((2 * low * cells - side) / (2 * side))) up to, but "
         "without, the same of high, low and high being the edges of the box"
     )
-    regions: str = "pixels of the mask that touch one another, also at a corner"
+    filled: str = (
+        "first, of the pixels outside of the mask that touch one another at an edge, sets of fewer "
+        "than pinhole_area that do not reach the border of the area and hold no pixel of a "
+        "negative click come into the mask"
+    )
+    regions: str = "then, pixels of the mask that touch one another, also at a corner"
     clicked: str = "a region with the pixel of a positive click"
     denied: str = "a region with the pixel of a negative click"
     wanted: str = (
@@ -92,11 +97,6 @@ class CleaningRules:
         "regions that are clicked, or wanted and not denied; if there is none, every region; of "
         "these, those that are clicked or have at least speck_area pixels, or, if there is none, "
         "all of them; every other region leaves the mask"
-    )
-    filled: str = (
-        "then, of the pixels outside of the mask that touch one another at an edge, sets of fewer "
-        "than pinhole_area that do not reach the border of the area and hold no pixel of a "
-        "negative click come into the mask"
     )
     flipped_logit: float = spec.FLIPPED_LOGIT
     logits: str = (

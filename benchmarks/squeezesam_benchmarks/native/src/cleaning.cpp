@@ -89,6 +89,20 @@ void note_by_half(const Mask &mask, const Pieces &pieces, std::vector<char> &not
     if (2 * counts[number] >= pieces.areas[number]) noted[number] = true;
 }
 
+void fill_pinholes(Mask &mask, const Asked &asked, const Letterbox &letterbox) {
+  const Pieces gaps(mask, false, false);
+  std::vector<char> small(gaps.count());
+  for (int number = 1; number < gaps.count(); number++)
+    small[number] = gaps.areas[number] < spec::PINHOLE_AREA;
+  for (int y = 0, i = 0; y < mask.rows; y++)
+    for (int x = 0; x < mask.columns; x++, i++)
+      if (x == 0 || y == 0 || x == mask.columns - 1 || y == mask.rows - 1)
+        small[gaps.numbers[i]] = false;
+  note(asked, spec::PointLabel::NEGATIVE, mask, letterbox, gaps, small, false);
+  for (size_t i = 0; i < mask.inside.size(); i++)
+    if (small[gaps.numbers[i]]) mask.inside[i] = true;
+}
+
 void drop_unasked(Mask &mask, const Asked &asked, const Letterbox &letterbox) {
   const Pieces regions(mask, true, true);
   std::vector<char> clicked(regions.count()), denied(regions.count()), wanted(regions.count());
@@ -126,28 +140,14 @@ void drop_unasked(Mask &mask, const Asked &asked, const Letterbox &letterbox) {
   for (size_t i = 0; i < mask.inside.size(); i++) mask.inside[i] = kept[regions.numbers[i]];
 }
 
-void fill_pinholes(Mask &mask, const Asked &asked, const Letterbox &letterbox) {
-  const Pieces gaps(mask, false, false);
-  std::vector<char> small(gaps.count());
-  for (int number = 1; number < gaps.count(); number++)
-    small[number] = gaps.areas[number] < spec::PINHOLE_AREA;
-  for (int y = 0, i = 0; y < mask.rows; y++)
-    for (int x = 0; x < mask.columns; x++, i++)
-      if (x == 0 || y == 0 || x == mask.columns - 1 || y == mask.rows - 1)
-        small[gaps.numbers[i]] = false;
-  note(asked, spec::PointLabel::NEGATIVE, mask, letterbox, gaps, small, false);
-  for (size_t i = 0; i < mask.inside.size(); i++)
-    if (small[gaps.numbers[i]]) mask.inside[i] = true;
-}
-
 }  // namespace
 
 std::vector<float> cleaned(const std::vector<float> &logits, const Asked &asked,
                            const Letterbox &letterbox) {
   const Mask before(logits, letterbox);
   Mask after = before;
-  drop_unasked(after, asked, letterbox);
   fill_pinholes(after, asked, letterbox);
+  drop_unasked(after, asked, letterbox);
   const int side = letterbox.size / spec::MAP_STRIDE;
   std::vector<float> made = logits;
   for (int y = 0, i = 0; y < after.rows; y++)
