@@ -7,8 +7,10 @@ them, are the same in every language.
 import numpy as np
 from numpy.typing import NDArray
 
+Window = tuple[slice, slice]
 
-def blob_numbers(inside: NDArray[np.bool_], corners: bool = True) -> NDArray[np.int64]:
+
+def blob_numbers(inside: NDArray[np.bool_], corners: bool = True) -> NDArray[np.int32]:
     """The blob that each pixel of a mask belongs to: 1, 2, ... in reading order; 0 for none.
 
     Args:
@@ -47,6 +49,14 @@ def blob_numbers(inside: NDArray[np.bool_], corners: bool = True) -> NDArray[np.
             blobs += 1
         numbers.append(blobs if parent == run else numbers[parent])
     # What a run adds at its start it takes back behind its end.
-    changes = np.zeros(height * pitch, np.int64)
+    changes = np.zeros(height * pitch, np.int32)
     changes[starts], changes[stops] = numbers, np.negative(numbers)
-    return np.cumsum(changes).reshape(height, pitch)[:, 1:-1]
+    return np.cumsum(changes, dtype=np.int32).reshape(height, pitch)[:, 1:-1]
+
+
+def bounding_window(mask: NDArray[np.bool_]) -> Window | None:
+    """Rows and columns of the tight bounding box of a mask [H, W]; None when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from squeezesam import spec
-from squeezesam.blobs import blob_numbers
+from squeezesam.blobs import Window, blob_numbers, bounding_window
 from squeezesam.errors import ConfigError
 from squeezesam.prompts import Prompts
 from squeezesam.spec import PointLabel
@@ -70,7 +70,7 @@ class Asked:
 
     positive: Sequence[Place] = ()
     negative: Sequence[Place] = ()
-    window: tuple[slice, slice] | None = None
+    window: Window | None = None
     previous: Mask | None = None
 
     @classmethod
@@ -109,6 +109,8 @@ def cleaned_logits(
     for mask in clean[:, :rows, :columns]:
         before = mask > spec.MASK_THRESHOLD
         after = cleaned(before, asked, cleaning)
+        if after is before:
+            continue
         changed = before != after
         size = np.maximum(np.abs(mask[changed]), np.float32(spec.FLIPPED_LOGIT))
         mask[changed] = np.where(after[changed], size, -size)
@@ -122,20 +124,29 @@ def cleaned(mask: Mask, asked: Asked, cleaning: MaskCleaning = DEFAULT_CLEANING)
 
 def filled(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
     """A mask [h, w] without its pinholes."""
-    numbers = blob_numbers(~mask, corners=False)
+    window = bounding_window(mask)  # a gap that leaves it reaches the border of the photo
+    if window is None:
+        return mask
+    numbers = numbers_in_window(~mask, window, corners=False)
     small = np.bincount(numbers.ravel()) < cleaning.pinhole_area
-    for border in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
+    part = numbers[window]
+    for border in (part[:1], part[-1:], part[:, :1], part[:, -1:]):
         small[border] = False
     for x, y in asked.negative:
         small[numbers[y, x]] = False
-    small[0] = False  # which is the mask
-    return mask | small[numbers]
+    small[0] = False  # which is no gap
+    return mask | small.take(numbers) if small.any() else mask
 
 
 def without_unasked(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
     """The regions of a mask [h, w] that stay."""
-    numbers = blob_numbers(mask)
+    window = bounding_window(mask)
+    if window is None:
+        return mask
+    numbers = numbers_in_window(mask, window, corners=True)
     areas = np.bincount(numbers.ravel())
+    if len(areas) <= 2:  # of a single region nothing is taken away
+        return mask
     clicked = np.zeros(len(areas), np.bool_)
     denied = np.zeros(len(areas), np.bool_)
     for x, y in asked.positive:
@@ -154,9 +165,16 @@ def without_unasked(mask: Mask, asked: Asked, cleaning: MaskCleaning) -> Mask:
     if not stay.any():
         stay[1:] = True
     large = stay & (clicked | (areas >= cleaning.speck_area))
-    return np.asarray((large if large.any() else stay)[numbers])
+    return np.asarray((large if large.any() else stay).take(numbers))
 
 
-def counts(numbers: ArrayLike, length: int) -> NDArray[np.int64]:
+def numbers_in_window(inside: Mask, window: Window, corners: bool) -> NDArray[np.int32]:
+    """Blobs of a mask [h, w] as `blob_numbers` gives them, as if outside of a window was none."""
+    numbers = np.zeros(inside.shape, np.int32)
+    numbers[window] = blob_numbers(inside[window], corners)
+    return numbers
+
+
+def counts(numbers: NDArray[np.int32], length: int) -> NDArray[np.int64]:
     """How often each number below `length` occurs."""
-    return np.bincount(np.ravel(numbers), minlength=length)
+    return np.bincount(numbers.ravel(), minlength=length)

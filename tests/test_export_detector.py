@@ -199,7 +199,7 @@ def test_golden_clicks_are_those_of_the_predictor(
 ) -> None:
     _, segmenter = load_weights(weights, SIZE)
     _, detector = load_detector(detector_weights, SIZE)
-    predictor = SalientSqueezeSam(folded(segmenter), folded(detector), SIZE)
+    predictor = SalientSqueezeSam(folded(segmenter), folded(detector), SIZE, cleaning=None)
     manifest = read_manifest(in_float)
     automatic = read_automatic(in_float, manifest)
     assert automatic.keys() == {example.path.name for example in EXAMPLES}

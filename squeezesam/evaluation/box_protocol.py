@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from squeezesam.blobs import bounding_window
 from squeezesam.evaluation.protocol import PERCENT, Attempt, Measure, attempt
-from squeezesam.evaluation.regions import bounding_window
 from squeezesam.evaluation.targets import Target
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts

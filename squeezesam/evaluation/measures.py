@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from squeezesam.evaluation.regions import Mask, bounding_window, eroded
+from squeezesam.blobs import bounding_window
+from squeezesam.evaluation.regions import Mask, eroded
 
 BOUNDARY_SHARE = 0.02
 """Width of the boundary over the photo's diagonal, as Boundary IoU proposes."""

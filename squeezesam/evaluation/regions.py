@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam.blobs import bounding_window
 from squeezesam.errors import MissingDependencyError
 
 Mask = NDArray[np.bool_]
-Window = tuple[slice, slice]
 
 
 class DeepPoint(NamedTuple):
@@ -22,14 +22,6 @@ class DeepPoint(NamedTuple):
     x: int
     y: int
     depth: float
-
-
-def bounding_window(mask: Mask) -> Window | None:
-    """Rows and columns of the tight bounding box of a mask [H, W]; None when it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def deepest_point(mask: Mask, taken: Mask | None = None) -> DeepPoint | None:
