@@ -1,28 +1,62 @@
 """Photos in, pictures out.
 
-Every format that Pillow knows becomes upright 8-bit RGB: 16-bit grey keeps its high byte,
-transparency is laid on white, an animation gives its first frame. Float pixels have no agreed range
-and are refused rather than guessed.
+One way to read a photo serves the command line, data sets, calibration and everything else: every
+format of `PHOTO_FORMATS` becomes upright 8-bit RGB (`photo_pixels.py`), and an animation gives its
+first frame. Sizes are checked as the file declares them, before any pixel is decoded. Icon files
+(ICO, ICNS) are not among the formats: Pillow decodes the pictures inside while it opens them.
 """
 
+import functools
+import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from squeezesam.errors import ImageError, OutputError
+from squeezesam.errors import ImageError, MissingDependencyError, OutputError, SqueezeSamError
 from squeezesam.files import whole_file
+from squeezesam.photo_pixels import rgb_pixels, shown_size
+
+PHOTO_FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "AVIF",
+    "TIFF",
+    "BMP",
+    "GIF",
+    "PPM",
+    "JPEG2000",
+)
+"""Names in Pillow, which takes MPO as JPEG; HEIF comes with the extra `heif`."""
 
 MAX_PHOTO_PIXELS = 100_000_000
 """Larger photos are refused, so that memory stays bounded."""
 
+MAX_PHOTO_SIDE = 65_535
+"""In pixels; what JPEG can declare."""
+
+LOWER_LIMITS = {
+    "WEBP": 25_000_000,
+    "JPEG2000": 20_000_000,
+    "AVIF": 50_000_000,
+    "HEIF": 50_000_000,
+}
+"""Pixels of formats whose decoders need 8 to 20 bytes for each, where others need 4."""
+
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+BRANDS_END = 64
+"""Bytes of a file in which its brands stand."""
+
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 JPEG_QUALITY = 85
-
-STRIP_ROWS = 16
-"""Rows of a photo that are copied at once; of 12 megapixels they stay in the processor's cache."""
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
@@ -30,88 +64,135 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: missing, damaged, not an image, too large, or of float pixels.
+        MissingDependencyError: it is HEIC or HEIF, and the extra `heif` is not installed.
+    """
+    with photo_file(path) as file, opened_photo(file, str(path)) as image:
+        return rgb_pixels(image, file)
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it is shown.
+
+    Raises:
+        ImageError, MissingDependencyError: as `read_photo` does.
+    """
+    with photo_file(path) as file, opened_photo(file, str(path)) as image:
+        return shown_size(image)
+
+
+@contextmanager
+def photo_file(path: Path) -> Iterator[BinaryIO]:
+    """The opened file of a photo.
+
+    Raises:
+        ImageError: it is missing, a directory, no regular file, or may not be read.
+    """
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ImageError(f"{path} is a directory; name one photo")
+        if not stat.S_ISREG(kind):
+            raise ImageError(f"{path} is a pipe or a device; name the file of a photo")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise ImageError(f"no photo {path}; check the name") from error
+    except PermissionError as error:
+        raise ImageError(f"{path} may not be read; change its permissions") from error
+    except (OSError, ValueError) as error:  # Such as a name that is too long, or has a zero byte.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ImageError(f"{path} cannot be read ({reason}); check the name") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def opened_photo(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """A picture whose size is within the limits and whose pixels are not decoded yet.
+
+    What goes wrong inside the block, while they are decoded, becomes an ImageError too.
+
+    Args:
+        file: the encoded picture.
+        name: for messages.
+
+    Raises:
+        ImageError: damaged, not an image, too large, or of float pixels.
+        MissingDependencyError: it is HEIC or HEIF, and the extra `heif` is not installed.
     """
     try:
         with warnings.catch_warnings():
             # Pillow warns of sizes that the limit below allows, and of damaged metadata.
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                check_size(path, image)
-                return pixels_of(upright_rgb(path, image))
-    except ImageError:
+            formats = (*PHOTO_FORMATS, "HEIF") if _is_heif(file, name) else PHOTO_FORMATS
+            with Image.open(file, formats=formats) as image:
+                check_size(image)
+                yield image
+    except ImageError as error:
+        raise ImageError(f"{name} {error}") from error
+    except SqueezeSamError:
         raise
-    except FileNotFoundError as error:
-        raise ImageError(f"no photo {path}; check the name") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path} is a directory; name one photo") from error
-    except PermissionError as error:
-        raise ImageError(f"{path} may not be read; change its permissions") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image; give a JPEG, PNG or the like") from error
+        raise ImageError(
+            f"{name} is not an image of a known format; give a JPEG, PNG or the like"
+        ) from error
     except Image.DecompressionBombError as error:
-        raise too_large(path) from error
+        raise ImageError(f"{name} {too_large(MAX_PHOTO_PIXELS)}") from error
     except Exception as error:
         # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, struct.error.
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{path} is damaged ({reason}); save or download it again") from error
+        raise ImageError(f"{name} is damaged ({reason}); save or download it again") from error
 
 
-def check_size(path: Path, image: Image.Image) -> None:
-    """Refuse a photo of too many pixels before they are decoded.
-
-    Raises:
-        ImageError: it has more than MAX_PHOTO_PIXELS.
-    """
-    if image.width * image.height > MAX_PHOTO_PIXELS:
-        raise too_large(path)
-
-
-def too_large(path: Path) -> ImageError:
-    """The error for a photo beyond the limit."""
-    limit = MAX_PHOTO_PIXELS // 1_000_000
-    return ImageError(f"{path} has more than {limit} megapixels; shrink it first")
-
-
-def upright_rgb(path: Path, image: Image.Image) -> Image.Image:
-    """Decode an opened image of any mode as RGB, turned as its EXIF orientation says.
+def _is_heif(file: BinaryIO, name: str) -> bool:
+    """Whether a file is HEIC or HEIF, which Pillow then knows how to read.
 
     Raises:
-        ImageError: its pixels have no defined meaning as 8-bit colours.
+        MissingDependencyError: it is, and the extra `heif` is not installed.
     """
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F":
-        raise ImageError(f"{path} has float pixels of unknown range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return Image.fromarray(high_byte(path, np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        canvas = Image.new("RGB", image.size, "white")
-        canvas.paste(image, mask=image)
-        return canvas
-    return image if image.mode == "RGB" else image.convert("RGB")  # which copies in any case
+    start = file.read(BRANDS_END)
+    file.seek(0)
+    brands = start[8 : int.from_bytes(start[:4], "big")]
+    if start[4:8] != b"ftyp" or brands[:4] not in HEIF_BRANDS or b"avif" in brands:
+        return False
+    try:
+        register_heif()
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{name} is HEIC or HEIF, which needs pillow-heif; pip install 'squeezesam[heif]'"
+        ) from error
+    return True
 
 
-def pixels_of(rgb: Image.Image) -> NDArray[np.uint8]:
-    """The pixels of an RGB image: [H, W, 3].
-
-    numpy would take them as two copies of all bytes, which lasts as long as decoding them.
-    """
-    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
-    for top in range(0, rgb.height, STRIP_ROWS):
-        bottom = min(top + STRIP_ROWS, rgb.height)
-        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
-    return pixels
-
-
-def high_byte(path: Path, grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit grey as 8-bit grey, whatever integer type holds it.
+@functools.cache
+def register_heif() -> None:
+    """Teach Pillow HEIC and HEIF.
 
     Raises:
-        ImageError: a value lies outside 0..65535.
+        ImportError: pillow-heif is not installed.
     """
-    if grey.min() < 0 or grey.max() > 0xFFFF:
-        raise ImageError(f"{path} has grey values outside 0..65535; save it with 8 or 16 bits")
-    return (grey.astype(np.uint16) >> 8).astype(np.uint8)
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+
+
+def check_size(image: Image.Image) -> None:
+    """Refuse a picture of too many pixels before they are decoded.
+
+    Raises:
+        ImageError: it exceeds a limit; the message lacks the name.
+    """
+    limit = LOWER_LIMITS.get(image.format or "", MAX_PHOTO_PIXELS)
+    if image.width * image.height > limit:
+        raise ImageError(too_large(limit))
+    if max(image.size) > MAX_PHOTO_SIDE:
+        raise ImageError(
+            f"is {image.width}x{image.height} pixels; no side may exceed {MAX_PHOTO_SIDE}"
+        )
+
+
+def too_large(limit: int) -> str:
+    """The complaint about a picture beyond a limit in pixels."""
+    return f"has more than {limit // 1_000_000} megapixels; shrink it first"
 
 
 def write_image(image: Image.Image | NDArray[np.uint8], path: Path) -> None:

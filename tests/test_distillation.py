@@ -272,7 +272,7 @@ def test_photos_of_phones_are_turned_upright(tmp_path: Path) -> None:
     dataset = open_photos(tmp_path / "photos")
     labels = label_with_teacher(Teacher(ColourTeacher(), "c"), dataset, tmp_path / "out", COARSE)
     assert not labels.skipped
-    for index, name in enumerate(("phone.png", "print.png")):
+    for index, name in enumerate(("phone.jpg", "print.jpg")):
         assert labels[index].name == name
         assert labels[index].pixels().shape == (60, 120, 3)
         assert any(iou(each.mask(), mask) > 0.9 for each in labels[index].annotations)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from squeezesam import image_io
 from squeezesam.errors import ImageError, OutputError
 from squeezesam.image_io import read_photo, write_image
+from squeezesam.photo_pixels import rgb_pixels
 
 ORIENTATION = 0x0112
 
@@ -129,10 +129,9 @@ def test_transparency_lies_on_white(tmp_path: Path, mode: str, colour: tuple[int
     assert (photo == 204).all()
 
 
-def test_palette_alpha_lies_on_white(tmp_path: Path) -> None:
+def test_palette_alpha_lies_on_white() -> None:
     image = Image.new("RGBA", (1, 1), (0, 0, 0, 51)).convert("PA")
-    path = tmp_path / "unused"
-    assert (np.asarray(image_io.upright_rgb(path, image)) == 204).all()
+    assert (rgb_pixels(image) == 204).all()
 
 
 def test_rgb_with_a_transparent_colour_lies_on_white(tmp_path: Path) -> None:

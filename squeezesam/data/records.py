@@ -8,9 +8,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from squeezesam.errors import DataError
+from squeezesam.errors import DataError, ImageError
+from squeezesam.image_io import opened_photo
+from squeezesam.photo_pixels import rgb_pixels
 
 Mask = NDArray[np.bool_]
 Coverage = NDArray[np.uint8]
@@ -99,30 +100,38 @@ class AnnotatedImage:
     ignore: MaskCode | None = None
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The photo, [H, W, 3] RGB.
+        """The photo as it is shown, [H, W, 3] RGB, read as `squeezesam segment` reads it.
+
+        Masks belong to the photo as it is shown; where their size is that of the photo as stored
+        alone, they were drawn without regard to its EXIF orientation, and so is the photo read.
 
         Raises:
             DataError: the photo is missing, damaged, or not of the size that its masks have.
+            MissingDependencyError: it is HEIC or HEIF, and the extra `heif` is not installed.
         """
+        size = (self.width, self.height)
         try:
-            with Image.open(io.BytesIO(self.source.read())) as image:
-                if image.size != (self.width, self.height):
-                    raise DataError(
-                        f"photo {self.name} is {image.width}x{image.height}, its masks are "
-                        f"{self.width}x{self.height}; restore the photo that they were drawn on"
-                    )
-                return np.asarray(image.convert("RGB"))
-        except DataError:
-            raise
-        except UnidentifiedImageError as error:
-            raise DataError(
-                f"photo {self.name} cannot be read (it is no image); restore it or leave it out"
-            ) from error
-        except Exception as error:
-            # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
+            file = io.BytesIO(self.source.read())
+            with opened_photo(file, f"photo {self.name}") as image:
+                if size not in (image.size, image.size[::-1]):
+                    raise self._of_another_size(*image.size)
+                photo = rgb_pixels(image, file, size)
+        except OSError as error:
             raise DataError(
                 f"photo {self.name} cannot be read ({error}); restore it or leave it out"
             ) from error
+        except ImageError as error:
+            raise DataError(str(error)) from error
+        height, width = photo.shape[:2]
+        if (width, height) != size:
+            raise self._of_another_size(width, height)
+        return photo
+
+    def _of_another_size(self, width: int, height: int) -> DataError:
+        return DataError(
+            f"photo {self.name} is {width}x{height}, its masks are "
+            f"{self.width}x{self.height}; restore the photo that they were drawn on"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,13 @@
 """A plain folder of photos as a data set without annotations."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import ExifTags, Image
 
 from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
 from squeezesam.data.open import find_reader, open_dataset
 from squeezesam.data.records import AnnotatedImage, Dataset, FilePhoto, Skipped
 from squeezesam.errors import DataError, ImageError
-from squeezesam.image_io import check_size, read_photo
-
-UPRIGHT = 1
-"""EXIF orientation of a photo that is stored as it is shown."""
-
-
-@dataclass(frozen=True)
-class UprightPhoto:
-    """A photo that is stored turned, or in other colours than RGB, as the PNG of its true look.
-
-    Readers of data sets show pixels as stored; masks are then drawn on these.
-    """
-
-    path: Path
-
-    def read(self) -> bytes:
-        """A PNG file's content.
-
-        Raises:
-            ImageError: the photo cannot be read.
-        """
-        buffer = io.BytesIO()
-        Image.fromarray(read_photo(self.path)).save(buffer, "PNG")
-        return buffer.getvalue()
+from squeezesam.image_io import photo_size
 
 
 @dataclass(frozen=True)
@@ -67,18 +41,9 @@ class PhotoFolder:
         name = self.photos[index]
         path = self.folder / name
         try:
-            with Image.open(path) as image:
-                check_size(path, image)
-                orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-                if image.mode == "RGB" and orientation == UPRIGHT:
-                    return AnnotatedImage(name, FilePhoto(path), *image.size, ())
-            height, width = read_photo(path).shape[:2]
+            return AnnotatedImage(name, FilePhoto(path), *photo_size(path), ())
         except ImageError as error:
             raise DataError(str(error)) from error
-        except Exception as error:
-            # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
-            raise DataError(f"{path} cannot be read ({error}); restore it") from error
-        return AnnotatedImage(f"{split_name(name)[0]}.png", UprightPhoto(path), width, height, ())
 
 
 def open_photos(path: Path) -> Dataset:
