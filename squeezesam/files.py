@@ -1,14 +1,35 @@
 """Outputs appear whole or not at all; files are known by the hash of their content."""
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from squeezesam.errors import OutputError
+
+SYSTEM_NAMES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
+APPLE_DOUBLE = "._"
+
+
+def is_system_file(name: str) -> bool:
+    """Whether macOS, Windows or a file server put a file or folder of this name there unasked."""
+    return name.startswith(APPLE_DOUBLE) or name.lower() in SYSTEM_NAMES | SYSTEM_FOLDERS
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file of this name, or a folder on the way to it, is hidden or the system's own.
+
+    Args:
+        name: with the folders before it, separated by slashes.
+    """
+    parts = (part for part in name.split("/") if part not in ("", ".", ".."))
+    return any(part.startswith(".") or is_system_file(part) for part in parts)
 
 
 @contextmanager
@@ -54,7 +75,8 @@ def check_place(directory: Path, own: Collection[str]) -> None:
     Raises:
         OutputError: the place cannot be written to, or holds something else.
     """
-    present = directory.iterdir() if directory.is_dir() else ()
+    found = directory.iterdir() if directory.is_dir() else ()
+    present = (path for path in found if not is_system_file(path.name))
     if any(not any(path.match(pattern) for pattern in own) for path in present):
         raise OutputError(f"{directory} holds other files; name a new directory")
     nearest = next(path for path in (directory, *directory.absolute().parents) if path.exists())
@@ -62,6 +84,29 @@ def check_place(directory: Path, own: Collection[str]) -> None:
         raise OutputError(
             f"cannot write {directory}: {nearest} takes no files; choose a writable place"
         )
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Content of a regular file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, is a pipe or a device, or is larger.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    check_length(state.st_size, limit)
+    return path.read_bytes()
+
+
+def check_length(size: int, limit: int) -> None:
+    """See before reading that the bytes are not too many.
+
+    Raises:
+        OSError: they are.
+    """
+    if size > limit:
+        raise OSError(errno.EFBIG, f"it has {size} bytes, more than the {limit} that are read")
 
 
 def content_hash(path: Path) -> "hashlib._Hash":

@@ -38,6 +38,9 @@ PHOTO_FORMATS = (
 MAX_PHOTO_PIXELS = 100_000_000
 """Larger photos are refused, so that memory stays bounded."""
 
+MAX_PHOTO_BYTES = 320_000_000
+"""Of a file that is read whole; an uncompressed photo of MAX_PHOTO_PIXELS has so many."""
+
 MAX_PHOTO_SIDE = 65_535
 """In pixels; what JPEG can declare."""
 

@@ -33,6 +33,17 @@ STORED_VIEWS: dict[int, Callable[[Pixels], Pixels]] = {
 }
 """How the pixels of the file lie in the upright picture, by EXIF orientation."""
 
+TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How Pillow turns a picture of any mode upright, by EXIF orientation."""
+
 SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations at which width and height change places."""
 
@@ -78,6 +89,13 @@ def turn_for(image: Image.Image, size: tuple[int, int] | None) -> int:
     orientation = orientation_of(image)
     fits_only_stored = size is not None and image.size == size and shown_size(image) != size
     return UPRIGHT if fits_only_stored else orientation
+
+
+def turned(image: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
+    """A picture of any mode decoded and turned as it is shown; see `turn_for`."""
+    image.load()
+    orientation = turn_for(image, size)
+    return image if orientation == UPRIGHT else image.transpose(TRANSPOSITIONS[orientation])
 
 
 def rgb_pixels(

@@ -18,7 +18,7 @@ from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.regions import largest_region
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.statistics import mean_interval
-from squeezesam.evaluation.targets import Target, find_targets
+from squeezesam.evaluation.targets import PackedMask, Target, find_targets
 from squeezesam.spec import PointLabel
 
 HEIGHT, WIDTH = 40, 60
@@ -225,7 +225,7 @@ class TestTargets:
 
 
 class TestProtocols:
-    target = Target(0, rectangle(20, 2, 32, 38))
+    target = Target(0, PackedMask.of(rectangle(20, 2, 32, 38)))
 
     def attempts(self, protocol, *answers, target=target):
         predictor = Scripted(*answers)
@@ -279,7 +279,7 @@ class TestProtocols:
 
     def test_annotated_parts_are_clicked_instead_of_bands(self):
         shirt = rectangle(22, 10, 29, 17)
-        target = Target(0, self.target.mask, (shirt,))
+        target = Target(0, self.target.whole, (PackedMask.of(shirt),))
         attempts, asked = self.attempts(PartProtocol(), shirt, target=target)
         assert [coords.tolist() for coords, *_ in asked] == [[[25, 13]]]
         assert mask_iou(attempts[0].mask, target.mask) == pytest.approx(49 / 432)

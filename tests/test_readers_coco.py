@@ -109,7 +109,7 @@ def test_missing_photos_and_stray_annotations_are_listed(coco):
     assert [image.name for image in dataset] == ["000000000007.jpg"]
     assert [(each.name, each.reason) for each in dataset.skipped] == [
         ("000000000008.jpg", "the photo is missing"),
-        ("instances_val2017.json", "1 annotations of photos that it lacks"),
+        ("instances_val2017.json", "1 annotations name photos that the file lacks"),
     ]
 
 

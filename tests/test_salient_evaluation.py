@@ -18,7 +18,7 @@ from squeezesam.errors import ConfigError, DataError
 from squeezesam.evaluation.heat import at_mask_size, evaluate_heat, heat_on_photo, heat_table
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.salient_protocol import SalientProtocol
-from squeezesam.evaluation.targets import Target
+from squeezesam.evaluation.targets import PackedMask, Target
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.predictor import SamPredictor
 from squeezesam.saliency.clicks import ClickSampling
@@ -91,7 +91,9 @@ def test_a_right_mask_is_left_alone():
     predictor = SalientSqueezeSam(bright_network, bright_detector)
     predictor.set_image(photo)
     answer = predictor.predict(multimask_output=False)[0][0]
-    attempts = list(SalientProtocol(corrections=2).attempts(predictor, Target(0, answer)))
+    attempts = list(
+        SalientProtocol(corrections=2).attempts(predictor, Target(0, PackedMask.of(answer)))
+    )
     assert len(attempts) == 3
     assert attempts[0].prompts.coords.shape == (5, 2)
     assert attempts[2] is attempts[1] is attempts[0]
@@ -104,7 +106,9 @@ def test_corrections_come_after_the_automatic_clicks():
     target[20:40, 10:60] = True
     predictor = SalientSqueezeSam(bright_network, bright_detector)
     predictor.set_image(photo)
-    first, second = SalientProtocol(corrections=1).attempts(predictor, Target(0, target))
+    first, second = SalientProtocol(corrections=1).attempts(
+        predictor, Target(0, PackedMask.of(target))
+    )
     assert np.array_equal(second.prompts.coords[:5], first.prompts.coords)
     assert second.prompts.labels.tolist() == [1] * 6
     x, y = second.prompts.coords[5].astype(int)
@@ -115,7 +119,7 @@ def test_corrections_come_after_the_automatic_clicks():
 def test_the_largest_object_is_the_one_to_find():
     small, large = np.zeros((9, 9), bool), np.ones((9, 9), bool)
     small[0, 0] = True
-    targets = [Target(0, small), Target(1, large)]
+    targets = [Target(0, PackedMask.of(small)), Target(1, PackedMask.of(large))]
     assert SalientProtocol().chosen(targets) == [targets[1]]
     assert not SalientProtocol().chosen([])
 

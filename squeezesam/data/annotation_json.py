@@ -1,22 +1,37 @@
 """The JSON record of one photo and its masks, which SA-1B and COCO share."""
 
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from squeezesam.data.polygons import PolygonMask
+import numpy as np
+
+from squeezesam.data.polygons import PHOTO_SHARE, PolygonMask, check_length
 from squeezesam.data.records import (
+    HALF,
     AnnotatedImage,
     Annotation,
     Kind,
     MaskCode,
     PhotoSource,
+    Skipped,
 )
 from squeezesam.data.rle import RleMask
 from squeezesam.errors import DataError
-from squeezesam.image_io import MAX_PHOTO_PIXELS
+from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE
+
+MAX_RECORD_BYTES = 16_000_000
+"""Of the JSON of one photo, which becomes twenty times as large in Python's objects."""
+
+MOST_ANNOTATIONS = 10_000
+MOST_MASK_PIXELS = 3_000_000_000
+"""Of one photo; 250 masks of 12 megapixels, or 10,000 of 640x480."""
+
+MOST_SHOWN = 300
+NO, YES = (0, "0", "0.0", "false", "no", ""), (1, "1", "1.0", "true", "yes")
 
 
 @dataclass(frozen=True)
@@ -25,11 +40,12 @@ class Vocabulary:
 
     Attributes:
         kind: of a mask whose record names none.
-        categories: name by `category_id`, for masks without a `category` of their own.
+        categories: name by the `identity` of `category_id`, for masks without a `category` of
+            their own.
     """
 
     kind: Kind
-    categories: Mapping[Any, str] = field(default_factory=dict)
+    categories: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -43,10 +59,58 @@ def malformed_as(complaint: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{complaint}: {error}") from error
+    except KeyError as error:
+        raise DataError(f"{complaint}: it lacks {shown(error.args[0])}; restore it") from error
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise DataError(f"{complaint} ({error!r}); restore it or leave it out") from error
+        reason = str(error)[:MOST_SHOWN]
+        raise DataError(f"{complaint} ({reason}); restore it or leave it out") from error
     except RecursionError as error:
         raise DataError(f"{complaint} (nested too deeply); restore it or leave it out") from error
+
+
+def shown(value: object) -> str:
+    """A foreign value for a message, cut short."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits.
+        return "a huge number"
+
+
+def identity(value: object) -> str:
+    """An id in the form in which number 1, number 1.0 and text "1" are the same.
+
+    Raises:
+        DataError: it is neither a number nor a text.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise DataError(f"the id {shown(value)} is neither a whole number nor a text")
+    return str(value)
+
+
+def is_crowd(value: object) -> bool:
+    """Whether `iscrowd` of an annotation says that it is a crowd.
+
+    Raises:
+        DataError: it is neither 0 nor 1 in any of the forms in which exporters write them.
+    """
+    if isinstance(value, str):
+        value = value.strip().lower()
+    if value is None or value in NO:
+        return False
+    if value in YES:
+        return True
+    raise DataError(f"iscrowd is {shown(value)}; write 0 or 1")
+
+
+def has_outline(segmentation: object) -> bool:
+    """Whether a `segmentation` says anything; objects of which only the box is known have none."""
+    if isinstance(segmentation, Mapping):
+        return bool(segmentation) and segmentation.get("counts", True) not in ("", [], None)
+    if isinstance(segmentation, list):
+        return any(map(has_outline, segmentation))
+    return segmentation is not None and segmentation != ""
 
 
 def parse_record(
@@ -55,26 +119,32 @@ def parse_record(
     """The photo that a record describes.
 
     Args:
-        text: JSON with `image` (`width`, `height`), `annotations` (each with `segmentation`,
-            `area` and, beyond SA-1B and COCO, `kind`) and, beyond both, `ignore`. Crowds and
-            annotations with an empty `segmentation` are left out.
+        text: JSON with `image` (`width`, `height`), `annotations` (each with `segmentation` and,
+            where they are known, `area` and, beyond SA-1B and COCO, `kind`) and, beyond both,
+            `ignore`. Crowds are left out; annotations without an outline are too, and listed.
         photo: file name.
         source: of the photo.
         vocabulary: what the record leaves unsaid.
 
     Raises:
-        DataError: not such a record, or one of its masks is of another size than the photo.
+        DataError: not such a record, one of its masks is of another size than the photo, or its
+            masks are too many or too long to be drawn.
     """
     with malformed_as(f"the annotation of {photo} is damaged"):
+        if len(text) > MAX_RECORD_BYTES:
+            raise DataError(f"it has more than {MAX_RECORD_BYTES} bytes")
         content = json.loads(text)
         width, height = int(content["image"]["width"]), int(content["image"]["height"])
-        if min(width, height) < 1 or width * height > MAX_PHOTO_PIXELS:
-            raise DataError(f"{width}x{height} is not the size of a photo")
-        annotations = tuple(
-            _parse_annotation(entry, width, height, vocabulary)
-            for entry in content["annotations"]
-            if not entry.get("iscrowd") and entry["segmentation"]
-        )
+        sides = min(width, height), max(width, height)
+        if sides[0] < 1 or sides[1] > MAX_PHOTO_SIDE or width * height > MAX_PHOTO_PIXELS:
+            raise DataError(f"{shown(width)}x{shown(height)} is not the size of a photo")
+        entries = list(enumerate(content["annotations"]))
+        if len(entries) > MOST_ANNOTATIONS or len(entries) * width * height > MOST_MASK_PIXELS:
+            raise DataError(f"{len(entries)} masks of {width}x{height} pixels are too many")
+        objects = [(i, each) for i, each in entries if not is_crowd(each.get("iscrowd"))]
+        drawn = [each for _, each in objects if has_outline(each.get("segmentation"))]
+        annotations = tuple(_parse_annotation(each, width, height, vocabulary) for each in drawn)
+        check_length(sum(_length(each.code) for each in annotations), PHOTO_SHARE, width, height)
         ignore = content.get("ignore")
         return AnnotatedImage(
             photo,
@@ -82,7 +152,12 @@ def parse_record(
             width,
             height,
             annotations,
-            _parse_code(ignore, width, height) if ignore else None,
+            _parse_code(ignore, width, height) if has_outline(ignore) else None,
+            tuple(
+                Skipped(f"{photo} annotation {i}", "it has no outline")
+                for i, each in objects
+                if not has_outline(each.get("segmentation"))
+            ),
         )
 
 
@@ -91,18 +166,33 @@ def _parse_annotation(
 ) -> Annotation:
     kind = entry.get("kind", vocabulary.kind)
     if kind not in get_args(Kind):
-        raise DataError(f"a mask is of kind {kind!r}; there are {', '.join(get_args(Kind))}")
-    category = entry.get("category", vocabulary.categories.get(entry.get("category_id"), ""))
+        raise DataError(f"a mask is of kind {shown(kind)}; there are {', '.join(get_args(Kind))}")
+    category = entry.get("category")
+    if category is None and entry.get("category_id") is not None:
+        category = vocabulary.categories.get(identity(entry["category_id"]))
     code = _parse_code(entry["segmentation"], width, height)
-    return Annotation(code, int(entry["area"]), kind, str(category))
+    return Annotation(code, _area(entry.get("area"), code), kind, str(category or ""))
+
+
+def _area(stated: object, code: MaskCode) -> int:
+    """The stated area, or that of the mask where none is stated."""
+    area = 0 if stated is None else int(float(stated))  # type: ignore[arg-type]
+    return area if area > 0 else int(np.count_nonzero(code.coverage() > HALF))
+
+
+def _length(code: MaskCode) -> float:
+    return code.length if isinstance(code, PolygonMask) else 0.0
 
 
 def _parse_code(segmentation: Any, width: int, height: int) -> MaskCode:
     if isinstance(segmentation, list):
         return PolygonMask.parse(segmentation, height, width)
+    if not isinstance(segmentation, Mapping):
+        raise DataError(f"a segmentation is {shown(segmentation)}; give polygons or run lengths")
     code = RleMask.parse(segmentation)
     if (code.width, code.height) != (width, height):
         raise DataError(
-            f"a mask is {code.width}x{code.height}, its photo {width}x{height}; export them again"
+            f"a mask is {shown(code.width)}x{shown(code.height)}, its photo {width}x{height}; "
+            "export them again"
         )
     return code

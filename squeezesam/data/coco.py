@@ -1,13 +1,13 @@
 """Reader of COCO's instance annotations, and of LVIS, which has the same format."""
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
 
-from squeezesam.data.annotation_json import Vocabulary, malformed_as, parse_record
-from squeezesam.data.listing import list_files
+from squeezesam.data.annotation_file import read_text, take_elements
+from squeezesam.data.annotation_json import Vocabulary, identity, malformed_as, parse_record
+from squeezesam.data.listing import Listing, same_name
 from squeezesam.data.records import AnnotatedImage, FilePhoto, Skipped
 from squeezesam.errors import DataError
 
@@ -26,7 +26,7 @@ class CocoInstances:
             (`val2017/000000000139.jpg`).
         records: as `annotation_json.parse_record` takes them.
         vocabulary: the categories.
-        skipped: photos that are missing, annotations without a photo.
+        skipped: photos that are missing or there twice, annotations without a photo.
     """
 
     LAYOUT: ClassVar[str] = (
@@ -58,21 +58,22 @@ class CocoInstances:
             one = " or ".join(map(str, found)) or "an instances_SPLIT.json"
             raise DataError(f"{path} is not one COCO data set; give {one}")
         path = found[0]
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}); restore it") from error
         with malformed_as(f"{path} is not COCO's or LVIS's annotation of instances"):
-            content = json.loads(text)
-            records, strays = cut_by_photo(content)
-            categories = {each["id"]: str(each["name"]) for each in content.get("categories", ())}
-        folder, missing = find_photos(path, records)
-        skipped = [Skipped(photo, "the photo is missing") for photo in sorted(missing)]
-        if strays:
-            skipped.append(Skipped(path.name, f"{strays} annotations of photos that it lacks"))
-        photos = tuple(photo for photo in records if photo not in missing)
-        texts = tuple(json.dumps(records[photo]).encode() for photo in photos)
-        return cls(path, folder, photos, texts, Vocabulary("whole", categories), tuple(skipped))
+            try:
+                cut = CutByPhoto.of(read_text(path))
+            except OSError as error:
+                reason = error.strerror or error
+                raise DataError(f"it cannot be read ({reason}); restore it") from error
+        wanted, skipped = cut.named(path.name)
+        if not wanted:
+            reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
+            raise DataError(f"{path} holds no annotation of a photo{reason}")
+        folder, places = find_photos(path, wanted)
+        missing = sorted(wanted.keys() - places.keys())
+        skipped = [*(Skipped(name, "the photo is missing") for name in missing), *skipped]
+        photos = tuple(places[name] for name in wanted if name in places)
+        texts = tuple(wanted[name].encode() for name in wanted if name in places)
+        return cls(path, folder, photos, texts, Vocabulary("whole", cut.categories), tuple(skipped))
 
     @property
     def name(self) -> str:
@@ -95,21 +96,109 @@ class CocoInstances:
         return parse_record(self.records[index], photo, source, self.vocabulary)
 
 
-def cut_by_photo(content: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], int]:
-    """Records of the photos that have annotations, by photo, and the count of stray annotations.
+@dataclass
+class CutByPhoto:
+    """An annotation file as texts, by the identity of the photo that they are of.
 
-    Raises:
-        LookupError, TypeError, AttributeError: not COCO's format.
+    Attributes:
+        names: of the photos.
+        images: text of each photo's entry.
+        annotations: texts of the entries of each photo's objects.
+        twice: identities that several photos have.
+        seen: annotations by their own identity, to find those that are there twice.
+        repeated: count of these.
+        categories: names by identity.
     """
-    records = {image["id"]: {"image": image, "annotations": []} for image in content["images"]}
-    strays = 0
-    for entry in content["annotations"]:
-        if entry["image_id"] in records:
-            records[entry["image_id"]]["annotations"].append(entry)
-        else:
-            strays += 1
-    used = (record for record in records.values() if record["annotations"])
-    return {photo_name(record["image"]): record for record in used}, strays
+
+    names: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, list[str]] = field(default_factory=dict)
+    twice: dict[str, list[str]] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    repeated: int = 0
+    categories: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """From the text of a file.
+
+        Raises:
+            DataError, LookupError, TypeError, ValueError: not COCO's format.
+        """
+        cut = cls()
+        takers = {
+            "images": cut.take_image,
+            "annotations": cut.take_annotation,
+            "categories": cut.take_category,
+        }
+        found = take_elements(text, takers)
+        for key in ("images", "annotations"):
+            if key not in found:
+                raise DataError(f"it has no {key!r}")
+        return cut
+
+    def take_image(self, image: Mapping[str, Any], text: str) -> None:
+        """Keep a photo."""
+        key = identity(image["id"])
+        name = photo_name(image)
+        if key in self.names:
+            self.twice.setdefault(key, [self.names[key]]).append(name)
+        self.names[key], self.images[key] = name, text
+
+    def take_annotation(self, entry: Mapping[str, Any], text: str) -> None:
+        """Keep an object, once."""
+        own = identity(entry["id"]) if "id" in entry else ""
+        if own and self.seen.setdefault(own, text) is not text and self.seen[own] == text:
+            self.repeated += 1
+            return
+        self.annotations.setdefault(identity(entry["image_id"]), []).append(text)
+
+    def take_category(self, category: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
+        """Keep the name of a category.
+
+        Raises:
+            DataError: another category has this identity.
+        """
+        key, name = identity(category["id"]), str(category.get("name", ""))
+        if self.categories.setdefault(key, name) != name:
+            raise DataError(f"the categories {self.categories[key]!r} and {name!r} share id {key}")
+
+    def named(self, file: str) -> tuple[dict[str, str], list[Skipped]]:
+        """Records of the photos that have annotations, by name, and what is left out.
+
+        Args:
+            file: name of the annotation file.
+        """
+        skipped = [
+            Skipped(name, f"{len(names)} photos have the id {key}; give each its own")
+            for key, names in self.twice.items()
+            for name in names
+        ]
+        if self.repeated:
+            skipped.append(Skipped(file, f"{self.repeated} annotations are there twice"))
+        strays = sum(len(texts) for key, texts in self.annotations.items() if key not in self.names)
+        if strays:
+            skipped.append(Skipped(file, f"{strays} annotations name photos that the file lacks"))
+        if not self.annotations:
+            skipped.append(Skipped(file, "it has photos but no annotations"))
+        by_name: dict[str, list[str]] = {}
+        for key, name in self.names.items():
+            by_name.setdefault(same_path(name), []).append(key)
+        records = {}
+        for keys in by_name.values():
+            (first, *others), name = keys, self.names[keys[0]]
+            if others:
+                ids = ", ".join(keys)
+                skipped.append(Skipped(name, f"it is there under several ids, {ids}; keep one"))
+            elif first in self.annotations and first not in self.twice:
+                entries = ",".join(self.annotations[first])
+                records[name] = f'{{"image":{self.images[first]},"annotations":[{entries}]}}'
+        return records, skipped
+
+
+def same_path(name: str) -> str:
+    """A form that two names of one file below a folder share."""
+    return same_name(str(PurePosixPath(name)))
 
 
 def photo_name(image: Mapping[str, Any]) -> str:
@@ -132,8 +221,8 @@ def split_of(path: Path) -> str:
     return path.stem.partition("_")[2]
 
 
-def find_photos(path: Path, names: Iterable[str]) -> tuple[Path, set[str]]:
-    """The folder that photo names start from, and the names that are missing there.
+def find_photos(path: Path, names: Collection[str]) -> tuple[Path, dict[str, str]]:
+    """The folder that photo names start from, and the names as the files there have them.
 
     Args:
         path: the annotation file; the folder is near it.
@@ -142,7 +231,6 @@ def find_photos(path: Path, names: Iterable[str]) -> tuple[Path, set[str]]:
     Raises:
         DataError: no photo is found.
     """
-    wanted = set(names)
     homes = (path.parent.parent, path.parent)
     folders = [
         home / inside / split
@@ -150,22 +238,13 @@ def find_photos(path: Path, names: Iterable[str]) -> tuple[Path, set[str]]:
         for inside in ("", "images")
         for split in (split_of(path), "")
     ]
-    listed: dict[Path, set[str]] = {}
+    listing = Listing()
     for folder in folders:
-        missing = {name for name in wanted if not _exists(folder / name, listed)}
-        if len(missing) < len(wanted):
-            return folder, missing
+        found = {name: listing.find(folder, name) for name in names}
+        places = {name: place for name, place in found.items() if place is not None}
+        if places:
+            return folder, places
     raise DataError(
         f"no photo of {path} is found in {', '.join(map(str, dict.fromkeys(folders)))}; "
         "put its photos into one of these"
     )
-
-
-def _exists(path: Path, listed: dict[Path, set[str]]) -> bool:
-    """Whether a file exists; asks for whole folders, of which some hold 100,000 photos."""
-    if path.parent not in listed:
-        try:
-            listed[path.parent] = set(list_files(path.parent))
-        except DataError:
-            listed[path.parent] = set()
-    return path.name in listed[path.parent]

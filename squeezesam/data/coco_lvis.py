@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from squeezesam.data.coco import CocoInstances
+from squeezesam.data.listing import same_name
 from squeezesam.data.records import AnnotatedImage, Mask, Skipped
 from squeezesam.errors import DataError
 
@@ -36,7 +37,7 @@ class CocoLvis:
     Attributes:
         coco: the photos and objects.
         lvis: the finer masks.
-        places: index in `lvis` by the photo's file name.
+        places: index in `lvis` by `file_name` of the photo.
         config: what counts as a strong overlap.
     """
 
@@ -57,12 +58,19 @@ class CocoLvis:
         """Open both.
 
         Raises:
-            DataError: either is missing or damaged, or they share no photo.
+            DataError: either is missing or damaged, they share no photo, or one of LVIS's twice.
         """
         coco, lvis = map(CocoInstances.open, split_joint(path))
-        places = {PurePosixPath(photo).name: place for place, photo in enumerate(lvis.photos)}
-        if not any(PurePosixPath(photo).name in places for photo in coco.photos):
+        named: dict[str, list[int]] = {}
+        for place, photo in enumerate(lvis.photos):
+            named.setdefault(file_name(photo), []).append(place)
+        ours = {file_name(photo) for photo in coco.photos}
+        for name in ours & named.keys():
+            if len(named[name]) > 1:
+                raise DataError(f"{lvis.path} has several photos {name}; give one split of it")
+        if not ours & named.keys():
             raise DataError(f"{coco.path} and {lvis.path} share no photo; give LVIS's split of it")
+        places = {name: place for name, (place, *_) in named.items()}
         return cls(coco, lvis, places, config or ReplaceConfig())
 
     @property
@@ -86,7 +94,7 @@ class CocoLvis:
             DataError: its annotation in either file is damaged.
         """
         image = self.coco[index]
-        place = self.places.get(PurePosixPath(image.name).name)
+        place = self.places.get(file_name(image.name))
         if place is None:
             return image
         finer = self.lvis[place].annotations
@@ -100,6 +108,11 @@ class CocoLvis:
             code, area = finer[new].code, finer[new].area
             annotations[old] = replace(annotations[old], code=code, area=area)
         return replace(image, annotations=tuple(annotations))
+
+
+def file_name(photo: str) -> str:
+    """Of a photo, without its folders."""
+    return same_name(PurePosixPath(photo).name)
 
 
 def split_joint(path: Path) -> tuple[Path, Path]:

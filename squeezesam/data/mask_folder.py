@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
-from PIL import Image
 
-from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
-from squeezesam.data.mask_images import Reading, by_values, read_objects, silhouette, trimap
-from squeezesam.data.records import AnnotatedImage, Annotation, FilePhoto, Mask, Skipped
-from squeezesam.data.rle import encode_rle
-from squeezesam.errors import DataError
+from squeezesam.data.listing import PHOTO_SUFFIXES, by_stem, list_files, not_alone, split_name
+from squeezesam.data.mask_images import (
+    Reading,
+    by_values,
+    mask_size,
+    read_objects,
+    silhouette,
+    trimap,
+)
+from squeezesam.data.records import HALF, AnnotatedImage, Annotation, FilePhoto, Skipped
+from squeezesam.data.rle import RleMask, encode_rle
+from squeezesam.errors import DataError, ImageError
+from squeezesam.image_io import opened_photo, photo_file
+from squeezesam.photo_pixels import shown_size
 
 
 class FolderPair(NamedTuple):
@@ -72,17 +80,23 @@ class MaskFolder:
         pair = find_pair(path)
         if pair is None:
             raise DataError(f"{path} holds no {cls.LAYOUT}")
-        photos = pictures_by_stem(path / pair.photos)
-        masks = masks_by_photo(pictures_by_stem(path / pair.masks), photos.keys())
-        entries = [(name, tuple(masks[stem])) for stem, name in photos.items() if stem in masks]
+        photos, skipped = pictures_by_stem(path / pair.photos)
+        masks, alike = pictures_by_stem(path / pair.masks)
+        skipped += alike
+        of_photo = masks_by_photo(masks, photos.keys())
+        entries = [
+            (name, tuple(of_photo[stem])) for stem, name in photos.items() if stem in of_photo
+        ]
         if not entries:
+            reason = f" ({skipped[0].reason})" if skipped else ""
             raise DataError(
                 f"no photo in {path / pair.photos} has a mask of the same stem in "
-                f"{path / pair.masks}; rename them"
+                f"{path / pair.masks}{reason}; rename them"
             )
-        skipped = [Skipped(n, "it has no mask") for stem, n in photos.items() if stem not in masks]
-        for stem in masks.keys() - photos.keys():
-            skipped += [Skipped(name, "it has no photo") for name in masks[stem]]
+        lonely = [name for stem, name in photos.items() if stem not in of_photo]
+        skipped += [Skipped(name, "it has no mask") for name in lonely]
+        for stem in of_photo.keys() - photos.keys():
+            skipped += [Skipped(name, "it has no photo") for name in of_photo[stem]]
         return cls(path, pair, tuple(entries), tuple(skipped))
 
     @property
@@ -102,17 +116,18 @@ class MaskFolder:
         """
         photo, masks = self.entries[index]
         path = self.folder / self.pair.photos / photo
-        width, height = photo_size(path)
+        size = size_of(path, self.folder / self.pair.masks / masks[0])
         annotations: list[Annotation] = []
-        ignores: list[Mask] = []
+        ignored: RleMask | None = None
         for mask in masks:
             found, ignore = read_objects(
-                self.folder / self.pair.masks / mask, (width, height), self.pair.reading
+                self.folder / self.pair.masks / mask, size, self.pair.reading
             )
             annotations += found
-            ignores += [] if ignore is None else [ignore]
-        ignored = encode_rle(np.logical_or.reduce(ignores)) if ignores else None
-        return AnnotatedImage(photo, FilePhoto(path), width, height, tuple(annotations), ignored)
+            if ignored is not None and ignore is not None:
+                ignore = encode_rle(np.maximum(ignored.coverage(), ignore.coverage()) > HALF)
+            ignored = ignore or ignored
+        return AnnotatedImage(photo, FilePhoto(path), *size, tuple(annotations), ignored)
 
 
 def find_pair(folder: Path) -> FolderPair | None:
@@ -123,10 +138,11 @@ def find_pair(folder: Path) -> FolderPair | None:
     return None
 
 
-def pictures_by_stem(folder: Path) -> dict[str, str]:
-    """Names of the pictures in a folder by stem, sorted."""
-    named = [(*split_name(name), name) for name in list_files(folder)]
-    return {stem: name for stem, suffix, name in named if suffix in PHOTO_SUFFIXES}
+def pictures_by_stem(folder: Path) -> tuple[dict[str, str], list[Skipped]]:
+    """Names of the pictures in a folder by stem, sorted, and those that share theirs."""
+    found = by_stem(name for name in list_files(folder) if split_name(name)[1] in PHOTO_SUFFIXES)
+    skipped = [each for names in found.values() if len(names) > 1 for each in not_alone(names)]
+    return {stem: names[0] for stem, names in found.items() if len(names) == 1}, skipped
 
 
 def masks_by_photo(masks: dict[str, str], stems: Iterable[str]) -> dict[str, list[str]]:
@@ -147,15 +163,21 @@ def masks_by_photo(masks: dict[str, str], stems: Iterable[str]) -> dict[str, lis
     return {stem: [name for _, name in sorted(numbered)] for stem, numbered in found.items()}
 
 
-def photo_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photo, from its header.
+def size_of(photo: Path, mask: Path) -> tuple[int, int]:
+    """Width and height of a photo and its masks.
+
+    It is that of the photo as it is shown; where the mask has that of the photo as stored alone, it
+    was drawn without regard to the photo's EXIF orientation.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: photo or mask is missing or damaged.
     """
     try:
-        with Image.open(path) as image:
-            return image.size
-    except Exception as error:
-        # On a damaged file the decoders raise nearly anything: OSError, SyntaxError, ...
-        raise DataError(f"photo {path} cannot be read ({error}); restore it") from error
+        with photo_file(photo) as file, opened_photo(file, str(photo)) as image:
+            stored = image.size
+            # As shown and as stored differ in their order alone, and that costs more to find out.
+            if stored[0] == stored[1] or mask_size(mask) == stored:
+                return stored
+            return shown_size(image)
+    except ImageError as error:
+        raise DataError(f"photo {photo} cannot be read: {error}") from error

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from squeezesam.data.listing import split_name
+from squeezesam.data.listing import same_name, split_name
 from squeezesam.data.records import HALF, AnnotatedImage, Annotation, Dataset, Mask, Skipped
 from squeezesam.data.rle import encode_rle
 from squeezesam.errors import ConfigError, DataError
+from squeezesam.image_io import opened_photo
+from squeezesam.photo_pixels import UPRIGHT, orientation_of
 
 JPEG_START = b"\xff\xd8\xff"
 JPEG_QUALITY = 95
@@ -56,7 +58,8 @@ class Shard:
 def pack(dataset: Dataset, folder: Path, limit: int) -> tuple[list[Shard], list[Skipped]]:
     """Write a data set as NAME-0000.tar, NAME-0001.tar, ... in its order.
 
-    The same data give the same bytes. JPEG photos keep theirs; others become JPEG. Masks become
+    The same data give the same bytes. JPEG photos that are stored
+    as they are shown keep theirs; others become JPEG. Masks become
     run lengths, so a soft matte is cut at half. Every photo and mask is decoded on the way: what
     is damaged stays behind and is listed, after what the data set skipped itself.
 
@@ -108,13 +111,15 @@ def _packed(dataset: Dataset, skipped: list[Skipped]) -> Iterator[PackedPhoto]:
     names: set[str] = set()
     for index in range(len(dataset)):
         try:
-            photo = pack_photo(dataset[index])
+            image = dataset[index]
+            photo = pack_photo(image)
         except DataError as error:
             skipped.append(Skipped(f"{dataset.name}[{index}]", str(error)))
             continue
-        if photo.name in names:
+        if same_name(photo.name) in names:
             raise DataError(f"{dataset.name} has two photos {photo.name}; rename one")
-        names.add(photo.name)
+        names.add(same_name(photo.name))
+        skipped += image.left_out
         yield photo
 
 
@@ -126,7 +131,8 @@ def pack_photo(image: AnnotatedImage) -> PackedPhoto:
     """
     pixels = image.pixels()
     content = image.source.read()
-    if not content.startswith(JPEG_START):
+    # What is stored turned would be shown otherwise by readers that know no EXIF.
+    if not content.startswith(JPEG_START) or is_turned(content):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
         content = buffer.getvalue()
@@ -140,6 +146,12 @@ def pack_photo(image: AnnotatedImage) -> PackedPhoto:
     text = json.dumps(record, separators=(",", ":")).encode()
     members = _member(f"{name}.jpg", content) + _member(f"{name}.json", text)
     return PackedPhoto(name, members, len(image.annotations))
+
+
+def is_turned(content: bytes) -> bool:
+    """Whether a sound photo is shown otherwise than it is stored."""
+    with opened_photo(io.BytesIO(content), "the photo") as image:
+        return orientation_of(image) != UPRIGHT
 
 
 def _entry(annotation: Annotation) -> dict[str, Any]:

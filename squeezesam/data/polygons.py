@@ -8,6 +8,7 @@ Pixels between an odd and an even change, counted down the columns, are inside.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,13 @@ from squeezesam.errors import DataError
 
 SCALE = 5
 FEWEST_CORNERS = 3
+
+OBJECT_SHARE = 64
+"""Length of an object's outlines, over width and height of the photo together. A leafy tree has
+about 10."""
+
+PHOTO_SHARE = 1024
+"""The same of all objects of a photo."""
 
 
 @dataclass(frozen=True)
@@ -36,34 +44,98 @@ class PolygonMask:
     polygons: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def parse(cls, polygons: Sequence[Sequence[Any]], height: int, width: int) -> Self:
+    def parse(cls, segmentation: Sequence[Any], height: int, width: int) -> Self:
         """From the `segmentation` of a COCO annotation.
 
+        Args:
+            segmentation: polygons as COCO has them, [[x0, y0, x1, y1, ...], ...], or as other
+                exporters write them: one such list alone, or corners as [x, y] pairs.
+            height: of the photo in pixels.
+            width: of the photo in pixels.
+
         Raises:
-            TypeError, ValueError: not lists of numbers.
-            DataError: an odd or too small count of numbers, or corners far outside the photo.
+            DataError: not numbers, an odd or too small count of them, corners far outside the
+                photo, or an outline too long to be drawn.
         """
-        mask = cls(height, width, tuple(tuple(map(float, polygon)) for polygon in polygons))
-        # The walk along a polygon takes memory by its length, so corners must be near the photo.
+        mask = cls(height, width, tuple(filter(None, map(_numbers, _polygons(segmentation)))))
         far = max(height, width)
         for polygon in mask.polygons:
             if len(polygon) % 2 or len(polygon) < 2 * FEWEST_CORNERS:
                 raise DataError(f"a polygon has {len(polygon)} numbers; give 3 or more x, y pairs")
             if not all(-far <= number <= 2 * far for number in polygon):
                 raise DataError(f"a polygon has corners far outside the {width}x{height} photo")
+        check_length(mask.length, OBJECT_SHARE, width, height)
         return mask
+
+    @cached_property
+    def length(self) -> float:
+        """Summed extent of all sides in pixels, which the work of drawing grows with."""
+        return sum(map(_extent, self.polygons))
 
     def coverage(self) -> Coverage:
         """The mask [H, W], 0 or 255."""
-        filled = [
-            fill_runs(
-                polygon_runs(np.array(polygon).reshape(-1, 2), self.height, self.width),
-                self.height,
-                self.width,
-            )
-            for polygon in self.polygons
-        ]
-        return np.maximum.reduce(filled)
+        filled = np.zeros((self.width, self.height), np.uint8)
+        for polygon in self.polygons:
+            corners = np.array(polygon).reshape(-1, 2)
+            runs = polygon_runs(corners, self.height, self.width)
+            changes = runs[:-1].cumsum()
+            if not changes.size:
+                continue
+            # Only the columns that it touches are drawn, so that many small ones are no more work
+            # than a large one.
+            first = int(changes[0]) // self.height
+            last = -(-int(changes[-1]) // self.height) if len(runs) % 2 else self.width
+            runs[0] -= first * self.height
+            runs[-1] -= (self.width - last) * self.height
+            part = filled[first:last]
+            np.maximum(part, fill_runs(runs, self.height, last - first).T, out=part)
+        return filled.T
+
+
+def check_length(length: float, share: int, width: int, height: int) -> None:
+    """See before drawing that outlines are not too long.
+
+    Args:
+        length: summed, in pixels.
+        share: of the photo's width and height together that it may have.
+        width: of the photo.
+        height: of the photo.
+
+    Raises:
+        DataError: they are.
+    """
+    if length > share * (width + height):
+        raise DataError(
+            f"its outlines are {length:.0f} pixels long, too long for a {width}x{height} photo"
+        )
+
+
+def _polygons(segmentation: Sequence[Any]) -> Sequence[Any]:
+    """Lists of numbers or of pairs, one for each polygon."""
+    if not any(isinstance(each, list) for each in segmentation):
+        return [segmentation]
+    are_pairs = all(isinstance(each, list) and len(each) == 2 for each in segmentation)
+    has_numbers = are_pairs and not any(
+        isinstance(part, list) for one in segmentation for part in one
+    )
+    return [segmentation] if has_numbers else segmentation
+
+
+def _numbers(polygon: Any) -> tuple[float, ...]:
+    """Numbers of a polygon, which may come in pairs."""
+    try:
+        if any(isinstance(each, list) for each in polygon):
+            polygon = [number for x, y in polygon for number in (x, y)]
+        return tuple(map(float, polygon))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            "a segmentation must be a list of lists x0, y0, x1, y1, ... of numbers"
+        ) from error
+
+
+def _extent(polygon: Sequence[float]) -> float:
+    corners = np.array(polygon).reshape(-1, 2)
+    return float(np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1).sum()) + len(corners)
 
 
 def polygon_runs(corners: NDArray[np.float64], height: int, width: int) -> Runs:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam.errors import DataError, ImageError
-from squeezesam.image_io import opened_photo
+from squeezesam.files import read_bytes
+from squeezesam.image_io import MAX_PHOTO_BYTES, opened_photo
 from squeezesam.photo_pixels import rgb_pixels
 
 Mask = NDArray[np.bool_]
@@ -52,8 +53,12 @@ class FilePhoto:
     path: Path
 
     def read(self) -> bytes:
-        """The file's content."""
-        return self.path.read_bytes()
+        """The file's content.
+
+        Raises:
+            OSError: it cannot be read, or is larger than any photo.
+        """
+        return read_bytes(self.path, MAX_PHOTO_BYTES)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class AnnotatedImage:
         ignore: pixels that count neither as inside nor as outside of any mask, for example the
             undecided border of GrabCut's masks; evaluation leaves them out of intersection and
             union. None where every pixel counts.
+        left_out: objects that cannot be used.
     """
 
     name: str
@@ -98,6 +104,7 @@ class AnnotatedImage:
     height: int
     annotations: tuple[Annotation, ...]
     ignore: MaskCode | None = None
+    left_out: tuple["Skipped", ...] = ()
 
     def pixels(self) -> NDArray[np.uint8]:
         """The photo as it is shown, [H, W, 3] RGB, read as `squeezesam segment` reads it.

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from squeezesam.data.annotation_json import Vocabulary, parse_record
+from squeezesam.data.annotation_json import MAX_RECORD_BYTES, Vocabulary, parse_record
 from squeezesam.data.listing import list_files, pair_by_stem
 from squeezesam.data.records import AnnotatedImage, FilePhoto, Skipped
 from squeezesam.errors import DataError
+from squeezesam.files import read_bytes
 
 SA1B_VOCABULARY = Vocabulary(kind="segment")
 """SA-1B itself has no `kind`; its masks are unlabelled segments."""
@@ -64,7 +65,7 @@ class Sa1bFolder:
         photo, annotation = self.pairs[index]
         path = self.folder / annotation
         try:
-            text = path.read_bytes()
+            text = read_bytes(path, MAX_RECORD_BYTES)
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}); restore it") from error
         return parse_record(text, photo, FilePhoto(self.folder / photo), SA1B_VOCABULARY)

@@ -1,5 +1,6 @@
 """Reader of SA-1B's tar shards, in place."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -7,13 +8,14 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.data.annotation_json import parse_record
-from squeezesam.data.listing import list_files, pair_by_stem
+from squeezesam.data.annotation_json import MAX_RECORD_BYTES, parse_record
+from squeezesam.data.listing import list_files, pair_by_stem, same_name
 from squeezesam.data.records import AnnotatedImage, Skipped
 from squeezesam.data.sa1b import SA1B_VOCABULARY
 from squeezesam.data.tar_index import COMPRESSED_SUFFIXES, Span, SpanPhoto, index_tar, read_span
 from squeezesam.errors import DataError
 
+TWICE = "another shard has a photo of this name; rename one"
 TAR_SUFFIXES = (".tar", *COMPRESSED_SUFFIXES)
 
 
@@ -54,6 +56,8 @@ class Sa1bTar:
         """
         photos: list[str] = []
         rows: list[tuple[int, int, int, int, int]] = []
+        places: dict[str, int] = {}
+        twice: set[int] = set()
         skipped: list[Skipped] = []
         shards = find_shards(path)
         for number, shard in enumerate(shards):
@@ -65,12 +69,28 @@ class Sa1bTar:
             pairs, lonely = pair_by_stem(members)
             skipped += damaged
             skipped += [Skipped(f"{shard.name}/{each.name}", each.reason) for each in lonely]
-            photos += [photo for photo, _ in pairs]
-            rows += [(number, *members[photo], *members[json]) for photo, json in pairs]
-        if not photos:
+            for photo, json in pairs:
+                earlier = places.setdefault(same_name(photo), len(photos))
+                if earlier < len(photos):
+                    skipped.append(Skipped(f"{shard.name}/{photo}", TWICE))
+                    twice.add(earlier)
+                else:
+                    photos.append(photo)
+                    rows.append((number, *members[photo], *members[json]))
+        skipped += [
+            Skipped(f"{shards[rows[place][0]].name}/{photos[place]}", TWICE) for place in twice
+        ]
+        if len(twice) == len(photos):
             reason = f" ({skipped[0].reason})" if skipped else ""
             raise DataError(f"{path} holds no NAME.jpg with NAME.json{reason}")
-        return cls(path, tuple(shards), tuple(photos), np.array(rows), tuple(skipped))
+        single = [place not in twice for place in range(len(photos))]
+        return cls(
+            path,
+            tuple(shards),
+            tuple(itertools.compress(photos, single)),
+            np.array(rows)[single],
+            tuple(skipped),
+        )
 
     @property
     def name(self) -> str:
@@ -91,7 +111,7 @@ class Sa1bTar:
         number, *spans = self.spans[index].tolist()
         shard = self.shards[number]
         try:
-            text = read_span(shard, Span(*spans[2:]))
+            text = read_span(shard, Span(*spans[2:]), MAX_RECORD_BYTES)
         except OSError as error:
             raise DataError(f"{photo} in {shard} cannot be read ({error}); restore it") from error
         return parse_record(text, photo, SpanPhoto(shard, Span(*spans[:2])), SA1B_VOCABULARY)

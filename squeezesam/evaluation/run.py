@@ -95,19 +95,23 @@ def evaluate(
         predictor.set_image(photo.pixels)
         for name, protocol in protocols.items():
             for target in protocol.chosen(photo.targets):
+                wanted = target.mask
                 masks = [attempt.mask for attempt in protocol.attempts(predictor, target)]
                 result = ObjectResult(
                     photo=photo.image.name,
                     place=photo.place,
                     index=target.index,
-                    area=int(target.mask.sum()),
-                    photo_pixels=target.mask.size,
-                    ious=tuple(mask_iou(mask, target.mask) for mask in masks),
-                    boundary_ious=tuple(boundary_iou(mask, target.mask) for mask in masks),
+                    area=int(wanted.sum()),
+                    photo_pixels=wanted.size,
+                    ious=tuple(mask_iou(mask, wanted) for mask in masks),
+                    boundary_ious=tuple(boundary_iou(mask, wanted) for mask in masks),
                 )
                 results[name].append(result)
     if not any(results.values()):
-        raise DataError(f"{dataset.name} holds no whole object to evaluate; give one with masks")
+        reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
+        raise DataError(
+            f"{dataset.name} holds no whole object to evaluate; give one with masks{reason}"
+        )
     return DataResult(
         dataset.name,
         photos,
@@ -139,5 +143,5 @@ def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -
         except DataError as error:
             skipped.append(Skipped(f"photo {place}", str(error)))
             continue
-        skipped += unusable
+        skipped += [*image.left_out, *unusable]
         yield Photo(place, image, pixels, targets)

@@ -1,8 +1,10 @@
 """What is evaluated on a photo: its whole objects, each with the parts it is known to have."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from squeezesam.data.records import HALF, AnnotatedImage, Annotation, Mask, Skipped
 from squeezesam.errors import DataError
@@ -11,21 +13,63 @@ PART_INSIDE = 0.5
 """A part belongs to the whole that holds the most of it, if it holds this share."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class PackedMask:
+    """A mask in a bit for each pixel: a photo may have hundreds, and all are held at once.
+
+    Attributes:
+        bits: of the pixels, row by row.
+        shape: height and width.
+    """
+
+    bits: NDArray[np.uint8]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: Mask) -> Self:
+        """Pack a mask [H, W]."""
+        return cls(np.packbits(mask), (mask.shape[0], mask.shape[1]))
+
+    def unpacked(self) -> Mask:
+        """The mask [H, W]."""
+        height, width = self.shape
+        return np.unpackbits(self.bits, count=height * width).reshape(self.shape).view(np.bool_)
+
+    @property
+    def area(self) -> int:
+        """Pixels inside."""
+        return int(np.bitwise_count(self.bits).sum())
+
+    def shared(self, other: "PackedMask") -> "PackedMask":
+        """What lies inside both of two masks of one size."""
+        return PackedMask(self.bits & other.bits, self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class Target:
     """One object to find.
 
     Attributes:
         index: place among the photo's annotations.
-        mask: [H, W], not empty, and empty where the photo ignores its pixels.
-        parts: [H, W] each, what of the parts lies inside `mask`.
+        whole: not empty, and empty where the photo ignores its pixels.
+        known_parts: what of the parts lies inside `whole`.
         counted: [H, W], the pixels that an answer is judged by; None for all.
     """
 
     index: int
-    mask: Mask
-    parts: tuple[Mask, ...] = ()
+    whole: PackedMask
+    known_parts: tuple[PackedMask, ...] = ()
     counted: Mask | None = None
+
+    @property
+    def mask(self) -> Mask:
+        """The object, [H, W]."""
+        return self.whole.unpacked()
+
+    @property
+    def parts(self) -> tuple[Mask, ...]:
+        """Its parts, [H, W] each."""
+        return tuple(part.unpacked() for part in self.known_parts)
 
     def judged(self, answer: Mask) -> Mask:
         """What of an answer [H, W] counts."""
@@ -41,8 +85,8 @@ def find_targets(image: AnnotatedImage) -> tuple[list[Target], list[Skipped]]:
         DataError: what the photo ignores is damaged.
     """
     counted = None if image.ignore is None else image.ignore.coverage() <= HALF
-    wholes: dict[int, Mask] = {}
-    parts: list[Mask] = []
+    wholes: dict[int, PackedMask] = {}
+    parts: list[PackedMask] = []
     skipped = []
     for index, annotation in enumerate(image.annotations):
         try:
@@ -51,15 +95,15 @@ def find_targets(image: AnnotatedImage) -> tuple[list[Target], list[Skipped]]:
             skipped.append(Skipped(f"{image.name} annotation {index}", str(error)))
             continue
         if annotation.kind == "part":
-            parts.append(mask)
+            parts.append(PackedMask.of(mask))
         else:
-            wholes[index] = mask
-    parts_of: dict[int, list[Mask]] = {index: [] for index in wholes}
+            wholes[index] = PackedMask.of(mask)
+    parts_of: dict[int, list[PackedMask]] = {index: [] for index in wholes}
     for part in parts:
-        inside = {index: np.count_nonzero(part & whole) for index, whole in wholes.items()}
+        inside = {index: part.shared(whole).area for index, whole in wholes.items()}
         owner = max(inside, key=lambda index: inside[index], default=None)
-        if owner is not None and inside[owner] >= PART_INSIDE * np.count_nonzero(part):
-            parts_of[owner].append(part & wholes[owner])
+        if owner is not None and inside[owner] >= PART_INSIDE * part.area:
+            parts_of[owner].append(part.shared(wholes[owner]))
     targets = [
         Target(index, mask, tuple(parts_of[index]), counted) for index, mask in wholes.items()
     ]

@@ -31,14 +31,16 @@ def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
     largest = max((annotation.area for annotation in wholes), default=0)
     if largest < prominence.smallest * image.width * image.height:
         return None
-    coverages = [a.code.coverage() for a in wholes if a.area >= prominence.similar * largest]
-    if not coverages:
-        return None
-    for height, width in (coverage.shape for coverage in coverages):
-        if (height, width) != (image.height, image.width):
+    together = np.zeros((image.height, image.width), np.uint8)
+    for annotation in wholes:
+        if annotation.area < prominence.similar * largest:
+            continue
+        coverage = annotation.code.coverage()
+        if coverage.shape != together.shape:
+            height, width = coverage.shape
             raise DataError(
                 f"a mask of {image.name} is {width}x{height}, the photo is "
                 f"{image.width}x{image.height}; restore it or leave it out"
             )
-    together = np.maximum.reduce(coverages)
+        np.maximum(together, coverage, out=together)
     return together if (together > HALF).any() else None

@@ -144,18 +144,22 @@ class Samples(TorchDataset[RawSample]):
         """
         rng = np.random.default_rng([*self.seed, index])
         skipped: list[Skipped] = []
+        left_out: Sequence[Skipped] = ()
         for _ in range(MOST_FAILURES):
             number = int(rng.choice(len(self.datasets), p=self.shares))
             dataset = self.datasets[number]
             place = int(rng.integers(len(dataset)))
             try:
-                drawn = self.draw(number, place, dataset[place], rng)
+                image = dataset[place]
+                drawn = self.draw(number, place, image, rng)
             except DataError as error:
                 skipped.append(Skipped(f"{dataset.name}[{place}]", str(error)))
                 continue
             if drawn is not None:
                 return RawSample(*drawn, tuple(skipped))
-        reason = f"; the last failure: {skipped[-1].reason}" if skipped else ""
+            left_out = left_out or image.left_out
+        failures = [*left_out, *skipped]
+        reason = f"; the last failure: {failures[-1].reason}" if failures else ""
         raise DataError(f"no usable mask in {MOST_FAILURES} draws{reason}")
 
     def draw(
