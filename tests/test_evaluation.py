@@ -1,6 +1,7 @@
 """Measures, the simulated user, the protocols and the loop, on masks drawn by hand."""
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,16 @@ from PIL import Image
 from squeezesam.data.records import AnnotatedImage, Annotation, Skipped
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.evaluation.box_protocol import BoxProtocol
+from squeezesam.evaluation.choice_protocol import ChoiceProtocol
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.clicks import next_click
-from squeezesam.evaluation.measures import boundary_iou, clicks_to_reach, mask_iou, size_class
+from squeezesam.evaluation.measures import (
+    boundary_iou,
+    clicks_to_reach,
+    largest_loss,
+    mask_iou,
+    size_class,
+)
 from squeezesam.evaluation.part_protocol import PartProtocol, band_clicks, cut_into_bands
 from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.regions import largest_region
@@ -302,7 +310,81 @@ def test_the_truth_gets_full_marks_at_the_first_click():
         **{f"IoU@{count}": 100 for count in (1, 2, 3, 5, 10, 20)},
         **{"NoC@85": 1, "NoC@90": 1, "NoF@85 %": 0, "NoF@90 %": 0},
         **{"BIoU@1": 100, "BIoU@20": 100},
+        **{"harm > 1, %": 0, "harm > 5, %": 0},
+        **{"harm by negative > 1, %": 0, "harm by negative > 5, %": 0},
     }
+
+
+@pytest.mark.parametrize(
+    ("ious", "labels", "by_any", "by_negative"),
+    [
+        ((0.6, 0.7, 0.8), (1, 1, 0), 0, 0),
+        ((0.6, 0.5, 0.9), (1, 1, 0), 0.1, 0),
+        ((0.6, 0.5, 0.45), (1, 1, 0), 0.1, 0.05),
+        ((0.6, 0.59, 0.39), (0, 1, 0), 0.2, 0.2),
+        ((0.6,), (0,), 0, 0),
+    ],
+)
+def test_harm_is_what_one_click_takes_away(ious, labels, by_any, by_negative):
+    assert largest_loss(ious, labels, (0, 1)) == pytest.approx(by_any)
+    assert largest_loss(ious, labels, (0,)) == pytest.approx(by_negative)
+
+
+def test_labels_and_predictions_of_the_attempts_are_kept():
+    mask = rectangle(20, 2, 32, 38)
+    leak = mask | rectangle(0, 0, 12, 38)
+    data = evaluate(
+        Scripted(leak, mask),
+        Memory([photo("a", ("whole", mask))]),
+        {"clicks": ClickProtocol(3), "box": BoxProtocol()},
+    )
+    clicks, box = (result.objects[0] for result in data.protocols)
+    assert clicks.labels == (1, 0, 0)
+    assert clicks.predicted_ious == (1, 1, 1)
+    assert box.labels == (-1,)
+
+
+class Candidates(Scripted):
+    """Gives mask 0 or the three alternatives, and predicts an IoU of each."""
+
+    predicted = (0.5, 0.2, 0.9, 0.1)
+
+    def predict(self, *_, multimask_output, **__):
+        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        masks = np.stack(self.masks[chosen])
+        return masks, np.array(self.predicted[chosen]), np.float32(masks)
+
+
+def test_the_choice_among_the_masks_of_one_click():
+    mask = rectangle(20, 2, 32, 38)
+    half, tenth = rectangle(20, 2, 26, 38), rectangle(20, 2, 32, 6)
+    data = evaluate(
+        Candidates(half, mask, tenth, half),
+        Memory([photo("a", ("whole", mask))]),
+        {"choice": ChoiceProtocol()},
+    )
+    (result,) = data.protocols[0].objects
+    columns = {column.title: column for column in ChoiceProtocol().measures}
+    correlated = columns.pop("correlation")
+    assert {title: column.value(result) for title, column in columns.items()} == pytest.approx(
+        {
+            "mask 0": 50,
+            "highest predicted": 100 / 9,
+            "best mask (oracle)": 100,
+            "predicted IoU off by": 25 * (0 + 0.8 + (0.9 - 1 / 9) + 0.4),
+        }
+    )
+    assert correlated.figure(np.array(correlated.terms(result))) == pytest.approx(
+        np.corrcoef(Candidates.predicted, result.ious)[0, 1]
+    )
+
+
+def test_who_predicts_no_iou_offers_no_choice():
+    mask = rectangle(20, 2, 32, 38)
+    candidates = Candidates(mask, mask, mask, mask)
+    candidates.predicted = (math.nan,) * 4
+    with pytest.raises(ConfigError, match="needs predicted IoUs"):
+        evaluate(candidates, Memory([photo("a", ("whole", mask))]), {"choice": ChoiceProtocol()})
 
 
 def test_what_is_damaged_is_skipped_and_listed():

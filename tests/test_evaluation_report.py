@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from squeezesam.data.records import Skipped
@@ -21,6 +22,7 @@ from squeezesam.evaluation.records import (
     write_evaluation,
 )
 from squeezesam.evaluation.report import markdown_report
+from squeezesam.evaluation.statistics import correlation, figure_interval
 
 AREAS = (10, 50, 500)
 
@@ -127,6 +129,66 @@ def test_runs_of_one_name_are_told_apart():
 def test_other_options_make_another_table():
     text = markdown_report([evaluation(), evaluation(options={"clicks": 1})])
     assert text.count("### shapes, clicks") == 2
+
+
+def folder_of_sets(counts, parent="varied", name="net.onnx", gain=0.0):
+    """An evaluation on data sets of one folder, with so many objects each."""
+    whole = evaluation(name, gain)
+    data = tuple(
+        dataclasses.replace(
+            evaluation(count=count, gain=gain).data[0], name=f"set{number}", parent=parent
+        )
+        for number, count in enumerate(counts)
+    )
+    return dataclasses.replace(whole, data=data)
+
+
+def test_sets_of_one_folder_share_a_table_that_ends_with_their_mean():
+    text = markdown_report([folder_of_sets((1, 11))])
+    assert "### varied, clicks" in text
+    rows = {(row["set"], row["size"]): row for row in table(text)}
+    mean = "varied, mean over 2 folders"
+    assert list(rows) == [
+        ("set0", "all"), ("set1", "all"), (mean, "all"),
+        (mean, "small, of 2 folders"), (mean, "medium"), (mean, "large"),
+    ]  # fmt: skip
+    # Set 0 is 50.0 and set 1 is 55.0: the mean over sets, and not over the objects of both.
+    assert rows[mean, "all"]["IoU@1"].startswith("52.5 [")
+    assert rows[mean, "all"]["objects"] == "12"
+    low, high = rows[mean, "all"]["IoU@1"].split("[")[1].strip("]").split(", ")
+    assert 50 < float(low) < 52.5 < float(high) < 55
+
+
+def test_folders_of_sets_are_compared_set_by_set():
+    text = markdown_report([folder_of_sets((1, 11)), folder_of_sets((1, 11), name="b", gain=0.1)])
+    differences = {row["set"]: row for row in table(text) if row["run"] == "b - net.onnx"}
+    assert list(differences) == ["set0", "set1", "varied, mean over 2 folders"]
+    assert {row["IoU@1"] for row in differences.values()} == {"+10.0 [+10.0, +10.0]"}
+
+
+def test_a_set_alone_in_its_folder_has_a_table_of_its_own():
+    text = markdown_report([folder_of_sets((4,))])
+    assert "### set0, clicks" in text
+    assert "mean over" not in text.splitlines()[4]
+
+
+def test_intervals_of_a_correlation():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=400)
+    y = x + rng.normal(size=400)
+    ones = np.ones(400)
+    terms = np.column_stack([ones, x, y, x * x, y * y, x * y])
+    found = figure_interval([(terms, [str(index) for index in range(400)])], correlation)
+    assert found.mean == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert found.low < found.mean < found.high
+    # Fisher's transformation gives the interval for values that are normally distributed.
+    wanted = np.tanh(np.arctanh(found.mean) + np.array([-1.96, 1.96]) / np.sqrt(397))
+    assert (found.low, found.high) == pytest.approx(wanted, abs=0.02)
+
+
+def test_no_correlation_where_nothing_varies():
+    terms = np.array([[1, 0.7, 0.3, 0.49, 0.09, 0.21]] * 3)
+    assert f"{figure_interval([(terms, ['a', 'b', 'c'])], correlation):.2f}" == "-"
 
 
 def test_what_was_skipped_is_said():

@@ -77,7 +77,8 @@ def measured(path: Path, columns: Sequence[Column], limit: int | None, folder: P
             return read_evaluation(kept)
     subject, predictor = load_model(path, None)
     protocols = {"clicks": ClickProtocol(CLICKS)}
-    evaluation = evaluate_all(subject, predictor, datasets, protocols, limit)
+    alone = [(dataset, "") for dataset in datasets]
+    evaluation = evaluate_all(subject, predictor, alone, protocols, limit)
     with whole_file(kept) as partial:
         write_evaluation(evaluation, partial)
     return evaluation

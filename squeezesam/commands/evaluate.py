@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.data.open import open_datasets
+from squeezesam.data.open import open_with_parents
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.click_protocol import ClickProtocol
@@ -110,11 +110,12 @@ def run(args: argparse.Namespace) -> None:
     protocols = chosen_protocols(args.protocol, args.clicks, args.corrections)
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")
-    datasets = open_all(args.data)
+    found = open_all(args.data)
+    datasets = [dataset for dataset, _ in found]
     subject, predictor = load_subject(args)
     if args.out is not None:
         check_place(args.out, (RESULTS_NAME, REPORT_NAME, f"{SHEET_PREFIX}*.jpg"))
-    evaluation = evaluate_all(subject, predictor, datasets, protocols, args.limit)
+    evaluation = evaluate_all(subject, predictor, found, protocols, args.limit)
     report = markdown_report([evaluation])
     if args.out is not None:
         sheets = draw_sheets(evaluation, datasets, protocols, predictor)
@@ -141,8 +142,8 @@ def chosen_protocols(
     return {name: PROTOCOLS[name](**options.get(name, {})) for name in names}
 
 
-def open_all(paths: Sequence[Path] | None) -> list[Dataset]:
-    """The data sets, each with a name of its own.
+def open_all(paths: Sequence[Path] | None) -> list[tuple[Dataset, str]]:
+    """The data sets, each with a name of its own, and the folders that they were found in.
 
     Raises:
         ConfigError: none given.
@@ -150,7 +151,7 @@ def open_all(paths: Sequence[Path] | None) -> list[Dataset]:
     """
     if not paths:
         raise ConfigError("nothing to evaluate on; give --data DIR, or results with --report")
-    return open_datasets(*paths)
+    return open_with_parents(*paths)
 
 
 def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:

@@ -52,13 +52,27 @@ def open_datasets(*roots: Path) -> list[Dataset]:
     Raises:
         DataError: there is none below a root, two have one name, or one is damaged.
     """
-    datasets: list[Dataset] = []
+    return [dataset for dataset, _ in open_with_parents(*roots)]
+
+
+def open_with_parents(*roots: Path) -> list[tuple[Dataset, str]]:
+    """As `open_datasets`, each with the name of the root that it was found below.
+
+    The name is empty where the root is the data set itself.
+
+    Raises:
+        DataError: as `open_datasets` does.
+    """
+    datasets: list[tuple[Dataset, str]] = []
     for root in roots:
-        found = [reader.open(path) for path, reader in _readers_below(root)]
+        found = [
+            (reader.open(path), "" if path == root else root.resolve().name)
+            for path, reader in _readers_below(root)
+        ]
         if not found:
             raise DataError(_unknown(root))
         datasets += found
-    names = [dataset.name for dataset in datasets]
+    names = [dataset.name for dataset, _ in datasets]
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"two data sets are named {name!r}; rename one or leave it out")

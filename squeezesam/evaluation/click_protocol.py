@@ -1,21 +1,29 @@
 """Protocol `clicks`: a simulated user corrects the answer click by click."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.clicks import Click, next_click
-from squeezesam.evaluation.measures import clicks_to_reach
+from squeezesam.evaluation.measures import clicks_to_reach, largest_loss
 from squeezesam.evaluation.protocol import PERCENT, Attempt, Measure, attempt, click_prompts
+from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import Target
 from squeezesam.predictor import Predictor
+from squeezesam.spec import PointLabel
 
 SHOWN_COUNTS = (1, 2, 3, 5, 10, 20)
 """Numbers of clicks that have a column."""
 
 NOC_THRESHOLDS = (0.85, 0.90)
+
+HARM_THRESHOLDS = (0.01, 0.05)
+"""Losses of IoU by one click above which it did harm."""
+
+NEGATIVE = (PointLabel.NEGATIVE,)
+ALL_LABELS = (PointLabel.NEGATIVE, PointLabel.POSITIVE)
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,14 @@ class ClickProtocol:
             "Each click goes to the point of the error, missed or wrong, that is farthest from "
             "the error's border; from the second on, the previous mask is given too. IoU and "
             "boundary IoU after k clicks in percent. NoC: clicks to reach an IoU; objects that "
-            f"never do count as {self.clicks}, and their share is NoF."
+            f"never do count as {self.clicks}, and their share is NoF. Harm: percent of objects "
+            "that lose more than 1 or 5 points of IoU by one of the clicks after the first, and by "
+            "one that is negative."
         )
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """IoU@k, NoC, NoF in percent of objects, boundary IoU at the first and last click."""
+        """IoU@k, NoC, NoF, boundary IoU at the first and last click, and harm."""
         counts = [count for count in SHOWN_COUNTS if count < self.clicks] + [self.clicks]
         thresholds = [(f"@{threshold:.0%}".rstrip("%"), threshold) for threshold in NOC_THRESHOLDS]
         return (
@@ -52,6 +62,8 @@ class ClickProtocol:
             *(_clicks_to(name, threshold) for name, threshold in thresholds),
             *(_failed(name, threshold) for name, threshold in thresholds),
             *(_boundary_iou_after(count) for count in sorted({1, self.clicks})),
+            *(_harm("harm", loss, ALL_LABELS) for loss in HARM_THRESHOLDS),
+            *(_harm("harm by negative", loss, NEGATIVE) for loss in HARM_THRESHOLDS),
         )
 
     def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
@@ -88,3 +100,10 @@ def _clicks_to(name: str, threshold: float) -> Measure:
 
 def _failed(name: str, threshold: float) -> Measure:
     return Measure(f"NoF{name} %", lambda result: PERCENT * (max(result.ious) < threshold))
+
+
+def _harm(name: str, loss: float, among: Collection[int]) -> Measure:
+    def harmed(result: ObjectResult) -> float:
+        return PERCENT * (largest_loss(result.ious, result.labels, among) > loss)
+
+    return Measure(f"{name} > {PERCENT * loss:.0f}, %", harmed)

@@ -1,7 +1,7 @@
 """How good one answer is: pure functions of masks and of IoUs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -54,6 +54,22 @@ def clicks_to_reach(ious: Sequence[float], threshold: float) -> int:
     """
     reached = (count for count, iou in enumerate(ious, start=1) if iou >= threshold)
     return next(reached, len(ious))
+
+
+def largest_loss(ious: Sequence[float], labels: Sequence[int], among: Collection[int]) -> float:
+    """The most IoU that one click after the first takes away, 0..1; 0 where none does.
+
+    Args:
+        ious: after 1, 2, ... clicks.
+        labels: of each of these clicks.
+        among: only clicks of these labels.
+    """
+    losses = (
+        before - after
+        for before, after, label in zip(ious, ious[1:], labels[1:], strict=False)
+        if label in among
+    )
+    return max(0.0, max(losses, default=0.0))
 
 
 def size_class(area: int, photo_pixels: int) -> SizeClass:

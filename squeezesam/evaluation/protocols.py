@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from squeezesam.evaluation.box_protocol import BoxProtocol
+from squeezesam.evaluation.choice_protocol import ChoiceProtocol
 from squeezesam.evaluation.click_protocol import ClickProtocol
 from squeezesam.evaluation.part_protocol import PartProtocol
 from squeezesam.evaluation.protocol import EvaluationProtocol
@@ -12,5 +13,6 @@ PROTOCOLS: dict[str, Callable[..., EvaluationProtocol]] = {
     "clicks": ClickProtocol,
     "parts": PartProtocol,
     "box": BoxProtocol,
+    "choice": ChoiceProtocol,
     "salient": SalientProtocol,
 }

@@ -10,7 +10,8 @@ from typing import Any, Self
 from squeezesam.data.records import Skipped
 from squeezesam.errors import DataError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: predicted IoUs and labels of clicks; the folder that a data set was found in."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class ObjectResult:
         photo_pixels: width times height.
         ious: of each attempt, 0..1.
         boundary_ious: of each attempt, 0..1.
+        predicted_ious: what the predictor says of each attempt; none where it says nothing.
+        labels: of the newest click of each attempt, as in `squeezesam.spec.PointLabel`; PAD where
+            there is no click.
     """
 
     photo: str
@@ -34,12 +38,15 @@ class ObjectResult:
     photo_pixels: int
     ious: tuple[float, ...]
     boundary_ious: tuple[float, ...]
+    predicted_ious: tuple[float, ...] = ()
+    labels: tuple[int, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """From the fields that `json.loads` gives."""
-        arrays = {name: tuple(map(float, data[name])) for name in ("ious", "boundary_ious")}
-        return cls(**{**data, **arrays})
+        names = ("ious", "boundary_ious", "predicted_ious")
+        arrays = {name: tuple(map(float, data[name])) for name in names}
+        return cls(**{**data, **arrays, "labels": tuple(map(int, data["labels"]))})
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,15 @@ class DataResult:
         photos: that were evaluated.
         skipped: photos and annotations that could not be used.
         protocols: one entry each.
+        parent: name of the folder that was given and that this data set was found in; empty where
+            the data set itself was given.
     """
 
     name: str
     photos: int
     skipped: tuple[Skipped, ...]
     protocols: tuple[ProtocolResult, ...]
+    parent: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -1,39 +1,60 @@
-"""Results as markdown: a table for each data set and protocol, with every run side by side."""
+"""Results as markdown: a table for each data set and protocol, with every run side by side.
+
+Data sets that were found in one folder share a table, which ends with their mean: the mean over
+sets, so that one with many objects does not decide.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import SIZE_BOUNDS, size_class
-from squeezesam.evaluation.protocol import EvaluationProtocol, Measure
+from squeezesam.evaluation.protocol import Column, EvaluationProtocol
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import DataResult, Evaluation, ObjectResult, ProtocolResult
-from squeezesam.evaluation.statistics import Interval, mean_interval
+from squeezesam.evaluation.statistics import Interval, figure_interval
 from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.tables import markdown_table
 
 ALL_SIZES = "all"
 
+Objects = Sequence[ObjectResult]
 
-@dataclass(frozen=True)
+
+@dataclass
 class Entry:
     """One run's part in a table.
 
     Attributes:
         label: names the run, unlike any other.
-        data: the data set.
-        result: under the table's protocol.
+        title: of the data set, or of the folder that several were found in.
+        data: the data sets.
+        results: of each of them, under the table's protocol.
     """
 
     label: str
-    data: DataResult
-    result: ProtocolResult
+    title: str
+    data: list[DataResult] = field(default_factory=list)
+    results: list[ProtocolResult] = field(default_factory=list)
+
+    @property
+    def groups(self) -> dict[str, list[Objects]]:
+        """Objects of each data set by its name; of several, then all sets by a name for them."""
+        sets = [result.objects for result in self.results]
+        groups: dict[str, list[Objects]] = {
+            data.name: [objects] for data, objects in zip(self.data, sets, strict=True)
+        }
+        if len(sets) > 1:
+            groups[f"{self.title}, mean over {len(sets)} folders"] = [*sets]
+        return groups
 
 
 def markdown_report(evaluations: Sequence[Evaluation]) -> str:
-    """A section for each data set and protocol.
+    """A section for each data set, or folder of data sets, and protocol.
 
     Where several runs share a section, each one after the first also gets its difference to the
     first, over the objects that both have.
@@ -44,24 +65,33 @@ def markdown_report(evaluations: Sequence[Evaluation]) -> str:
     Raises:
         DataError: a result names a protocol that this version does not know.
     """
-    labels = distinct([evaluation.subject.label for evaluation in evaluations])
-    sections: dict[tuple[str, str, str], list[Entry]] = {}
-    for label, evaluation in zip(labels, evaluations, strict=True):
-        for data in evaluation.data:
-            for result in data.protocols:
-                key = data.name, result.protocol, json.dumps(result.options, sort_keys=True)
-                sections.setdefault(key, []).append(Entry(label, data, result))
     interpreted = any(evaluation.subject.interpreter for evaluation in evaluations)
     notes = [small_print(), *([f"{INTERPRETER_LIMITS}."] if interpreted else [])]
-    return "\n\n".join([*map(section, sections.values()), *notes])
+    return "\n\n".join([*map(section, entries_by_table(evaluations)), *notes])
+
+
+def entries_by_table(evaluations: Sequence[Evaluation]) -> list[list[Entry]]:
+    """The runs of each table: one for each data set or folder of them, protocol and options."""
+    labels = distinct([evaluation.subject.label for evaluation in evaluations])
+    tables: dict[tuple[str, str, str], dict[str, Entry]] = {}
+    for label, evaluation in zip(labels, evaluations, strict=True):
+        siblings = Counter(data.parent for data in evaluation.data)
+        for data in evaluation.data:
+            title = data.parent if data.parent and siblings[data.parent] > 1 else data.name
+            for result in data.protocols:
+                key = title, result.protocol, json.dumps(result.options, sort_keys=True)
+                entry = tables.setdefault(key, {}).setdefault(label, Entry(label, title))
+                entry.data.append(data)
+                entry.results.append(result)
+    return [list(entries.values()) for entries in tables.values()]
 
 
 def small_print() -> str:
     """What holds for all tables."""
     bounds = [f"{size} below {bound:.0%}" for size, bound in SIZE_BOUNDS.items() if bound < 1]
     return (
-        "In brackets: 95 % bootstrap intervals over photos. "
-        f"Size by share of the photo: {', '.join(bounds)}, else large."
+        "In brackets: 95 % bootstrap intervals over photos; of a mean over folders, over the "
+        f"photos inside each. Size by share of the photo: {', '.join(bounds)}, else large."
     )
 
 
@@ -76,26 +106,35 @@ def distinct(labels: Sequence[str]) -> list[str]:
 
 
 def section(entries: Sequence[Entry]) -> str:
-    """One data set under one protocol."""
+    """One data set, or one folder of them, under one protocol."""
     first = entries[0]
-    measures = protocol_of(first.result).measures
-    rows = [row for entry in entries for row in rows_by_size(entry, measures)]
-    rows += [difference_row(entry, first, measures) for entry in entries[1:]]
-    header = ["run", "size", "objects", *(measure.title for measure in measures)]
+    protocol = protocol_of(first.results[0])
+    rows = [row for entry in entries for row in rows_by_size(entry, protocol.measures)]
+    for entry in entries[1:]:
+        rows += difference_rows(entry, first, protocol.measures)
+    header = ["run", "set", "size", "objects", *(column.title for column in protocol.measures)]
+    if all(len(entry.data) == 1 for entry in entries):  # The heading says which set it is.
+        header, rows = without_set(header), [without_set(row) for row in rows]
     skipped = [
-        f"{entry.label} skipped {len(entry.data.skipped)}: {entry.data.skipped[0].name}, "
-        f"{entry.data.skipped[0].reason}; the others are in results.json."
+        f"{entry.label} skipped {len(data.skipped)}: {data.skipped[0].name}, "
+        f"{data.skipped[0].reason}; the others are in results.json."
         for entry in entries
-        if entry.data.skipped
+        for data in entry.data
+        if data.skipped
     ]
     return "\n\n".join(
         [
-            f"### {first.data.name}, {first.result.protocol}",
-            first.result.definition,
+            f"### {first.title}, {first.results[0].protocol}",
+            protocol.definition,
             markdown_table(header, rows),
             *skipped,
         ]
     )
+
+
+def without_set(cells: Sequence[str]) -> list[str]:
+    """A row without the column of data sets."""
+    return [cells[0], *cells[2:]]
 
 
 def protocol_of(result: ProtocolResult) -> EvaluationProtocol:
@@ -112,47 +151,109 @@ def protocol_of(result: ProtocolResult) -> EvaluationProtocol:
         ) from error
 
 
-def rows_by_size(entry: Entry, measures: Sequence[Measure]) -> list[list[str]]:
-    """A row for all objects, and where their sizes differ one for each size."""
-    groups: dict[str, Sequence[ObjectResult]] = {ALL_SIZES: entry.result.objects}
+def rows_by_size(entry: Entry, columns: Sequence[Column]) -> list[list[str]]:
+    """A row for each data set, and below the last, where sizes differ, one for each size."""
+    rows = [figures_row(entry.label, name, sets, columns) for name, sets in entry.groups.items()]
+    name, sets = list(entry.groups.items())[-1]
+    return rows + [
+        figures_row(entry.label, name, of_size, columns, size)
+        for size, of_size in sets_by_size(sets).items()
+    ]
+
+
+def sets_by_size(sets: Sequence[Objects]) -> dict[str, list[Objects]]:
+    """The data sets' objects of each size; a set without any is left out.
+
+    Nothing where all objects have one size.
+    """
+    by_size: dict[str, list[Objects]] = {}
     for size in SIZE_BOUNDS:
         of_size = [
-            result
-            for result in entry.result.objects
-            if size_class(result.area, result.photo_pixels) == size
+            [result for result in objects if size_class(result.area, result.photo_pixels) == size]
+            for objects in sets
         ]
-        if 0 < len(of_size) < len(entry.result.objects):
-            groups[size] = of_size
-    return [
-        [entry.label, size, str(len(results)), *(cell(measure, results) for measure in measures)]
-        for size, results in groups.items()
+        if any(of_size):
+            by_size[size] = [objects for objects in of_size if objects]
+    return by_size if len(by_size) > 1 else {}
+
+
+def figures_row(
+    label: str,
+    name: str,
+    sets: Sequence[Objects],
+    columns: Sequence[Column],
+    size: str = ALL_SIZES,
+) -> list[str]:
+    """The cells of one row: run, data sets, size, objects and every figure."""
+    if size != ALL_SIZES and len(sets) > 1:
+        size = f"{size}, of {len(sets)} folders"
+    count = sum(map(len, sets))
+    return [label, name, size, str(count), *(cell(column, sets) for column in columns)]
+
+
+def cell(column: Column, sets: Sequence[Objects]) -> str:
+    """Mean over data sets of a figure, with its interval."""
+    return with_interval(interval(column, sets), column, "")
+
+
+def interval(column: Column, sets: Sequence[Objects]) -> Interval:
+    """Mean over data sets of a figure."""
+    return figure_interval(
+        [
+            (np.array([column.terms(result) for result in objects]), photos_of(objects))
+            for objects in sets
+        ],
+        column.figure,
+    )
+
+
+def photos_of(objects: Objects) -> list[str]:
+    """The photo of each object."""
+    return [result.photo for result in objects]
+
+
+def difference_rows(entry: Entry, first: Entry, columns: Sequence[Column]) -> list[list[str]]:
+    """What a run has more than the first one, over the objects and sets that both have."""
+    of_first = {
+        (data.name, result.photo, result.index): result
+        for data, results in zip(first.data, first.results, strict=True)
+        for result in results.objects
+    }
+    pairs_of: dict[str, list[tuple[ObjectResult, ObjectResult]]] = {}
+    for data, results in zip(entry.data, entry.results, strict=True):
+        pairs_of[data.name] = [
+            (result, of_first[data.name, result.photo, result.index])
+            for result in results.objects
+            if (data.name, result.photo, result.index) in of_first
+        ]
+    groups = {name: [pairs] for name, pairs in pairs_of.items()}
+    if len(groups) > 1:
+        shared = [pairs for pairs in pairs_of.values() if pairs]
+        groups[f"{entry.title}, mean over {len(shared)} folders"] = shared
+    rows = []
+    for name, sets in groups.items():
+        cells = [difference(column, sets) if any(sets) else "-" for column in columns]
+        count = sum(map(len, sets))
+        rows.append([f"{entry.label} - {first.label}", name, ALL_SIZES, str(count), *cells])
+    return rows
+
+
+def difference(column: Column, sets: Sequence[Sequence[tuple[ObjectResult, ObjectResult]]]) -> str:
+    """Mean over data sets of what one run has more than another, with its interval."""
+    terms = [
+        (
+            np.array([[*column.terms(ours), *column.terms(theirs)] for ours, theirs in pairs]),
+            [ours.photo for ours, _ in pairs],
+        )
+        for pairs in sets
     ]
+    half = terms[0][0].shape[1] // 2
+    gain = figure_interval(
+        terms, lambda sums: column.figure(sums[..., :half]) - column.figure(sums[..., half:])
+    )
+    return with_interval(gain, column, "+")
 
 
-def cell(measure: Measure, results: Sequence[ObjectResult]) -> str:
-    """Mean of a measure with its interval."""
-    values = [measure.value(result) for result in results]
-    return with_interval(mean_interval(values, [result.photo for result in results]), measure, "")
-
-
-def difference_row(entry: Entry, first: Entry, measures: Sequence[Measure]) -> list[str]:
-    """What a run has more than the first one, object by object."""
-    of_first = {(result.photo, result.index): result for result in first.result.objects}
-    pairs = [
-        (result, of_first[result.photo, result.index])
-        for result in entry.result.objects
-        if (result.photo, result.index) in of_first
-    ]
-    row = [f"{entry.label} - {first.label}", ALL_SIZES, str(len(pairs))]
-    if not pairs:
-        return row + ["-"] * len(measures)
-    photos = [ours.photo for ours, _ in pairs]
-    for measure in measures:
-        differences = [measure.value(ours) - measure.value(theirs) for ours, theirs in pairs]
-        row.append(with_interval(mean_interval(differences, photos), measure, "+"))
-    return row
-
-
-def with_interval(interval: Interval, measure: Measure, sign: str) -> str:
+def with_interval(interval: Interval, column: Column, sign: str) -> str:
     """Such as `62.1 [60.1, 64.2]`; `sign` "+" shows the sign of positive numbers too."""
-    return f"{interval:{sign}.{measure.digits}f}"
+    return f"{interval:{sign}.{column.digits}f}"

@@ -15,7 +15,7 @@ from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
 from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
 from squeezesam.evaluation.progress import with_progress
-from squeezesam.evaluation.protocol import EvaluationProtocol
+from squeezesam.evaluation.protocol import Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import (
     SCHEMA_VERSION,
     DataResult,
@@ -27,6 +27,7 @@ from squeezesam.evaluation.records import (
 from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.evaluation.targets import Target, find_targets
 from squeezesam.predictor import Predictor
+from squeezesam.spec import PointLabel
 from squeezesam.typed_command import typed_command
 
 
@@ -50,11 +51,18 @@ class Photo:
 def evaluate_all(
     subject: Subject,
     predictor: Predictor,
-    datasets: Sequence[Dataset],
+    datasets: Sequence[tuple[Dataset, str]],
     protocols: Mapping[str, EvaluationProtocol],
     limit: int | None,
 ) -> Evaluation:
     """Evaluate on several data sets, for the record of this command line; see `evaluate`.
+
+    Args:
+        subject: what is evaluated, for the record.
+        predictor: the same, loaded.
+        datasets: each with a name of its own, and the name of the folder that it was found in.
+        protocols: by name.
+        limit: only so many photos of each data set.
 
     Raises:
         DataError: a data set in which not one object could be evaluated.
@@ -66,7 +74,10 @@ def evaluate_all(
         subject=subject,
         tools=package_versions(),
         machine=machine(),
-        data=tuple(evaluate(predictor, dataset, protocols, limit) for dataset in datasets),
+        data=tuple(
+            dataclasses.replace(evaluate(predictor, dataset, protocols, limit), parent=parent)
+            for dataset, parent in datasets
+        ),
     )
 
 
@@ -96,7 +107,9 @@ def evaluate(
         for name, protocol in protocols.items():
             for target in protocol.chosen(photo.targets):
                 wanted = target.mask
-                masks = [attempt.mask for attempt in protocol.attempts(predictor, target)]
+                attempts = list(protocol.attempts(predictor, target))
+                masks = [attempt.mask for attempt in attempts]
+                predicted = tuple(attempt.predicted_iou for attempt in attempts)
                 result = ObjectResult(
                     photo=photo.image.name,
                     place=photo.place,
@@ -105,6 +118,8 @@ def evaluate(
                     photo_pixels=wanted.size,
                     ious=tuple(mask_iou(mask, wanted) for mask in masks),
                     boundary_ious=tuple(boundary_iou(mask, wanted) for mask in masks),
+                    predicted_ious=predicted if np.isfinite(predicted).all() else (),
+                    labels=tuple(newest_label(attempt) for attempt in attempts),
                 )
                 results[name].append(result)
     if not any(results.values()):
@@ -145,3 +160,9 @@ def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -
             continue
         skipped += [*image.left_out, *unusable]
         yield Photo(place, image, pixels, targets)
+
+
+def newest_label(attempt: Attempt) -> int:
+    """Label of the newest click, PAD where there is none."""
+    labels = attempt.prompts.labels
+    return int(labels[-1]) if len(labels) else int(PointLabel.PAD)

@@ -63,8 +63,8 @@ class SalientProtocol:
         coords, labels = predictor.finding.coords, predictor.finding.labels
         latest = Attempt(Prompts(coords, labels, None), np.zeros_like(target.mask))
         try:
-            masks, _, low_res_masks = predictor.predict(multimask_output=False)
-            latest = Attempt(latest.prompts, target.judged(masks[0]), low_res_masks)
+            masks, ious, low_res_masks = predictor.predict(multimask_output=False)
+            latest = Attempt(latest.prompts, target.judged(masks[0]), float(ious[0]), low_res_masks)
         except NoSalientObjectError:
             pass
         yield latest
@@ -74,7 +74,7 @@ class SalientProtocol:
             if click is not None:
                 given.append(click)
                 prompts = click_prompts(given)
-                masks, _, low_res_masks = predictor.edit(
+                masks, ious, low_res_masks = predictor.edit(
                     prompts.coords, prompts.labels, latest.low_res_masks
                 )
                 shown = Prompts(
@@ -82,7 +82,7 @@ class SalientProtocol:
                     np.concatenate([labels, prompts.labels]),
                     None,
                 )
-                latest = Attempt(shown, target.judged(masks[0]), low_res_masks)
+                latest = Attempt(shown, target.judged(masks[0]), float(ious[0]), low_res_masks)
             yield latest
 
     def pictured(self, ious: Sequence[float]) -> int:  # noqa: ARG002
