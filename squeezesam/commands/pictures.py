@@ -31,20 +31,37 @@ def run(args: argparse.Namespace) -> None:
     """Clicks on each photo, the way to a mask without any, and how clicks are sampled."""
     model = load_network(args.model or shipped_weights(DEFAULT_VARIANT))
     detector = load_detector_network(detector_beside(args.model))
-    predictor = SalientSqueezeSam(model, detector)
+    for path in draw_pictures(SalientSqueezeSam(model, detector), args.out):
+        print(f"wrote {path}")
+
+
+def draw_pictures(predictor: SalientSqueezeSam, out: Path) -> list[Path]:
+    """Write every picture into a folder, and say where they are.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    pictures = {"clicks.jpg": clicked(predictor), "explained.jpg": explained(predictor)}
     for example in EXAMPLES:
         picture = answer(predictor, example.path, [(example.garment, PointLabel.POSITIVE)])
-        save(picture, args.out / f"{example.path.stem}.jpg")
+        pictures[f"{example.path.stem}.jpg"] = picture
+    pictures["click_sampling.png"] = sampling_picture()
+    for name, picture in pictures.items():
+        write_image(picture, out / name)
+    return [out / name for name in pictures]
+
+
+def clicked(predictor: SalientSqueezeSam) -> Image.Image:
+    """One, two and three clicks on the first photo."""
     first = EXAMPLES[0]
     clicks = [
         (first.garment, PointLabel.POSITIVE),
         (first.legs, PointLabel.POSITIVE),
         (first.background, PointLabel.NEGATIVE),
     ]
-    steps = [answer(predictor, first.path, clicks[: count + 1]) for count in range(len(clicks))]
-    save(side_by_side(steps), args.out / "clicks.jpg")
-    save(sampling_picture(), args.out / "click_sampling.png")
-    save(explained(predictor, first.path), args.out / "explained.jpg")
+    return side_by_side(
+        [answer(predictor, first.path, clicks[: count + 1]) for count in range(len(clicks))]
+    )
 
 
 def answer(
@@ -60,15 +77,9 @@ def answer(
     return draw_overlay(photo, masks[0], prompts)
 
 
-def explained(predictor: SalientSqueezeSam, path: Path) -> Image.Image:
-    """The way to the photo's mask without a click."""
-    photo = read_photo(path)
+def explained(predictor: SalientSqueezeSam) -> Image.Image:
+    """The way to the first photo's mask without a click."""
+    photo = read_photo(EXAMPLES[0].path)
     predictor.set_image(photo)
     masks, _, _ = predictor.predict(multimask_output=False)
     return explain(photo, predictor.finding, masks[0])
-
-
-def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture and say so."""
-    write_image(picture, path)
-    print(f"wrote {path}")

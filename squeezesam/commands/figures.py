@@ -1,0 +1,106 @@
+"""`squeezesam figures`: every figure and picture that hangs on the weights, made again."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam.commands.pictures import draw_pictures
+from squeezesam.config import DEFAULT_DETECTOR, VARIANTS
+from squeezesam.errors import ConfigError, OutputError
+from squeezesam.figures.documents import check_documents, fill_blocks, write_page
+from squeezesam.figures.measuring import Plan, measure, sets_of
+from squeezesam.figures.pictures import worst_of_parts
+from squeezesam.figures.tables import all_tables
+from squeezesam.files import check_place
+from squeezesam.image_io import write_image
+from squeezesam.runtimes import WEIGHTS_SUFFIX, load_detector_network, load_network
+from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.weights import ZOO, shipped_weights
+
+HELP = "make every figure and picture that hangs on the weights, and write the page of results"
+DOCS = Path("docs")
+KEEP = Path("runs/figures")
+CARD = ZOO / "MODEL_CARD.md"
+PAGE_NAME = "results.md"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DATA",
+        help="its folder `val` holds the sets (and `train/ecssd` the detector's held-out photos)",
+    )
+    parser.add_argument(
+        "--model", type=Path, nargs="+", help="weights; default: all that are shipped"
+    )
+    parser.add_argument("--detector", type=Path, help="weights; default: the shipped ones")
+    parser.add_argument("--size", type=int, help="input size (default 512)")
+    parser.add_argument(
+        "--limit", type=int, help="a quick look: only N photos of each data set, evenly spread"
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        default=DOCS,
+        help=f"folder that gets {PAGE_NAME} and `pictures` (default {DOCS})",
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        nargs="+",
+        default=[CARD],
+        metavar="FILE.md",
+        help="documents that quote tables between `<!-- figures:begin NAME -->` and "
+        "`<!-- figures:end -->` (default: the model card)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=KEEP,
+        help="folder of results; what is there for the same weights, data and options is not "
+        f"measured again, so clear it after a change of the code (default {KEEP})",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure what is not kept, then write pictures, page and documents."""
+    if args.limit is not None and args.limit < 1:
+        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    sets, held_out = sets_of(args.data)
+    paths = args.model or [path for path in map(shipped, VARIANTS) if path.is_file()]
+    models = {path.stem: path for path in paths}
+    if len(models) < len(paths):
+        raise ConfigError("two --model have one name; rename one")
+    detector = args.detector or shipped_weights(DEFAULT_DETECTOR)
+    for path in (*paths, detector):
+        if path.suffix != WEIGHTS_SUFFIX:
+            raise ConfigError(f"{path} is no {WEIGHTS_SUFFIX}; artifacts are for `squeezesam eval`")
+    plan = Plan(sets, held_out, models, detector, args.keep, args.limit, args.size)
+    options = {} if plan.size is None else {"size": plan.size}
+    networks = [load_network(path, **options) for path in models.values()]
+    predictor = SalientSqueezeSam(networks[0], load_detector_network(detector, **options))
+    check_documents(args.into)
+    page = args.docs / PAGE_NAME
+    if page.is_dir():
+        raise OutputError(f"{page} is a directory; remove it")
+    check_place(args.keep, ("*",))
+    check_place(args.docs, ("*",))
+    measured = measure(plan)
+    tables = all_tables(plan, measured)
+    pictures = draw_pictures(predictor, args.docs / "pictures")
+    worst = worst_of_parts(next(iter(measured.prompted.values())), sets, predictor)
+    if worst is not None:
+        pictures.append(args.docs / "pictures" / "failures.jpg")
+        write_image(worst, pictures[-1])
+    write_page(page, tables, pictures, plan)
+    for path in args.into:
+        fill_blocks(path, tables, plan)
+    for path in (*pictures, page, *args.into):
+        print(f"wrote {path}")
+
+
+def shipped(variant: str) -> Path:
+    """Where weights of a variant lie if they are shipped."""
+    return ZOO / f"{variant}.safetensors"
