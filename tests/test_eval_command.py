@@ -106,6 +106,7 @@ def test_results_are_replaced_by_newer_ones():
         (["--data", "shapes", "--baseline", "magic"], "unknown baseline 'magic'"),
         (["--data", "shapes", "--baseline", "grabcut=1"], "takes no argument"),
         (["--data", "shapes", "--baseline", "grabcut", "--size", "256"], "--baseline stands alone"),
+        (["--data", "shapes", "--baseline", "grabcut", "--raw-masks"], "--baseline stands alone"),
         (["--data", "shapes", "--model", "missing.onnx"], "no artifact missing.onnx"),
         (["--data", "shapes", "--size", "100"], "input size 100 does not fit"),
         (["--data", "shapes", "--out", "shapes"], "holds other files"),
@@ -131,3 +132,9 @@ def test_bad_arguments(arguments, message, capsys):
 def test_a_missing_data_set(shapes, capsys):
     assert main(["eval", "--data", str(shapes / "missing")]) == 2
     assert str(shapes / "missing") in capsys.readouterr().err
+
+
+def test_raw_masks_are_named_in_the_table(shapes, weights, capsys):
+    arguments = ["eval", "--data", "shapes", "--model", weights, "--clicks", "1", "--raw-masks"]
+    assert main(arguments) == 0
+    assert "nano.safetensors, raw masks" in capsys.readouterr().out
