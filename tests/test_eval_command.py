@@ -135,6 +135,6 @@ def test_a_missing_data_set(shapes, capsys):
 
 
 def test_raw_masks_are_named_in_the_table(shapes, weights, capsys):
-    arguments = ["eval", "--data", "shapes", "--model", weights, "--clicks", "1", "--raw-masks"]
-    assert main(arguments) == 0
+    arguments = ["eval", "--data", str(shapes), "--model", weights, "--clicks", "1"]
+    assert main([*arguments, "--raw-masks"]) == 0
     assert "nano.safetensors, raw masks" in capsys.readouterr().out
