@@ -43,7 +43,8 @@ def blob_numbers(inside: NDArray[np.bool_], corners: bool = True) -> NDArray[np.
             while parents[theirs] != theirs:
                 theirs = parents[theirs]
             parents[max(ours, theirs)] = min(ours, theirs)
-    numbers, blobs = [], 0
+    numbers: list[int] = []
+    blobs = 0
     for run, parent in enumerate(parents):
         if parent == run:
             blobs += 1

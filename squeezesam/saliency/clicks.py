@@ -106,7 +106,7 @@ def is_hot_enough(heat: Heat, blob: Mask, sampling: ClickSampling) -> bool:
     return int(heat[blob].max()) >= sampling.peak
 
 
-def most_salient_blob(heat: Heat, numbers: NDArray[np.int64]) -> Mask | None:
+def most_salient_blob(heat: Heat, numbers: NDArray[np.int32]) -> Mask | None:
     """The blob [h, w] of the largest sum of bytes, or None where there are no blobs.
 
     Args:

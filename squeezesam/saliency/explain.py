@@ -120,7 +120,7 @@ def explain(
     )
 
 
-def shortcomings(heat: Heat, numbers: NDArray[np.int64], sampling: ClickSampling) -> list[str]:
+def shortcomings(heat: Heat, numbers: NDArray[np.int32], sampling: ClickSampling) -> list[str]:
     """What the most salient blob of a heat map [h, w] lacks to be an object, in short lines."""
     blob = most_salient_blob(heat, numbers)
     if blob is None:
@@ -158,7 +158,7 @@ def heat_panel(scene: Image.Image, heat: Heat, inside: tuple[int, int]) -> Image
 
 def blob_panel(
     scene: Image.Image,
-    numbers: NDArray[np.int64],
+    numbers: NDArray[np.int32],
     salient: SalientObject | None,
     inside: tuple[int, int],
 ) -> Image.Image:
