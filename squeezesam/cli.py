@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from squeezesam.errors import SqueezeSamError
+from squeezesam.files import UNUSABLE_NAMES
+from squeezesam.printing import printable, printable_streams
 
 
 class Command(Protocol):
@@ -37,15 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(entry.name, help=command.HELP, description=command.HELP)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
-    args = parser.parse_args(argv)
+    with printable_streams():
+        return run(parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a command whose options are read; see `main`."""
     try:
         args.run(args)
     except SqueezeSamError as error:
-        print(f"squeezesam {args.command}: {error}", file=sys.stderr)
+        complain(args.command, str(error))
         return error.exit_status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read our output has enough, as `head` does; nothing is left to be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in UNUSABLE_NAMES or error.filename is None:
+            raise
+        complain(
+            args.command, f"{error.filename} cannot be used ({error.strerror}); check the name"
+        )
+        return SqueezeSamError.exit_status
     return 0
+
+
+def complain(command: str, message: str) -> None:
+    """Say in one line what is wrong."""
+    print(f"squeezesam {command}: {printable(message)}", file=sys.stderr)

@@ -10,7 +10,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from squeezesam.errors import OutputError
+from squeezesam.errors import OutputError, SqueezeSamError
+
+UNUSABLE_NAMES = frozenset({errno.ENAMETOOLONG, errno.EACCES})
+"""What the system says of a name under which nothing can be, or be seen."""
 
 SYSTEM_NAMES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
@@ -75,6 +78,7 @@ def check_place(directory: Path, own: Collection[str]) -> None:
     Raises:
         OutputError: the place cannot be written to, or holds something else.
     """
+    check_name(directory, OutputError)
     found = directory.iterdir() if directory.is_dir() else ()
     present = (path for path in found if not is_system_file(path.name))
     if any(not any(path.match(pattern) for pattern in own) for path in present):
@@ -113,6 +117,25 @@ def content_hash(path: Path) -> "hashlib._Hash":
     """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256")
+
+
+def check_name(path: Path, kind: type[SqueezeSamError]) -> None:
+    """See that there can be something of this name, whether or not there is.
+
+    Args:
+        path: that a user gave, or a file of theirs names.
+        kind: of the error.
+
+    Raises:
+        SqueezeSamError: of this kind; the name is too long, or its folder may not be looked into.
+    """
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno in UNUSABLE_NAMES:
+            raise kind(f"{path} cannot be used ({error.strerror}); check the name") from error
+    except ValueError as error:
+        raise kind(f"{path} cannot be used ({error}); check the name") from error
 
 
 @contextmanager

@@ -53,9 +53,13 @@ def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Fl
     """
     wanted = "x".join("N" if side is None else str(side) for side in shape)
     try:
-        array = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        shown = reprlib.repr(values)
+        with np.errstate(over="ignore"):  # What becomes infinite is refused below.
+            array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        try:
+            shown = reprlib.repr(values)
+        except ValueError:  # Python writes no integer of more than 4300 digits.
+            shown = "a huge number"
         raise PromptError(f"{name} must be numbers of shape {wanted}, got {shown}") from error
     if shape[0] is None and not array.size:
         array = array.reshape([side or 0 for side in shape])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from squeezesam.config import DEFAULT_DETECTOR
 from squeezesam.errors import ArtifactError
+from squeezesam.files import check_name
 from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
 from squeezesam.weights import load_detector, load_weights, shipped_weights
@@ -124,6 +125,7 @@ def load_artifact(path: Path, size: int, interface: Interface) -> LoadedNetwork:
     """
     if size != INPUT_SIZE:
         raise ArtifactError(f"{path} has a fixed input size, not {size}; a size suits weights only")
+    check_name(path, ArtifactError)
     if not path.exists():
         raise ArtifactError(f"no artifact {path}; give weights, an artifact or an export directory")
     runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}

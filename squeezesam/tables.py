@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from squeezesam.printing import printable
+
 
 def aligned_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: Collection[str]
@@ -13,6 +15,7 @@ def aligned_table(
         rows: as many cells as there are columns.
         text_columns: names of those aligned to the left; the others, numbers, go to the right.
     """
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -25,7 +28,7 @@ def aligned_table(
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A markdown table whose columns line up in plain text as well."""
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    rows = [[printable(cell).replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(

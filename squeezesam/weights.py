@@ -17,7 +17,7 @@ from squeezesam.config import (
     variant_config,
 )
 from squeezesam.errors import WeightsError
-from squeezesam.files import whole_file
+from squeezesam.files import check_name, whole_file
 from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
@@ -83,6 +83,7 @@ def load_trained(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam | 
     Raises:
         WeightsError: missing, damaged, or not the weights of the network that it names.
     """
+    check_name(path, WeightsError)
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; give a .safetensors file")
     try:

@@ -85,7 +85,9 @@ class Host:
                 "try `squeezesam verify` on it or export it again"
             )
         # A runtime may print too; the measurement is what comes last.
-        return record_from_json(Measurement, json.loads(worker.stdout.splitlines()[-1]))
+        return record_from_json(
+            Measurement, json.loads(worker.stdout.rstrip("\n").rpartition("\n")[2])
+        )
 
 
 @contextmanager

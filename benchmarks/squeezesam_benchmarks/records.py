@@ -1,7 +1,8 @@
 """Frozen dataclasses from JSON, every value checked against its annotation."""
 
 import dataclasses
-import math
+import reprlib
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -49,8 +50,8 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         return tuple(_value(args[0], item, where) for item in data)
     if origin is dict and isinstance(data, dict):
         return {key: _value(args[1], item, where) for key, item in data.items()}
-    if hint is float and type(data) in (int, float) and math.isfinite(data):
+    if hint is float and type(data) in (int, float) and abs(data) <= sys.float_info.max:
         return float(data)
     if origin is None and hint is not float and type(data) is hint:
         return data
-    raise ValueError(f"{where} has a wrong type: {data!r}")
+    raise ValueError(f"{where} has a wrong type or is too large: {reprlib.repr(data)}")

@@ -17,11 +17,12 @@ def read_results(path: Path) -> list[Result]:
         DataError: no such file, or a line that is not a result of this schema version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read results file {path}: {error}") from error
     results = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # JSON Lines ends lines at \n alone; splitlines() would cut texts at U+2028 and others too.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 results.append(_parse(line))

@@ -113,6 +113,11 @@ class PipelineSample:
     clicks_ms: float | None = None
     model_alone_ms: float | None = None
 
+    def __post_init__(self) -> None:
+        parts = (self.decode_ms, self.detector_ms, self.clicks_ms, self.model_alone_ms)
+        if len({part is None for part in parts}) > 1:
+            raise ValueError("a pipeline sample has some times of an automatic mask, not all")
+
 
 @dataclass(frozen=True)
 class Emulation:

@@ -9,6 +9,7 @@ from squeezesam.distillation.options import LabelOptions
 from squeezesam.distillation.photos import open_photos
 from squeezesam.distillation.teacher import load_teacher
 from squeezesam.errors import ConfigError
+from squeezesam.printing import printable
 
 HELP = "label photos with another network's masks, to train on them"
 DEFAULTS = LabelOptions()
@@ -65,4 +66,4 @@ def run(args: argparse.Namespace) -> None:
     if labels.skipped:
         print(f"left out {len(labels.skipped)}:")
         for each in labels.skipped:
-            print(f"  {each.name}: {each.reason}")
+            print(printable(f"  {each.name}: {each.reason}"))

@@ -8,7 +8,8 @@ from squeezesam.data.open import open_datasets
 from squeezesam.data.packing import Shard, pack
 from squeezesam.data.records import Skipped
 from squeezesam.errors import ConfigError, OutputError
-from squeezesam.files import whole_directory
+from squeezesam.files import check_name, whole_directory
+from squeezesam.printing import printable
 from squeezesam.tables import aligned_table
 
 HELP = "write data sets as tar shards in SA-1B layout, to train from on another machine"
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
     """
     if not 0 < args.shard_mb < math.inf:
         raise ConfigError(f"--shard-mb {args.shard_mb} must be positive and finite")
+    check_name(args.out, OutputError)
     if args.out.exists():
         raise OutputError(f"{args.out} exists; name a new folder")
     shards: list[Shard] = []
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     if skipped:
         print(f"left out {len(skipped)}:")
         for each in skipped:
-            print(f"  {each.name}: {each.reason}")
+            print(printable(f"  {each.name}: {each.reason}"))
 
 
 def shard_table(shards: list[Shard]) -> str:

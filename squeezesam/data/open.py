@@ -6,11 +6,13 @@ from typing import Protocol
 
 from squeezesam.data.coco import CocoInstances
 from squeezesam.data.coco_lvis import CocoLvis
+from squeezesam.data.listing import list_folders, same_name
 from squeezesam.data.mask_folder import MaskFolder
 from squeezesam.data.records import Dataset
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.data.sa1b_tar import Sa1bTar
 from squeezesam.errors import DataError
+from squeezesam.files import check_name
 
 
 class Reader(Protocol):
@@ -72,25 +74,29 @@ def open_with_parents(*roots: Path) -> list[tuple[Dataset, str]]:
         if not found:
             raise DataError(_unknown(root))
         datasets += found
-    names = [dataset.name for dataset, _ in datasets]
+    names = [same_name(dataset.name) for dataset, _ in datasets]
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"two data sets are named {name!r}; rename one or leave it out")
     return datasets
 
 
-def _readers_below(root: Path) -> Iterator[tuple[Path, Reader]]:
+def _readers_below(root: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[Path, Reader]]:
     reader = find_reader(root)
     if reader is not None:
         yield root, reader
-    elif root.is_dir():
-        for child in sorted(root.iterdir()):
-            if child.is_dir() and not child.name.startswith("."):
-                yield from _readers_below(child)
+    elif root.is_dir() and root.resolve() not in above:  # Links may lead back up.
+        for name in list_folders(root):
+            yield from _readers_below(root / name, (*above, root.resolve()))
 
 
 def find_reader(path: Path) -> Reader | None:
-    """The reader for a path, None where no layout matches."""
+    """The reader for a path, None where no layout matches.
+
+    Raises:
+        DataError: nothing can have such a name.
+    """
+    check_name(path, DataError)
     return next((reader for reader in READERS if reader.matches(path)), None)
 
 

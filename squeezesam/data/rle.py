@@ -24,6 +24,9 @@ GROUP_BITS, SIGN_BIT, CONTINUES = 5, 0x10, 0x20
 MOST_GROUPS = 7
 """Groups of one number; 35 bits are more than any photo has pixels."""
 
+MOST_COUNTS = 4_000_000
+"""Run lengths of a mask, or characters of their code; a hundred times those of a fine one."""
+
 
 def decode_counts(counts: str) -> Runs:
     """Run lengths of a compressed string.
@@ -91,9 +94,12 @@ class RleMask:
         Raises:
             KeyError, TypeError, ValueError, OverflowError: it has no `size` and `counts` of the
                 right kind.
+            DataError: it has too many run lengths to be taken apart.
         """
         height, width = map(int, segmentation["size"])
         counts = segmentation["counts"]
+        if len(counts) > MOST_COUNTS:
+            raise DataError(f"a mask has {len(counts)} run lengths, more than any object")
         return cls(height, width, counts if isinstance(counts, str) else tuple(map(int, counts)))
 
     def coverage(self) -> Coverage:

@@ -18,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from squeezesam.data.listing import split_name
+from squeezesam.data.annotation_json import MAX_RECORD_BYTES
+from squeezesam.data.listing import same_name, split_name
 from squeezesam.data.records import AnnotatedImage, Dataset, FilePhoto, Skipped
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.distillation.answers import Answer, answers
@@ -27,7 +28,7 @@ from squeezesam.distillation.points import Points, grid_points, mask_points
 from squeezesam.distillation.teacher import Teacher
 from squeezesam.errors import DataError, ImageError, OutputError
 from squeezesam.evaluation.progress import with_progress
-from squeezesam.files import whole_file
+from squeezesam.files import check_name, read_bytes, whole_file
 
 RECIPE = 1
 """Raised when the same teacher, photo and options come to give other labels."""
@@ -66,14 +67,14 @@ def label_with_teacher(
             # One folder holds all labels, whatever folders the photos come from.
             photo = image.name.replace("/", "-")
             stem = split_name(photo)[0]
-            if stem in pairs:
-                raise DataError(f"{pairs[stem][0]} has the same stem; rename one")
+            if same_name(stem) in pairs:
+                raise DataError(f"{pairs[same_name(stem)][0]} has the same stem; rename one")
             pair = photo, f"{stem}.json"
             _label(teacher, image, folder / pair[0], folder / pair[1], options)
         except DataError as error:
             skipped.append(Skipped(f"{dataset.name}[{index}]", str(error)))
         else:
-            pairs[stem] = pair
+            pairs[same_name(stem)] = pair
     if not pairs:
         reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
         raise DataError(f"{dataset.name} holds no usable photo{reason}")
@@ -89,6 +90,7 @@ def _label(
     except (OSError, ImageError) as error:
         raise DataError(f"photo {image.name} cannot be read ({error}); restore it") from error
     origin = _origin(teacher, image, content, options)
+    check_name(label, DataError)
     earlier = _earlier_origin(label)
     has_photo = photo.is_file() and photo.read_bytes() == content
     if photo.exists() and not has_photo and earlier is None:
@@ -128,10 +130,10 @@ def _earlier_origin(label: Path) -> Origin | None:
         OutputError: no teacher made this file, and it might be somebody's work.
     """
     try:
-        origin: Origin = json.loads(label.read_bytes())["teacher"]
+        origin: Origin = json.loads(read_bytes(label, MAX_RECORD_BYTES))["teacher"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise OutputError(
             f"{label} was made by no teacher; name another folder for the labels"
         ) from error

@@ -52,7 +52,7 @@ def open_photos(path: Path) -> Dataset:
     Raises:
         DataError: neither, or a damaged data set.
     """
-    if path.is_dir() and find_reader(path) is None:
+    if find_reader(path) is None and path.is_dir():
         names = [name for name in list_files(path) if split_name(name)[1] in PHOTO_SUFFIXES]
         if names:
             return PhotoFolder(path, tuple(names))

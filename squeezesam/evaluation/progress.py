@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from squeezesam.printing import printable, steering
+
 TERMINAL_SECONDS = 1.0
 LOG_SECONDS = 30.0
 
@@ -25,8 +27,8 @@ def with_progress(label: str, total: int) -> Iterator[int]:
             said = now
             left = (now - began) / (index + 1) * (total - index - 1)
             line = f"{label}: {index + 1} of {total} photos, {duration(left)} left"
-            print(start + line, end=end, file=sys.stderr, flush=True)
-    print(start, end="", file=sys.stderr, flush=True)
+            print(start + printable(line), end=end, file=steering(sys.stderr), flush=True)
+    print(start, end="", file=steering(sys.stderr), flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from squeezesam.data.records import Dataset, Skipped
 from squeezesam.files import whole_file
+from squeezesam.printing import printable
 
 
 class SkippedPhotos:
@@ -26,7 +27,7 @@ class SkippedPhotos:
     def start(self, datasets: Sequence[Dataset]) -> None:
         """Take over what an earlier run listed and what the readers left out on opening."""
         if self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            lines = self.path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
             self.reasons.update(dict(line.split("\t", 1) for line in lines))
         for dataset in datasets:
             self.add(
@@ -35,7 +36,7 @@ class SkippedPhotos:
 
     def add(self, photos: Iterable[Skipped]) -> None:
         """List photos; the file is written when a new one is among them."""
-        new = {each.name: " ".join(each.reason.split()) for each in photos}
+        new = {printable(each.name): printable(" ".join(each.reason.split())) for each in photos}
         if new.keys() - self.reasons.keys():
             self.reasons.update(new)
             lines = [f"{name}\t{reason}" for name, reason in sorted(self.reasons.items())]

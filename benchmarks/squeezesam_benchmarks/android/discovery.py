@@ -10,7 +10,17 @@ from squeezesam_benchmarks.native.tools import last_line
 
 READY = "device"
 SHELL_WITH_STATUS = "shell_v2"
-LINE = re.compile(r"(?P<serial>\S+)\s+(?P<state>no permissions|\S+)(?:.*\bmodel:(?P<model>\S+))?")
+HEADER = re.compile(r"^List of devices attached[ \t\r]*\n", re.MULTILINE)
+DAEMON_REMARK = "* "
+"""What adb says between the header and the devices while it starts its server."""
+
+LINE = re.compile(
+    # A serial may hold spaces, as names of devices found by mDNS do; behind the state stand
+    # fields without any.
+    r"(?P<serial>.+?)\s+(?:(?P<refused>no permissions)\b.*|(?P<state>[a-z]+)"
+    r"(?:\s+(?!model:)\S+:\S+)*(?:\s+model:(?P<model>\S+))?(?:\s+\S+:\S+)*)\s*"
+)
+"""A line of `adb devices -l`."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +48,11 @@ def listed_devices() -> list[Listed]:
     done = run_adb(["devices", "-l"], CALL_LIMIT_S)
     if done.returncode:
         raise DeviceError(f"`adb devices` fails: {last_line(done.stderr)}; try `adb kill-server`")
-    _, _, lines = done.stdout.partition("List of devices attached\n")
-    matches = filter(None, map(LINE.match, lines.splitlines()))
-    return [Listed(one["serial"], one["state"], one["model"]) for one in matches]
+    _, *devices = HEADER.split(done.stdout, maxsplit=1)
+    lines = "".join(devices).split("\n")
+    listed = (line for line in lines if not line.startswith(DAEMON_REMARK))
+    matches = filter(None, map(LINE.fullmatch, listed))
+    return [Listed(one["serial"], one["state"] or one["refused"], one["model"]) for one in matches]
 
 
 def find_device(serial: str | None) -> Adb:
