@@ -36,7 +36,7 @@ def place(tmp_path, monkeypatch):
     # The names of photos decide which are held out: of these, the last.
     for seed in range(6):
         write_scene(Path("data/train/ecssd"), f"scene{seed}", seed)
-    blocks = [f"<!-- figures:begin {name} -->\nold\n<!-- figures:end -->" for name in QUOTABLE]
+    blocks = [f"<!-- figures:begin {name} -->\nOUTDATED\n<!-- figures:end -->" for name in QUOTABLE]
     Path("card.md").write_text("\n\n".join(["# Card", *blocks, "The end."]))
     return tmp_path
 
@@ -90,7 +90,7 @@ def test_one_command_makes_the_page_the_pictures_and_the_card(
     assert card.endswith("The end.")
     found = {block["name"]: block[0] for block in BLOCK.finditer(card)}
     assert list(found) == list(QUOTABLE)
-    assert all("old" not in text and "Not measured" not in text for text in found.values())
+    assert all("OUTDATED" not in text and "Not measured" not in text for text in found.values())
     assert clicks.strip() in found["accuracy"]
     capsys.readouterr()
 

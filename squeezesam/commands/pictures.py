@@ -82,4 +82,4 @@ def explained(predictor: SalientSqueezeSam) -> Image.Image:
     photo = read_photo(EXAMPLES[0].path)
     predictor.set_image(photo)
     masks, _, _ = predictor.predict(multimask_output=False)
-    return explain(photo, predictor.finding, masks[0])
+    return explain(photo, predictor.finding, masks[0], size=predictor.size)

@@ -156,8 +156,8 @@ def groups_shown(kind: Kind, entry: Entry) -> Iterator[tuple[str, str, list[Obje
     """Name, size and objects of each row for one set or folder of sets."""
     *sets, (whole, objects) = entry.groups.items()
     if kind.by_size:
-        for size, of_size in sets_by_size(objects).items():
-            yield whole, size, of_size
+        by_size = sets_by_size(objects) or {ALL_SIZES: objects}
+        yield from ((whole, size, of_size) for size, of_size in by_size.items())
         return
     if kind.folders or len(sets) <= MOST_SETS:
         for name, of_set in sets:
