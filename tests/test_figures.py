@@ -29,7 +29,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_scene(Path("data/val/davis345"), "scene0", 0)
     write_scene(Path("data/val/davis345"), "scene1", 1)
-    for name in ("street", "beach"):
+    for name in ("ccp", "beach"):
         write_scene(Path("data/val/people") / name, "scene2", 2)
     for number in range(MOST_SETS + 1):
         write_scene(Path("data/val/varied") / f"set{number}", "scene3", number)
@@ -67,7 +67,7 @@ def test_one_command_makes_the_page_the_pictures_and_the_card(
     assert rows == [
         "davis345",
         "people: beach",
-        "people: street",
+        "people: ccp",
         "people, mean over 2 folders",
         "varied, mean over 6 folders",
     ]
@@ -77,7 +77,7 @@ def test_one_command_makes_the_page_the_pictures_and_the_card(
     assert section(page, "Clicks, set by set").count("| varied: set") == MOST_SETS + 1
     assert "harm by negative > 5, %" in section(page, "Harm done by clicks")
     assert "best mask (oracle)" in section(page, "The choice among the masks of one click")
-    assert "| people: street" in section(page, "One click on a part")
+    assert "| people: ccp" in section(page, "One click on a part")
     assert "davis345" not in section(page, "One click on a part")
     assert "| no click " in section(page, "People: one click and none")
     assert "| ecssd, held-out fifth | " in section(page, "Heat maps of the detector")

@@ -50,6 +50,11 @@ def contact_sheet(
         draw_row(name, [draw_case(predictor, dataset, protocol, result) for result in row])
         for name, row in chosen.items()
     ]
+    return titled(title, rows)
+
+
+def titled(title: str, rows: Sequence[Image.Image]) -> Image.Image:
+    """Rows under a title and what the colours mean."""
     header = Image.new("RGB", (rows[0].width, 2 * LINE + GAP), PAPER)
     canvas = ImageDraw.Draw(header)
     canvas.text((GAP, GAP), title, INK, font(19))

@@ -91,7 +91,8 @@ def small_print() -> str:
     bounds = [f"{size} below {bound:.0%}" for size, bound in SIZE_BOUNDS.items() if bound < 1]
     return (
         "In brackets: 95 % bootstrap intervals over photos; of a mean over folders, over the "
-        f"photos inside each. Size by share of the photo: {', '.join(bounds)}, else large."
+        "photos inside each, to which a set of one photo adds nothing. "
+        f"Size by share of the photo: {', '.join(bounds)}, else large."
     )
 
 

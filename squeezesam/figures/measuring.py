@@ -137,7 +137,9 @@ def measure(plan: Plan) -> Measured:
         for path in salient_sets
     ]
     heat = {path.name: heat_on(plan, path, hashes[path], held_out=False) for path in salient_sets}
-    held_out = plan.held_out and heat_on(plan, plan.held_out, hashes[plan.held_out], held_out=True)
+    held_out = None
+    if plan.held_out is not None:
+        held_out = heat_on(plan, plan.held_out, hashes[plan.held_out], held_out=True)
     return Measured(prompted, automatic, heat, held_out)
 
 
