@@ -52,6 +52,8 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         return {key: _value(args[1], item, where) for key, item in data.items()}
     if hint is float and type(data) in (int, float) and abs(data) <= sys.float_info.max:
         return float(data)
+    if hint is int and type(data) is int and abs(data) > sys.maxsize:
+        raise ValueError(f"{where} is too large")
     if origin is None and hint is not float and type(data) is hint:
         return data
     raise ValueError(f"{where} has a wrong type or is too large: {reprlib.repr(data)}")
