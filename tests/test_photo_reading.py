@@ -83,7 +83,9 @@ def test_photos_with_masks_are_turned_as_alone(tmp_path, suffix, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"a.{suffix}"
-    Image.fromarray(STORED).save(path, exif=exif, **({"lossless": True} if suffix == "webp" else {}))
+    Image.fromarray(STORED).save(
+        path, exif=exif, **({"lossless": True} if suffix == "webp" else {})
+    )
     alone = read_photo(path)
     image = AnnotatedImage("a", FilePhoto(path), alone.shape[1], alone.shape[0], ())
     np.testing.assert_array_equal(image.pixels(), alone)
@@ -206,15 +208,16 @@ def test_heic(tmp_path):
     assert np.abs(photo.astype(int) - SHOWN).mean() < 10
 
 
-def test_heic_turned(tmp_path):
+def test_heic_is_turned_by_its_own_property_not_by_exif(tmp_path):
+    """As the standard says; the decoder has turned the pixels when EXIF is looked at."""
     pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
     image_io.register_heif()
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "a.heic"
-    Image.fromarray(STORED).save(path, "HEIF", exif=exif, quality=-1)
-    assert photo_size(path) == (48, 24)
+    Image.fromarray(SHOWN).save(path, "HEIF", exif=exif, quality=-1)
     assert read_photo(path).shape == SHOWN.shape
+    assert photo_size(path) == (48, 24)
 
 
 def test_heic_without_the_extra_names_it(tmp_path, monkeypatch):

@@ -162,3 +162,106 @@ def test_damaged_files_are_data_errors(tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(DataError, match="cannot be"):
         image.pixels() if "jpg" in name else image.annotations[0].mask()
+
+
+def in_alpha(colour, hidden, alpha=LEFT * np.uint8(255)):
+    """A picture of one visible colour whose shape is held in its opacity."""
+    colours = np.where(alpha[..., None] > 0, np.uint8(colour), np.uint8(hidden))
+    return np.dstack([np.broadcast_to(colours, (HEIGHT, WIDTH, 3)), alpha])
+
+
+@pytest.mark.parametrize(
+    "folders", [("images", "masks"), ("img", "gt"), ("data_GT", "boundary_GT")]
+)
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+@pytest.mark.parametrize("colour", [0, 1, 255])
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_shapes_held_in_opacity_are_objects(tmp_path, folders, mode, colour, hidden):
+    picture = Image.fromarray(in_alpha(colour, hidden))
+    if mode == "P":
+        picture = palette(np.where(LEFT, 0, 1).astype(np.uint8))
+        picture.putpalette([colour] * 3 + [hidden] * 3)
+        picture.info["transparency"] = 1
+    write(tmp_path, *folders, a=picture if mode in ("P", "RGBA") else grey_alpha(picture))
+    np.testing.assert_array_equal(read_masks(tmp_path)[1], [LEFT])
+
+
+def grey_alpha(picture):
+    return picture.convert("LA")
+
+
+def test_soft_opacity_is_a_matte(tmp_path):
+    alpha = grey(left=255, middle=200, right=60)
+    write(tmp_path, "images", "masks", a=in_alpha(0, 0, alpha))
+    image, masks = read_masks(tmp_path)
+    np.testing.assert_array_equal(masks, [LEFT | MIDDLE])
+    np.testing.assert_array_equal(image.annotations[0].code.coverage(), alpha)
+
+
+def test_what_is_transparent_in_a_label_map_is_background(tmp_path):
+    values = grey(left=1, middle=2, right=3)
+    alpha = grey(left=255, middle=255)
+    write(tmp_path, "images", "masks", a=np.dstack([values, values, values, alpha]))
+    np.testing.assert_array_equal(read_masks(tmp_path)[1], [LEFT, MIDDLE])
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (1, 1, 1), (200, 0, 0)])
+def test_palettes_of_two_colours_are_read_by_colour(tmp_path, order, colour):
+    """Tools that reduce colours put them in any order."""
+    picture = Image.fromarray(np.where(LEFT, order[1], order[0]).astype(np.uint8)).convert("P")
+    picture.putdata(np.where(LEFT, order[1], order[0]).ravel().tolist())
+    colours = [(0, 0, 0), colour]
+    picture.putpalette([value for index in order for value in colours[order[index]]])
+    if order == [1, 0]:
+        picture.putpalette([*colour, 0, 0, 0])
+        picture.putdata(np.where(LEFT, 0, 1).ravel().tolist())
+    write(tmp_path, "images", "masks", a=picture)
+    np.testing.assert_array_equal(read_masks(tmp_path)[1], [LEFT])
+
+
+@pytest.mark.parametrize("count", [2, 4, 256])
+@pytest.mark.parametrize("shape", [LEFT, ~LEFT, MIDDLE])
+def test_quantized_masks_are_the_masks(tmp_path, count, shape):
+    picture = Image.fromarray(shape * np.uint8(255)).convert("RGB").quantize(count)
+    write(tmp_path, "images", "masks", a=picture)
+    np.testing.assert_array_equal(read_masks(tmp_path)[1], [shape])
+
+
+def test_label_palettes_with_the_background_elsewhere(tmp_path):
+    picture = palette(grey(left=0, middle=1, right=2))
+    picture.putpalette([200, 0, 0, 0, 0, 0, 0, 200, 0])
+    write(tmp_path, "images", "masks", a=picture)
+    np.testing.assert_array_equal(read_masks(tmp_path)[1], [LEFT, RIGHT])
+
+
+def test_palettes_without_a_background_are_refused(tmp_path):
+    picture = palette(grey(left=0, middle=1, right=2))
+    picture.putpalette([200, 0, 0, 0, 100, 0, 0, 200, 0])
+    write(tmp_path, "images", "masks", a=picture)
+    with pytest.raises(DataError, match="no black background"):
+        open_dataset(tmp_path)[0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("masks_are_shown", [True, False])
+def test_masks_of_turned_photos(tmp_path, orientation, masks_are_shown):
+    """Masks belong to the photo as shown, and to that as stored where only its size fits."""
+    shown = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    shown[LEFT] = (250, 30, 30)
+    sideways = orientation >= 5
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    stored = np.rot90(shown, 1) if sideways else shown
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "images/a.png", exif=exif)
+    from squeezesam.image_io import read_photo
+
+    seen = read_photo(tmp_path / "images" / "a.png")
+    expected = seen if masks_are_shown or not sideways else np.ascontiguousarray(stored)
+    mask = (expected[..., 0] > 127) * np.uint8(255)
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    (image,) = open_dataset(tmp_path)
+    np.testing.assert_array_equal(image.pixels(), expected)
+    assert (image.pixels()[image.annotations[0].mask()] == (250, 30, 30)).all()

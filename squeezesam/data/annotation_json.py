@@ -109,7 +109,7 @@ def has_outline(segmentation: object) -> bool:
     if isinstance(segmentation, Mapping):
         return bool(segmentation) and segmentation.get("counts", True) not in ("", [], None)
     if isinstance(segmentation, list):
-        return any(map(has_outline, segmentation))
+        return any(has_outline(each) if isinstance(each, list) else True for each in segmentation)
     return segmentation is not None and segmentation != ""
 
 
