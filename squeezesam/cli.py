@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -10,6 +11,9 @@ from typing import Protocol
 from squeezesam.errors import SqueezeSamError
 from squeezesam.files import UNUSABLE_NAMES
 from squeezesam.printing import printable, printable_streams
+
+VALUE_WITH_MINUS = re.compile(r"-\.?\d")
+"""How a negative number or a list of numbers begins; no option does."""
 
 
 class Command(Protocol):
@@ -40,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     with printable_streams():
-        return run(parser.parse_args(argv))
+        return run(parser.parse_args(joined_values(sys.argv[1:] if argv is None else argv)))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,3 +72,26 @@ def run(args: argparse.Namespace) -> int:
 def complain(command: str, message: str) -> None:
     """Say in one line what is wrong."""
     print(f"squeezesam {command}: {printable(message)}", file=sys.stderr)
+
+
+def joined_values(words: Sequence[str]) -> list[str]:
+    """Command-line words, with the value of each option in the form that argparse takes.
+
+    A value such as `-3,5` would be taken for an option of that name, and one such as `155, 200`
+    would end at the space.
+    """
+    joined: list[str] = []
+    for word in words:
+        option, value = joined[-1:], ""
+        if option and option[0].startswith("--"):
+            value = option[0].partition("=")[2]
+        elif len(joined) > 1 and joined[-2].startswith("--") and "=" not in joined[-2]:
+            value = joined[-1]
+        goes_on = value.endswith(",") and not word.startswith("--")
+        if goes_on or (value and word.startswith(",")):
+            joined[-1] += word
+        elif option and option[0].startswith("--") and not value and VALUE_WITH_MINUS.match(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined

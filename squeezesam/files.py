@@ -35,6 +35,10 @@ def is_hidden(name: str) -> bool:
     return any(part.startswith(".") or is_system_file(part) for part in parts)
 
 
+PathLike = str | os.PathLike[str]
+"""What every public function takes as a path."""
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block succeeds.

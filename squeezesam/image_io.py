@@ -7,7 +7,9 @@ first frame. Sizes are checked as the file declares them, before any pixel is de
 """
 
 import functools
+import os
 import stat
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from squeezesam.errors import ImageError, MissingDependencyError, OutputError, SqueezeSamError
-from squeezesam.files import whole_file
+from squeezesam.files import PathLike, whole_file
 from squeezesam.photo_pixels import rgb_pixels, shown_size
 
 PHOTO_FORMATS = (
@@ -61,8 +63,51 @@ BRANDS_END = 64
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 JPEG_QUALITY = 85
 
+STDOUT = Path("-")
+"""As the place of a picture: standard output, as PNG."""
 
-def read_photo(path: Path) -> NDArray[np.uint8]:
+Photo = NDArray[np.uint8] | Image.Image | PathLike
+"""What predictors take: RGB pixels [H, W, 3], a Pillow image of any mode, or the path of a file."""
+
+
+def as_photo(photo: Photo) -> NDArray[np.uint8]:
+    """Any form of a photo as pixels: [H, W, 3] RGB.
+
+    A Pillow image is read as its file would be: turned upright, transparency laid on white.
+
+    Raises:
+        ImageError: no photo in one of these forms, or the file or image cannot be read.
+    """
+    if isinstance(photo, str | os.PathLike):
+        return read_photo(photo)
+    if isinstance(photo, Image.Image):
+        photo = _pillow_pixels(photo)
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8:
+        kind = getattr(photo, "dtype", type(photo).__name__)
+        raise ImageError(
+            f"the image must be a uint8 array, got {kind}; scale it to 0..255, or give a Pillow "
+            "image or a path"
+        )
+    if photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        shape = "x".join(map(str, photo.shape))
+        raise ImageError(f"the image must have shape HxWx3, got {shape}; convert it to RGB")
+    return photo
+
+
+def _pillow_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a Pillow image [H, W, 3], which stays as it is."""
+    name = "the Pillow image"
+    try:
+        check_size(image)
+        return rgb_pixels(image)
+    except ImageError as error:
+        raise ImageError(f"{name} {error}") from error
+    except Exception as error:  # a file that was only opened is decoded now; see `opened_photo`
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name} cannot be decoded ({reason}); save it again") from error
+
+
+def read_photo(path: PathLike) -> NDArray[np.uint8]:
     """Read a photo upright: [H, W, 3] RGB.
 
     Raises:
@@ -73,7 +118,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
         return rgb_pixels(image, file)
 
 
-def photo_size(path: Path) -> tuple[int, int]:
+def photo_size(path: PathLike) -> tuple[int, int]:
     """Width and height of a photo as it is shown.
 
     Raises:
@@ -84,12 +129,13 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def photo_file(path: Path) -> Iterator[BinaryIO]:
+def photo_file(path: PathLike) -> Iterator[BinaryIO]:
     """The opened file of a photo.
 
     Raises:
         ImageError: it is missing, a directory, no regular file, or may not be read.
     """
+    path = Path(path)
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
@@ -198,19 +244,24 @@ def too_large(limit: int) -> str:
     return f"has more than {limit // 1_000_000} megapixels; shrink it first"
 
 
-def write_image(image: Image.Image | NDArray[np.uint8], path: Path) -> None:
+def write_image(image: Image.Image | NDArray[np.uint8], path: PathLike) -> None:
     """Write a picture, whole or not at all, in the format that the suffix names.
 
     Args:
         image: a Pillow image, or grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4].
-        path: a .png file, or .jpg or .jpeg for RGB.
+        path: a .png file, or .jpg or .jpeg for RGB, or STDOUT.
 
     Raises:
         OutputError: the suffix does not suit the picture, or the place cannot be written to.
     """
+    path = Path(path)
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
     check_format(path, image.mode)
+    if path == STDOUT:
+        image.save(sys.stdout.buffer, format="PNG")
+        sys.stdout.buffer.flush()
+        return
     with whole_file(path) as partial:
         image.save(partial, format=FORMATS[path.suffix.lower()], quality=JPEG_QUALITY)
 
@@ -219,8 +270,12 @@ def check_format(path: Path, mode: str) -> None:
     """See that a picture of Pillow mode `mode` can be kept without loss of meaning.
 
     Raises:
-        OutputError: unknown suffix, or JPEG for a mask or for transparency.
+        OutputError: unknown suffix, JPEG for a mask or for transparency, or a terminal for STDOUT.
     """
+    if path == STDOUT:
+        if sys.stdout.isatty():
+            raise OutputError("a picture is no text for a terminal; redirect it, or name a file")
+        return
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise OutputError(f"cannot write {path}: {path.suffix or 'no suffix'} is unknown; use .png")

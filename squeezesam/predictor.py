@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.image_io import Photo, as_photo
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, Asked, MaskCleaning, cleaned_logits
 from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import NetworkCallable, input_side
@@ -17,8 +18,8 @@ from squeezesam.transforms import Letterbox
 class Predictor(Protocol):
     """Anything that answers prompts on a photo: our networks, other SAMs, classical methods."""
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Take the photo, [H, W, 3] RGB, that the next predictions are about."""
+    def set_image(self, image: Photo) -> None:
+        """Take the photo that the next predictions are about; an array is RGB."""
 
     def predict(
         self,
@@ -73,29 +74,24 @@ class SamPredictor:
         letterbox, _ = self._current_photo()
         return letterbox.height, letterbox.width
 
-    def set_image(
-        self, image: NDArray[np.uint8], image_format: Literal["RGB", "BGR"] = "RGB"
-    ) -> None:
+    def set_image(self, image: Photo, image_format: Literal["RGB", "BGR"] = "RGB") -> None:
         """Take the photo that the next predictions are about.
 
         Args:
-            image: [H, W, 3] uint8.
-            image_format: order of its channels.
+            image: [H, W, 3] uint8, a Pillow image, or the path of a photo.
+            image_format: order of an array's channels.
 
         Raises:
-            ImageError: another type, shape or channel order.
+            ImageError: another type, shape or channel order, or the photo cannot be read.
         """
         if image_format not in ("RGB", "BGR"):
             raise ImageError(f"unknown image_format {image_format!r}; use 'RGB' or 'BGR'")
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-            kind = getattr(image, "dtype", type(image).__name__)
-            raise ImageError(f"the image must be a uint8 array, got {kind}; scale it to 0..255")
-        if image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            shape = "x".join(map(str, image.shape))
-            raise ImageError(f"the image must have shape HxWx3, got {shape}; convert it to RGB")
-        height, width = image.shape[:2]
+        if image_format == "BGR" and not isinstance(image, np.ndarray):
+            raise ImageError("image_format 'BGR' is about arrays; leave it out for this photo")
+        pixels = as_photo(image)
+        height, width = pixels.shape[:2]
         letterbox = Letterbox.fit(width, height, self.size)
-        rgb = image if image_format == "RGB" else image[..., ::-1]
+        rgb = pixels if image_format == "RGB" else pixels[..., ::-1]
         self._photo = letterbox, letterbox.apply(rgb)
 
     def predict(
@@ -113,7 +109,8 @@ class SamPredictor:
             point_coords: [N, 2] clicks (x, y) in photo pixels.
             point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
             box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
-            mask_input: [1, size/2, size/2] logits, one of `low_res_masks` of an earlier prediction.
+            mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
+                earlier prediction.
             multimask_output: three alternative masks instead of the one whole object.
             return_logits: masks as logits instead of booleans.
 
@@ -128,8 +125,6 @@ class SamPredictor:
             ArtifactError: the network answers NaN or infinity.
         """
         letterbox, image = self._current_photo()
-        if isinstance(box, np.ndarray) and box.shape == (1, 4):
-            box = box[0]
         prompts = check_prompts(
             point_coords, point_labels, box, width=letterbox.width, height=letterbox.height
         )

@@ -45,8 +45,11 @@ class Prompts:
     box: FloatArray | None
 
 
-def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> FloatArray:
+def as_floats(name: str, values: ArrayLike | Tensor, shape: tuple[int | None, ...]) -> FloatArray:
     """Convert to a finite float32 array of the given shape (None: any length).
+
+    Lists, arrays and tensors of any real type and device are taken, and so is a leading axis of
+    length 1 too many or too few, as in a box [1, 4] for [4] or a mask [h, w] for [1, h, w].
 
     Raises:
         PromptError: not numbers, another shape, NaN or infinite.
@@ -54,8 +57,8 @@ def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Fl
     wanted = "x".join("N" if side is None else str(side) for side in shape)
     try:
         with np.errstate(over="ignore"):  # What becomes infinite is refused below.
-            array = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            array = _real_array(values)
+    except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
         try:
             shown = reprlib.repr(values)
         except ValueError:  # Python writes no integer of more than 4300 digits.
@@ -63,6 +66,10 @@ def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Fl
         raise PromptError(f"{name} must be numbers of shape {wanted}, got {shown}") from error
     if shape[0] is None and not array.size:
         array = array.reshape([side or 0 for side in shape])
+    if array.ndim == len(shape) + 1 and len(array) == 1:
+        array = array[0]
+    elif array.ndim + 1 == len(shape) and shape[0] == 1:
+        array = array[None]
     if array.ndim != len(shape) or any(
         side is not None and side != got for side, got in zip(shape, array.shape, strict=True)
     ):
@@ -73,6 +80,24 @@ def as_floats(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> Fl
         first = bad[0].tolist()
         raise PromptError(f"{name}{first} is {array[*first]}; give finite numbers")
     return array
+
+
+def _real_array(values: ArrayLike | Tensor) -> FloatArray:
+    """Any numbers as a float32 array; what is too large for the type becomes infinite.
+
+    Raises:
+        TypeError, ValueError, OverflowError, RuntimeError: they are no numbers, or not all there.
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().resolve_conj().resolve_neg()
+        if values.dtype == torch.bfloat16:  # which numpy lacks
+            values = values.float()
+        values = values.numpy()
+    array = np.asarray(values)
+    if array.dtype.kind not in "biufO":
+        raise TypeError(f"{array.dtype} is not a type of real numbers")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def check_prompts(
@@ -88,7 +113,7 @@ def check_prompts(
     Args:
         point_coords: [N, 2] (x, y) in photo pixels, 0 <= x < width, 0 <= y < height.
         point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
-        box: [4] (x0, y0, x1, y1) in photo pixels.
+        box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
         width: of the photo.
         height: of the photo.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from squeezesam.config import DEFAULT_DETECTOR
 from squeezesam.errors import ArtifactError
-from squeezesam.files import check_name
+from squeezesam.files import PathLike, check_name
 from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
 from squeezesam.weights import load_detector, load_weights, shipped_weights
@@ -66,21 +66,21 @@ MANIFEST_NAME = "manifest.json"
 DIRECTORY_RUNTIME = "directory"
 
 
-def is_export(path: Path) -> bool:
+def is_export(path: PathLike) -> bool:
     """Whether a path is an export directory."""
-    return (path / MANIFEST_NAME).is_file()
+    return (Path(path) / MANIFEST_NAME).is_file()
 
 
-def detector_beside(model: Path | None) -> Path:
+def detector_beside(model: PathLike | None) -> Path:
     """The detector that goes with a model: of an export directory its own, else the shipped one.
 
     Raises:
         WeightsError: no weights of it are shipped.
     """
-    return model if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
+    return Path(model) if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
 
 
-def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
+def load_network(path: PathLike, size: int = INPUT_SIZE) -> NetworkCallable:
     """Load a network that takes square inputs of `size` pixels.
 
     Args:
@@ -92,13 +92,14 @@ def load_network(path: Path, size: int = INPUT_SIZE) -> NetworkCallable:
         ArtifactError: the artifact is missing, damaged, of no known runtime or a detector.
         MissingDependencyError: the artifact's runtime is not installed.
     """
+    path = Path(path)
     if path.suffix == WEIGHTS_SUFFIX:
         _, model = load_weights(path, size)
         return folded(model)
     return load_artifact(path, size, SEGMENTER)
 
 
-def load_detector_network(path: Path, size: int = INPUT_SIZE) -> DetectorCallable:
+def load_detector_network(path: PathLike, size: int = INPUT_SIZE) -> DetectorCallable:
     """Load a salient-object detector that takes square inputs of `size` pixels.
 
     Args:
@@ -110,6 +111,7 @@ def load_detector_network(path: Path, size: int = INPUT_SIZE) -> DetectorCallabl
         ArtifactError: the artifact is missing, damaged, of no known runtime or not a detector.
         MissingDependencyError: the artifact's runtime is not installed.
     """
+    path = Path(path)
     if path.suffix == WEIGHTS_SUFFIX:
         _, model = load_detector(path, size)
         return folded(model)

@@ -34,7 +34,9 @@ def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     The filter is Pillow's. PyTorch's kernel for bytes takes a fifth of the time and differs from
     Pillow by two levels at most.
     """
-    usable = np.require(pixels, requirements=["C", "W"])  # a copy only where it has to be one
+    # A copy only where it has to be one: a flipped row counts as contiguous, but torch refuses it.
+    flipped = any(stride < 0 for stride in pixels.strides)
+    usable = pixels.copy() if flipped else np.require(pixels, requirements=["C", "W"])
     planes = torch.from_numpy(usable).permute(2, 0, 1)[None]
     width, height = size
     fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)

@@ -17,7 +17,7 @@ from squeezesam.config import (
     variant_config,
 )
 from squeezesam.errors import WeightsError
-from squeezesam.files import check_name, whole_file
+from squeezesam.files import PathLike, check_name, whole_file
 from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
@@ -27,7 +27,7 @@ from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
 ZOO = Path(__file__).parent / "zoo"
 
 
-def save_weights(model: UNet, path: Path, variant: str, dtype: torch.dtype) -> None:
+def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) -> None:
     """Write the network's weights; the metadata holds the variant and its configuration.
 
     Args:
@@ -44,11 +44,11 @@ def save_weights(model: UNet, path: Path, variant: str, dtype: torch.dtype) -> N
         for name, value in model.state_dict().items()
     }
     metadata = {"variant": variant, "config": json.dumps(dataclasses.asdict(model.config))}
-    with whole_file(path) as partial:
+    with whole_file(Path(path)) as partial:
         save_file(tensors, partial, metadata=metadata)
 
 
-def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
+def load_weights(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
     """The variant's name and its network, in eval mode and float32.
 
     Raises:
@@ -63,7 +63,7 @@ def load_weights(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
     return variant, model
 
 
-def load_detector(path: Path, size: int = INPUT_SIZE) -> tuple[str, SaliencyDetector]:
+def load_detector(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SaliencyDetector]:
     """Name and network of a salient-object detector, in eval mode and float32.
 
     Raises:
@@ -77,12 +77,15 @@ def load_detector(path: Path, size: int = INPUT_SIZE) -> tuple[str, SaliencyDete
     return variant, model
 
 
-def load_trained(path: Path, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam | SaliencyDetector]:
+def load_trained(
+    path: PathLike, size: int = INPUT_SIZE
+) -> tuple[str, SqueezeSam | SaliencyDetector]:
     """Name and network of any weights file, in eval mode and float32.
 
     Raises:
         WeightsError: missing, damaged, or not the weights of the network that it names.
     """
+    path = Path(path)
     check_name(path, WeightsError)
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; give a .safetensors file")

@@ -266,7 +266,9 @@ def test_a_row_that_is_gone_does_not_pass_a_bound(files, tmp_path, capsys):
     more = run_of(steady(STEADY)) + run_of(steady(STEADY, threads=2))
     both = write_results(tmp_path / "both.jsonl", more)
     assert compare(both, files[0], "--max-slower", 50) == 2
-    assert f"{files[0]} lacks" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert f"{files[0]} lacks" in said.err
+    assert "Only in" not in said.out, "the complaint is said once"
 
 
 def test_rows_of_one_file_only_are_listed(files, tmp_path, capsys):

@@ -1,12 +1,17 @@
 """The predictor's API, and its geometry end to end through a network that draws discs."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 from torch import Tensor
 
 from squeezesam.config import VARIANTS, SqueezeSamConfig
 from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.image_io import read_photo
 from squeezesam.network.folding import folded
 from squeezesam.network.model import SqueezeSam
 from squeezesam.predictor import SamPredictor
@@ -142,10 +147,125 @@ def test_an_unknown_channel_order() -> None:
         SamPredictor(disc_network, SIZE).set_image(np.zeros((4, 4, 3), np.uint8), "RGBA")
 
 
+def network_like_photo(image: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks that show the photo, so that another reading of it shows."""
+    masks = image.mean(1, keepdim=True)[..., ::2, ::2].expand(-1, NUM_MASKS, -1, -1)
+    return masks.clone(), torch.zeros(1, NUM_MASKS)
+
+
+def low_res_of(image: object, network: Any = network_like_photo, **options: object) -> np.ndarray:
+    predictor = SamPredictor(network, SIZE)
+    predictor.set_image(image, **options)
+    return predictor.predict([(0, 0)], [1])[2]
+
+
+def test_pillow_images_and_paths_are_read_as_photos(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rgba = Image.fromarray(rng.integers(0, 256, (30, 40, 4), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    rgba.save(tmp_path / "photo.png", exif=exif)
+    right = low_res_of(read_photo(tmp_path / "photo.png"))
+    assert not np.array_equal(right, low_res_of(rgba.convert("RGB")))
+    for path in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        assert np.array_equal(low_res_of(path), right)
+    with Image.open(tmp_path / "photo.png") as image:
+        assert np.array_equal(low_res_of(image), right)
+        assert image.size == (40, 30), "the caller's image stays as it is"
+    with pytest.raises(ImageError, match="leave it out"):
+        low_res_of(rgba, image_format="BGR")
+    with pytest.raises(ImageError, match="float pixels"):
+        low_res_of(Image.new("F", (4, 4)))
+    with pytest.raises(ImageError, match="no photo"):
+        low_res_of("missing.jpg")
+
+
+def test_a_damaged_pillow_image_is_our_error(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
+    with Image.open(tmp_path / "cut.png") as image, pytest.raises(ImageError, match="decoded"):
+        low_res_of(image)
+
+
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1), (5, 7)])
+@pytest.mark.parametrize("turn", [np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1], np.s_[..., ::-1]])
+def test_images_of_any_strides(shape: tuple[int, int], turn: Any) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    photo.flags.writeable = False
+    assert np.array_equal(low_res_of(photo[turn]), low_res_of(photo[turn].copy()))
+    assert np.array_equal(low_res_of(photo, image_format="BGR"), low_res_of(photo[..., ::-1]))
+
+
+def forms(values: list[Any]) -> list[Any]:
+    """The same numbers as everything that holds numbers."""
+    array = np.array(values)
+    doubles = torch.tensor(values, dtype=torch.float64)
+    return [
+        tuple(values),
+        array,
+        array.astype(np.float16),
+        array.astype(np.int16),
+        np.asfortranarray(array)[::-1][::-1],
+        doubles,
+        doubles.requires_grad_(),
+        doubles.to(torch.bfloat16),
+        doubles.to(torch.int32),
+        list(torch.tensor(values)),
+    ]
+
+
+def test_prompts_in_any_form_of_numbers() -> None:
+    predictor = predictor_on(60, 80)
+    right = predictor.predict([[20, 30], [40, 30]], [1, 0], [5, 6, 50, 40])[0]
+    for coords in [*forms([[20, 30], [40, 30]]), [(20, 30), np.array([40, 30])]]:
+        for labels, box in zip(forms([1, 0]), forms([5, 6, 50, 40]), strict=True):
+            assert np.array_equal(predictor.predict(coords, labels, box)[0], right)
+    for box in forms([[5, 6, 50, 40]]):
+        assert np.array_equal(predictor.predict([[20, 30], [40, 30]], [1, 0], box)[0], right)
+
+
+@pytest.mark.parametrize(
+    "coords",
+    [
+        [[10**400, 0]],
+        [[1j, 0]],
+        np.array([[1j, 0]]),
+        torch.tensor([[1j, 0]]),
+        [["a", "b"]],
+        [[1, 2], [3]],
+        torch.zeros(1, 2).to_sparse(),
+        {"x": 1},
+        np.array([["1", "2"]], "U1"),
+        np.array([[0, 1]], "datetime64[s]"),
+    ],
+)
+def test_what_is_no_number_is_a_prompt_error(coords: object) -> None:
+    with pytest.raises(PromptError, match="point_coords must be numbers"):
+        predictor_on(30, 40).predict(coords, [1])
+
+
+def test_too_large_a_number_is_named_without_a_warning() -> None:
+    with pytest.raises(PromptError, match="inf"):
+        predictor_on(30, 40).predict(np.array([[1e300, 0]]), [1])
+
+
+def test_one_of_the_low_res_masks_goes_back_as_it_is() -> None:
+    network = folded(SqueezeSam(nano(), SIZE))
+    predictor = SamPredictor(network, SIZE)
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    _, ious, low_res = predictor.predict([(20, 10)], [1])
+    best = int(ious.argmax())
+    right = predictor.predict([(20, 10)], [1], mask_input=low_res[best : best + 1])[2]
+    again = predictor.predict([(20, 10)], [1], mask_input=low_res[best])[2]
+    assert np.array_equal(again, right)
+    assert not np.array_equal(again, low_res)
+
+
 @pytest.mark.parametrize(
     ("mask_input", "message"),
     [
-        (np.zeros((SIDE, SIDE), np.float32), "1x64x64, got 64x64"),
+        (np.zeros((SIDE, SIDE + 1), np.float32), "1x64x64, got 1x64x65"),
         (np.zeros((3, SIDE, SIDE), np.float32), "1x64x64, got 3x64x64"),
         (np.zeros((1, 256, 256), np.float32), "1x64x64, got 1x256x256"),
         ("mask", "mask_input must be numbers"),

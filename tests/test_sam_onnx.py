@@ -134,7 +134,7 @@ def test_the_earlier_mask_is_passed_on(folder: Path) -> None:
     masks, _, _ = predictor.predict([[114, 22]], [1], mask_input=everywhere, multimask_output=False)
     assert masks.all()
     with pytest.raises(PromptError, match="1x256x256"):
-        predictor.predict([[114, 22]], [1], mask_input=everywhere[0])
+        predictor.predict([[114, 22]], [1], mask_input=everywhere[0, 0])
     efficient = pair(folder, "EfficientSAM")
     efficient.set_image(photo)
     ignored = efficient.predict([[114, 22]], [1], mask_input=everywhere, multimask_output=False)

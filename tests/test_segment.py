@@ -200,6 +200,13 @@ def test_clicks_are_in_the_pixels_of_the_upright_photo(photo: Path, weights: Pat
         (["--point", "5"], "'5' must be x,y"),
         (["--point", "5,6,7"], "must be x,y"),
         (["--point", "a,b"], "must be x,y"),
+        (["--point", "-1,5"], "outside the 61x40 image"),
+        (["--point", "-.5,5"], "outside the 61x40 image"),
+        (["--point", "110%,5"], "outside the 61x40 image"),
+        (["--point", "0.5,0.4"], "write 50%,40%"),
+        (["--box", "0.1,0.2,1,0.9"], "write 10%,20%,100%,90%"),
+        (["--box", "-9,2,-5,12"], "covers nothing of the 61x40 image"),
+        (["--point", "5%%,6"], "must be x,y"),
         (["--point", "5,6:no"], "end in :neg"),
         (["--box", "1,2,3"], "must be x0,y0,x1,y1"),
         (["--box", "9,9,5,12"], "x0 < x1"),
@@ -223,6 +230,53 @@ def test_bad_arguments(
     assert main(["segment", str(photo), "--model", str(weights), *arguments]) == 2
     assert message in one_error_line(capsys)
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        (["--point", "20, 30"], ["--point", "20,30"]),
+        (["--point", "20 30"], ["--point", "20,30"]),
+        (["--point", "20,", "30"], ["--point", "20,30"]),
+        (["--point", "20", ",30:neg", "--point=7,", "8"], ["--point=20,30:neg", "--point=7,8"]),
+        (["--point", "50%,100%"], ["--point", "30,39"]),
+        (["--point", "50%,0"], ["--point", "30,0"]),
+        (["--box", "-3,", "-4", ",30,20"], ["--box", "0,0,30,20"]),
+        (["--box", "0%,50%,100%,100%"], ["--box", "0,20,61,40"]),
+    ],
+)
+def test_ways_to_write_a_prompt(
+    photo: Path, weights: Path, written: list[str], same: list[str]
+) -> None:
+    for words, out in ((written, "a.png"), (same, "b.png")):
+        overlay = ["--overlay", out]
+        assert main(["segment", str(photo), *words, "--model", str(weights), *overlay]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+@pytest.mark.parametrize("option", ["--out", "--overlay", "--cutout", "--explain"])
+def test_a_picture_on_standard_output(
+    photo: Path,
+    weights: Path,
+    detector_weights: Path,
+    option: str,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    asked = ["--detector", str(detector_weights)] if option == "--explain" else ["--point", "20,9"]
+    words = ["segment", str(photo), *asked, "--model", str(weights)]
+    assert main([*words, option, "file.png"]) == 0
+    capfdbinary.readouterr()
+    assert main([*words, option, "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert out == Path("file.png").read_bytes()
+    assert err.endswith(b"wrote -\n")
+    assert not Path("-").exists()
+
+
+def test_standard_output_takes_one_picture(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["segment", str(photo), "--point", "20,9", "--out", "-", "--overlay", "-"]
+    assert main(words) == 2
+    assert "name another file" in one_error_line(capsys)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 from squeezesam.errors import DataError, OutputError
-from squeezesam.files import check_place, whole_file
+from squeezesam.files import PathLike, check_place, whole_file
 from squeezesam_benchmarks.records import record_from_json
 from squeezesam_benchmarks.schema import SCHEMA_VERSION, Result
 
 
-def read_results(path: Path) -> list[Result]:
+def read_results(path: PathLike) -> list[Result]:
     """All results of a file, in order.
 
     Raises:
@@ -49,7 +49,8 @@ class ResultsFile:
         OutputError: the place cannot be written to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: PathLike) -> None:
+        path = Path(path)
         if path.is_dir():
             raise OutputError(f"{path} is a directory; name a file")
         check_place(path.parent, ("*",))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from squeezesam.errors import ArtifactError, ConfigError
+from squeezesam.files import PathLike
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import DETECTOR, SEGMENTER, Interface
 from squeezesam_export import strict_json
@@ -212,20 +213,20 @@ class Manifest:
         )
 
 
-def write_manifest(manifest: Manifest, directory: Path) -> None:
+def write_manifest(manifest: Manifest, directory: PathLike) -> None:
     """Write manifest.json into an export directory."""
     text = json.dumps(dataclasses.asdict(manifest), indent=2, allow_nan=False)
-    (directory / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+    (Path(directory) / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def read_manifest(directory: Path) -> Manifest:
+def read_manifest(directory: PathLike) -> Manifest:
     """Read and check manifest.json.
 
     Raises:
         ArtifactError: missing, damaged, of another schema version, or of another contract than
             this version's predictor follows.
     """
-    path = directory / MANIFEST_NAME
+    path = Path(directory) / MANIFEST_NAME
     try:
         content = strict_json.parse(path.read_text(encoding="utf-8"))
         version = content.get("schema_version") if isinstance(content, dict) else None

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
+from squeezesam.files import PathLike
+from squeezesam.image_io import Photo, as_photo
 from squeezesam.prompts import FloatArray, as_floats, check_prompts
 from squeezesam.spec import MASK_THRESHOLD
 from squeezesam_export.ort_file import one_line, open_session
@@ -61,8 +63,8 @@ class SamOnnx:
         MissingDependencyError: onnxruntime is not installed.
     """
 
-    def __init__(self, encoder: Path, decoder: Path) -> None:
-        self._encoder, self._decoder = _Graph(encoder), _Graph(decoder)
+    def __init__(self, encoder: PathLike, decoder: PathLike) -> None:
+        self._encoder, self._decoder = _Graph(Path(encoder)), _Graph(Path(decoder))
         self._encoding = _encoder_layout(self._encoder)
         self._decoding = _decoder_layout(self._decoder)
         if self._encoding.family != self._decoding.family:
@@ -72,14 +74,16 @@ class SamOnnx:
             )
         self._photo: tuple[int, int, FloatArray] | None = None
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Encode the photo, [H, W, 3] RGB, that the next predictions are about.
+    def set_image(self, image: Photo) -> None:
+        """Encode the photo that the next predictions are about; an array is RGB.
 
         Raises:
+            ImageError: no photo of `squeezesam.image_io.Photo`.
             ArtifactError: the encoder fails.
         """
-        height, width = image.shape[:2]
-        feed = {self._encoding.input_name: self._encoding.prepare(image)}
+        pixels = as_photo(image)
+        height, width = pixels.shape[:2]
+        feed = {self._encoding.input_name: self._encoding.prepare(pixels)}
         (embeddings,) = self._encoder.run([EMBEDDINGS], feed)
         self._photo = width, height, embeddings
 
@@ -96,8 +100,9 @@ class SamOnnx:
         Args:
             point_coords: [N, 2] clicks (x, y) in photo pixels.
             point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
-            box: [4] (x0, y0, x1, y1) in photo pixels.
-            mask_input: [1, 256, 256], one of `low_res_masks`; EfficientSAM takes no notice of it.
+            box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
+            mask_input: [256, 256] or [1, 256, 256], one of `low_res_masks`; EfficientSAM
+                takes no notice of it.
             multimask_output: the alternatives, one for an export of a single mask, instead of the
                 one mask that segment-anything's single-mask export selects.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from squeezesam.errors import VerificationError
+from squeezesam.files import PathLike
 from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
@@ -48,7 +49,7 @@ class Verdict:
         return f"BROKEN: {self.broken}" if self.broken else PASSED
 
 
-def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
+def verify(directory: PathLike, compare: bool = False) -> Iterator[Verdict]:
     """Check all files of an export directory, then judge its artifacts one by one.
 
     Args:
@@ -60,6 +61,7 @@ def verify(directory: Path, compare: bool = False) -> Iterator[Verdict]:
         ArtifactError: the manifest or a file is missing, damaged or altered.
         MissingDependencyError: the runtime of an artifact is not installed.
     """
+    directory = Path(directory)
     manifest = read_manifest(directory)
     check_files(directory, manifest)
     prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)

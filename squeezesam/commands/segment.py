@@ -1,6 +1,7 @@
 """`squeezesam segment`: one photo to a mask, an overlay and a cutout, with clicks or without."""
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.errors import ConfigError, NoSalientObjectError, OutputError, PromptError
-from squeezesam.image_io import check_format, read_photo, write_image
+from squeezesam.errors import ConfigError, NoSalientObjectError, OutputError
+from squeezesam.image_io import STDOUT, check_format, read_photo, write_image
 from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
 from squeezesam.predictor import SamPredictor
+from squeezesam.prompt_text import POINT_FORM, click_in_pixels, parse_box, parse_point
 from squeezesam.prompts import Prompts, check_prompts
 from squeezesam.runtimes import detector_beside, load_detector_network, load_network
 from squeezesam.saliency.explain import explain
 from squeezesam.saliency.predictor import SalientSqueezeSam
-from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
 
 HELP = "cut the object under your clicks, or the most prominent one, out of a photo"
-POINT_SIGNS = {"": PointLabel.POSITIVE, "neg": PointLabel.NEGATIVE}
 OUTPUT_MODES = {"out": "L", "overlay": "RGB", "cutout": "RGBA"}
 
 
@@ -49,12 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--point",
         action="append",
         default=[],
-        metavar="X,Y[:neg]",
-        help="a click in photo pixels, with :neg on what does not belong; repeat for several. "
+        metavar=POINT_FORM,
+        help="a click in photo pixels, or as 50%%,40%% in parts of the photo, with :neg on what "
+        "does not belong; repeat for several. "
         "Without a click and a box the most prominent object is found",
     )
-    parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="a box around the object")
-    parser.add_argument("--out", type=Path, help="mask, 0 and 255 (default PHOTO.mask.png here)")
+    parser.add_argument(
+        "--box", metavar="X0,Y0,X1,Y1", help="a box around the object, in pixels or %%"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="mask, 0 and 255 (default PHOTO.mask.png here); - for PNG on standard output",
+    )
     parser.add_argument("--overlay", type=Path, help="photo with the mask and the clicks drawn in")
     parser.add_argument("--cutout", type=Path, help="the object on transparent background")
     parser.add_argument("--model", type=Path, help="weights, an artifact or an export directory")
@@ -75,19 +82,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Segment and write the outputs that were named."""
     points = [parse_point(text) for text in args.point]
-    box = None if args.box is None else parse_numbers("--box", args.box, ("x0", "y0", "x1", "y1"))
+    box = None if args.box is None else parse_box(args.box)
     asked = bool(points) or box is not None
     if asked:
         check_no_detection(args)
     outputs = chosen_outputs(args)
     photo = read_photo(args.photo)
     if asked:
+        height, width = photo.shape[:2]
         prompts = check_prompts(
-            [place for place, _ in points],
+            [click_in_pixels(place, width, height) for place, _ in points],
             [label for _, label in points],
-            box,
-            width=photo.shape[1],
-            height=photo.shape[0],
+            None if box is None else box.pixels(width, height),
+            width=width,
+            height=height,
         )
         answer = prompted(args, photo, prompts)
     else:
@@ -98,7 +106,8 @@ def run(args: argparse.Namespace) -> None:
     found = "" if asked else "the most prominent object, found without a click: "
     print(
         f"{found}predicted IoU {answer.iou:.2f}, mask {answer.mask.mean():.1%} of the photo, "
-        f"wrote {', '.join(map(str, paths))}"
+        f"wrote {', '.join(map(str, paths))}",
+        file=sys.stderr if STDOUT in paths else sys.stdout,
     )
 
 
@@ -142,7 +151,10 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
     except NoSalientObjectError:
         if args.explain is not None:
             write_image(explain(photo, finding, None, size=predictor.size), args.explain)
-            print(f"wrote {args.explain}")
+            print(
+                f"wrote {args.explain}",
+                file=sys.stderr if args.explain == STDOUT else sys.stdout,
+            )
         raise
     if args.explain is not None:
         write_image(explain(photo, finding, masks[0], size=predictor.size), args.explain)
@@ -195,30 +207,3 @@ def model_path(args: argparse.Namespace) -> Path:
         raise ConfigError(f"--model {args.model} settles the variant; leave --variant out")
     model: Path = args.model
     return model
-
-
-def parse_point(text: str) -> tuple[list[float], PointLabel]:
-    """A click as written on the command line: its place and label.
-
-    Raises:
-        PromptError: not x,y or x,y:neg.
-    """
-    place, _, sign = text.partition(":")
-    if sign not in POINT_SIGNS:
-        raise PromptError(f"--point {text!r} ends in {sign!r}; end in :neg for background")
-    return parse_numbers("--point", place, ("x", "y")), POINT_SIGNS[sign]
-
-
-def parse_numbers(option: str, text: str, names: tuple[str, ...]) -> list[float]:
-    """Comma-separated numbers, one for each name.
-
-    Raises:
-        PromptError: another count, or not numbers.
-    """
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != len(names):
-        raise PromptError(f"{option} {text!r} must be {','.join(names)} in photo pixels")
-    return numbers

@@ -12,7 +12,7 @@ from squeezesam.data.records import Dataset
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.data.sa1b_tar import Sa1bTar
 from squeezesam.errors import DataError
-from squeezesam.files import check_name
+from squeezesam.files import PathLike, check_name
 
 
 class Reader(Protocol):
@@ -36,19 +36,20 @@ READERS: tuple[Reader, ...] = (Sa1bFolder, Sa1bTar, CocoInstances, CocoLvis, Mas
 """The first that matches opens the path."""
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: PathLike) -> Dataset:
     """The data set at `path`.
 
     Raises:
         DataError: no known layout, or a damaged data set.
     """
+    path = Path(path)
     reader = find_reader(path)
     if reader is None:
         raise DataError(_unknown(path))
     return reader.open(path)
 
 
-def open_datasets(*roots: Path) -> list[Dataset]:
+def open_datasets(*roots: PathLike) -> list[Dataset]:
     """Each root itself where it is a data set, else every folder below it that is one, by path.
 
     Raises:
@@ -57,7 +58,7 @@ def open_datasets(*roots: Path) -> list[Dataset]:
     return [dataset for dataset, _ in open_with_parents(*roots)]
 
 
-def open_with_parents(*roots: Path) -> list[tuple[Dataset, str]]:
+def open_with_parents(*roots: PathLike) -> list[tuple[Dataset, str]]:
     """As `open_datasets`, each with the name of the root that it was found below.
 
     The name is empty where the root is the data set itself.
@@ -66,7 +67,7 @@ def open_with_parents(*roots: Path) -> list[tuple[Dataset, str]]:
         DataError: as `open_datasets` does.
     """
     datasets: list[tuple[Dataset, str]] = []
-    for root in roots:
+    for root in map(Path, roots):
         found = [
             (reader.open(path), "" if path == root else root.resolve().name)
             for path, reader in _readers_below(root)

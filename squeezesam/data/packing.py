@@ -15,6 +15,7 @@ from squeezesam.data.listing import same_name, split_name
 from squeezesam.data.records import HALF, AnnotatedImage, Annotation, Dataset, Mask, Skipped
 from squeezesam.data.rle import encode_rle
 from squeezesam.errors import ConfigError, DataError
+from squeezesam.files import PathLike
 from squeezesam.image_io import opened_photo
 from squeezesam.photo_pixels import UPRIGHT, orientation_of
 
@@ -55,7 +56,7 @@ class Shard:
     size: int
 
 
-def pack(dataset: Dataset, folder: Path, limit: int) -> tuple[list[Shard], list[Skipped]]:
+def pack(dataset: Dataset, folder: PathLike, limit: int) -> tuple[list[Shard], list[Skipped]]:
     """Write a data set as NAME-0000.tar, NAME-0001.tar, ... in its order.
 
     The same data give the same bytes. JPEG photos that are stored
@@ -75,7 +76,7 @@ def pack(dataset: Dataset, folder: Path, limit: int) -> tuple[list[Shard], list[
     skipped = list(dataset.skipped)
     shards = []
     for number, photos in enumerate(batches(_packed(dataset, skipped), limit)):
-        path = folder / f"{dataset.name}-{number:04}.tar"
+        path = Path(folder) / f"{dataset.name}-{number:04}.tar"
         size = path.write_bytes(b"".join([*(photo.members for photo in photos), END_MARK]))
         shards.append(Shard(path, len(photos), sum(photo.masks for photo in photos), size))
     if not shards:

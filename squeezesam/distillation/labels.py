@@ -28,7 +28,7 @@ from squeezesam.distillation.points import Points, grid_points, mask_points
 from squeezesam.distillation.teacher import Teacher
 from squeezesam.errors import DataError, ImageError, OutputError
 from squeezesam.evaluation.progress import with_progress
-from squeezesam.files import check_name, read_bytes, whole_file
+from squeezesam.files import PathLike, check_name, read_bytes, whole_file
 
 RECIPE = 1
 """Raised when the same teacher, photo and options come to give other labels."""
@@ -40,7 +40,7 @@ Origin = dict[str, Any]
 
 
 def label_with_teacher(
-    teacher: Teacher, dataset: Dataset, folder: Path, options: LabelOptions = DEFAULTS
+    teacher: Teacher, dataset: Dataset, folder: PathLike, options: LabelOptions = DEFAULTS
 ) -> Sa1bFolder:
     """A data set of the teacher's masks, made or found in `folder`.
 
@@ -59,6 +59,7 @@ def label_with_teacher(
         OutputError: the folder cannot be written to, or holds files of these names that no teacher
             made.
     """
+    folder = Path(folder)
     pairs: dict[str, tuple[str, str]] = {}
     skipped = [*dataset.skipped]
     for index in with_progress(f"labels in {folder}", len(dataset)):

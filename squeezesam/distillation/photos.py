@@ -7,6 +7,7 @@ from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
 from squeezesam.data.open import find_reader, open_dataset
 from squeezesam.data.records import AnnotatedImage, Dataset, FilePhoto, Skipped
 from squeezesam.errors import DataError, ImageError
+from squeezesam.files import PathLike
 from squeezesam.image_io import photo_size
 
 
@@ -46,12 +47,13 @@ class PhotoFolder:
             raise DataError(str(error)) from error
 
 
-def open_photos(path: Path) -> Dataset:
+def open_photos(path: PathLike) -> Dataset:
     """The data set at `path`, or the photos in that folder where it is none.
 
     Raises:
         DataError: neither, or a damaged data set.
     """
+    path = Path(path)
     if find_reader(path) is None and path.is_dir():
         names = [name for name in list_files(path) if split_name(name)[1] in PHOTO_SUFFIXES]
         if names:

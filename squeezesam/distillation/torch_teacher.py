@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import ImageError
+from squeezesam.image_io import Photo, as_photo
 from squeezesam.prompts import check_prompts
 from squeezesam.spec import MASK_THRESHOLD, PointLabel
 
@@ -30,9 +31,13 @@ class TorchPredictor:
         self.segment = segment
         self._image: Tensor | None = None
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Take the photo, [H, W, 3] RGB, that the next predictions are about."""
-        self._image = torch.from_numpy(np.array(image.transpose(2, 0, 1)))
+    def set_image(self, image: Photo) -> None:
+        """Take the photo that the next predictions are about; an array is RGB.
+
+        Raises:
+            ImageError: no photo of `squeezesam.image_io.Photo`.
+        """
+        self._image = torch.from_numpy(as_photo(image).transpose(2, 0, 1).copy())
 
     def predict(
         self,

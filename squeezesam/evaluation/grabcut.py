@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ConfigError, ImageError, MissingDependencyError, PromptError
 from squeezesam.evaluation.regions import Mask, regions_at
+from squeezesam.image_io import Photo, as_photo
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts, check_prompts
 from squeezesam.spec import PointLabel
@@ -54,10 +55,14 @@ class GrabCutPredictor:
         self._cv2 = cv2
         self._photo: NDArray[np.uint8] | None = None
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Take the photo, [H, W, 3] RGB, that the next predictions are about."""
+    def set_image(self, image: Photo) -> None:
+        """Take the photo that the next predictions are about; an array is RGB.
+
+        Raises:
+            ImageError: no photo of `squeezesam.image_io.Photo`.
+        """
         # To GrabCut colours are points in space: the order of the channels does not matter.
-        self._photo = np.ascontiguousarray(image)
+        self._photo = np.ascontiguousarray(as_photo(image))
 
     def predict(
         self,

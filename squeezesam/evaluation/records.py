@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from squeezesam.data.records import Skipped
 from squeezesam.errors import DataError
+from squeezesam.files import PathLike
 
 SCHEMA_VERSION = 2
 """2: predicted IoUs and labels of clicks; the folder that a data set was found in."""
@@ -159,19 +160,20 @@ class Evaluation:
         )
 
 
-def write_evaluation(evaluation: Evaluation, path: Path) -> None:
+def write_evaluation(evaluation: Evaluation, path: PathLike) -> None:
     """Write a results file."""
-    path.write_text(json.dumps(dataclasses.asdict(evaluation), indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(dataclasses.asdict(evaluation), indent=1)
+    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
-def read_evaluation(path: Path) -> Evaluation:
+def read_evaluation(path: PathLike) -> Evaluation:
     """Read a results file.
 
     Raises:
         DataError: missing, or not a results file of this schema version.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
         if data["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {data['schema_version']}")
         return Evaluation.from_json(data)

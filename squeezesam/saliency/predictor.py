@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
+from squeezesam.image_io import Photo
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import as_floats
@@ -82,9 +83,7 @@ class SalientSqueezeSam(SamPredictor):
         super().reset_image()
         self._finding: Finding | None = None
 
-    def set_image(
-        self, image: NDArray[np.uint8], image_format: Literal["RGB", "BGR"] = "RGB"
-    ) -> None:
+    def set_image(self, image: Photo, image_format: Literal["RGB", "BGR"] = "RGB") -> None:
         """Take the photo that the next predictions are about; see `SamPredictor`."""
         super().set_image(image, image_format)
         self._finding = None

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError, DataError, OutputError
+from squeezesam.files import PathLike
 from squeezesam.network.sized import SizedNetwork
 from squeezesam.training.augment import augment
 from squeezesam.training.batch import Batch
@@ -46,10 +47,10 @@ class Trainer(Generic[Network]):
         model: Network,
         datasets: Sequence[Dataset],
         config: TrainConfig,
-        folder: Path,
+        folder: PathLike,
         processes: Processes,
     ) -> None:
-        self.config, self.datasets, self.folder = config, datasets, folder
+        self.config, self.datasets, self.folder = config, datasets, Path(folder)
         self.shares = mixture(datasets, config.shares)
         self.processes, self.device = processes, processes.device
         self.model = model.to(self.device)
@@ -67,11 +68,15 @@ class Trainer(Generic[Network]):
         if config.compile:
             self.network = cast(torch.nn.Module, torch.compile(self.network))
         self.checkpoint = Checkpoint(
-            folder, self.model, self.averaged, self.optimizer, fingerprint(config, datasets, model)
+            self.folder,
+            self.model,
+            self.averaged,
+            self.optimizer,
+            fingerprint(config, datasets, model),
         )
         for stage in config.stages:
             processes.share_of(stage.batch)
-        self.skipped = SkippedPhotos(folder, processes.rank)
+        self.skipped = SkippedPhotos(self.folder, processes.rank)
 
     def run(self, minutes: float | None = None) -> tuple[Network, int]:
         """Train to the end of the last stage, from the checkpoint if there is one.

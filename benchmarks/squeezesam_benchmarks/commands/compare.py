@@ -59,18 +59,16 @@ def run(args: argparse.Namespace) -> None:
     for difference in differences(before, after):
         print(f"warning: {difference}", file=sys.stderr)
     print(comparison_table(comparisons, args.metric))
-    for path, missing in (
-        (args.before, rows_missing(before, after)),
-        (args.after, rows_missing(after, before)),
-    ):
-        if missing:
-            print(f"\nOnly in {path}: {'; '.join(map(str, missing))}")
+    gone, added = rows_missing(before, after), rows_missing(after, before)
     if args.max_slower is not None:
         check_bound(comparisons, args.metric, args.max_slower)
-        if gone := rows_missing(before, after):
+        if gone:
             raise DataError(
                 f"--max-slower cannot be judged: {args.after} lacks {'; '.join(map(str, gone))}"
             )
+    for path, rows in ((args.before, gone), (args.after, added)):
+        if rows:
+            print(f"\nOnly in {path}: {'; '.join(map(str, rows))}")
 
 
 def check_bound(comparisons: Sequence[Comparison], metric: str, max_slower_percent: float) -> None:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ImageError, PromptError
+from squeezesam.image_io import Photo, as_photo
 from squeezesam.prompts import check_prompts
 from squeezesam.runtimes import NetworkCallable
 from squeezesam_benchmarks.peers.click_network import POINT_SLOTS
@@ -31,10 +32,15 @@ class ClickPredictor:
         self.side = side
         self._photo: tuple[int, int, torch.Tensor] | None = None
 
-    def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Take the photo, [H, W, 3] RGB, that the next predictions are about."""
-        height, width = image.shape[:2]
-        square = np.ascontiguousarray(normalised_square(image, self.side))
+    def set_image(self, image: Photo) -> None:
+        """Take the photo that the next predictions are about; an array is RGB.
+
+        Raises:
+            ImageError: no photo of `squeezesam.image_io.Photo`.
+        """
+        pixels = as_photo(image)
+        height, width = pixels.shape[:2]
+        square = np.ascontiguousarray(normalised_square(pixels, self.side))
         self._photo = width, height, torch.from_numpy(square)
 
     def predict(
