@@ -1,11 +1,18 @@
-"""Outputs appear whole or not at all; files are known by the hash of their content."""
+"""Outputs appear whole or not at all; files are known by the hash of their content.
 
+What is written grows in a scratch folder `.NAME.part` beside its place, and takes its name when all
+of it lies on the disk. The writer holds a lock on the scratch folder, so that a second writer of
+the same place is refused, while what a killed one left behind is cleared by the next.
+"""
+
+import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import stat
-import tempfile
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,20 +45,37 @@ def is_hidden(name: str) -> bool:
 PathLike = str | os.PathLike[str]
 """What every public function takes as a path."""
 
+SCRATCH_SUFFIX = ".part"
+OLD, NEW = "old", "new"
+
+_held: set[int] = set()
+"""Descriptors of the locks of this process. A forked one must not keep them beyond its parent."""
+
+
+def _close_held() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_close_held)
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block succeeds.
 
     Raises:
-        OutputError: the place cannot be written to, or `path` is a directory.
+        OutputError: the place cannot be written to, `path` is a directory, or another writer is at
+            work on it.
     """
     with _beside(path) as scratch:
         if path.is_dir():
             raise OutputError(f"{path} is a directory; name a file")
         partial = scratch / path.name
         yield partial
+        _to_disk(partial)
         partial.replace(path)
+        _to_disk(path.parent)
 
 
 @contextmanager
@@ -59,17 +83,54 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """A temporary directory that replaces directory `path` when the block succeeds.
 
     Raises:
-        OutputError: the place cannot be written to, or `path` is a file.
+        OutputError: the place cannot be written to, `path` is a file, or another writer is at work
+            on it.
     """
     with _beside(path) as scratch:
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path} is a file; name a directory")
-        partial = scratch / "new"
+        partial = scratch / NEW
         partial.mkdir()
         yield partial
-        if path.exists():
-            path.replace(scratch / "old")
-        partial.replace(path)
+        for inside in partial.rglob("*"):
+            _to_disk(inside)
+        _to_disk(partial)
+        if path.exists() and not _exchange(partial, path):
+            path.replace(scratch / OLD)
+        if partial.exists() and not path.exists():
+            partial.replace(path)
+        _to_disk(path.parent)
+
+
+@contextmanager
+def only_one(folder: Path, work: str) -> Iterator[None]:
+    """Refuse a second process that does the same work in a folder.
+
+    Args:
+        folder: to work in; it exists.
+        work: for the message.
+
+    Raises:
+        OutputError: another process is at it.
+    """
+    descriptor = _locked(folder)
+    if descriptor is None:
+        raise OutputError(
+            f"another process is {work} in {folder}; wait until it is done, or name another folder"
+        )
+    try:
+        yield
+    finally:
+        _unlock(descriptor)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed writers left in a folder; what others are writing now stays."""
+    for scratch in folder.glob(f".*{SCRATCH_SUFFIX}"):
+        if scratch.is_dir() and (descriptor := _locked(scratch)) is not None:
+            _restore(scratch, folder / scratch.name[1 : -len(SCRATCH_SUFFIX)])
+            shutil.rmtree(scratch, ignore_errors=True)
+            _unlock(descriptor)
 
 
 def check_place(directory: Path, own: Collection[str]) -> None:
@@ -143,22 +204,117 @@ def check_name(path: Path, kind: type[SqueezeSamError]) -> None:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the disk while something is written, as those of a user's place.
+
+    Libraries of other languages raise types of their own when a disk is full, with its words.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {said}; choose a writable place") from error
+    except Exception as error:
+        full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+        said = next((os.strerror(one) for one in full if os.strerror(one) in str(error)), None)
+        if said is None:
+            raise
+        raise OutputError(f"cannot write {path}: {said}; choose a writable place") from error
+
+
+@contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     parent = path.absolute().parent
-    try:
+    scratch = parent / f".{path.name}{SCRATCH_SUFFIX}"
+    with writing(path):
         parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}; choose a writable place"
-        ) from error
-    if not os.access(parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: {parent} is read-only; choose a writable place")
+        descriptor = _own_scratch(scratch)
+        if descriptor is None:
+            raise OutputError(
+                f"another process is writing {path}; wait until it is done, or name another place"
+            )
+        try:
+            _restore(scratch, path)
+            for leftover in scratch.iterdir():
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            if not os.access(parent, os.W_OK):
+                raise OutputError(
+                    f"cannot write {path}: {parent} is read-only; choose a writable place"
+                )
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            _unlock(descriptor)
+
+
+def _own_scratch(scratch: Path) -> int | None:
+    """Make a scratch folder, or take over a dead writer's, and lock it; None where it is in use."""
+    while True:
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        try:
+            descriptor = _locked(scratch)
+        except FileNotFoundError:
+            continue  # Its owner was done between the two calls.
+        # What was locked may be a folder that its owner has removed in the meantime.
+        if descriptor is None or (
+            scratch.exists() and os.path.samestat(os.fstat(descriptor), scratch.stat())
+        ):
+            return descriptor
+        _unlock(descriptor)
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder until its descriptor is closed or the process ends; None where it is locked."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield scratch
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        pass  # A file system without locks; two writers at once are then the user's own affair.
+    _held.add(descriptor)
+    return descriptor
+
+
+def _unlock(descriptor: int) -> None:
+    if descriptor in _held:
+        _held.remove(descriptor)
+        os.close(descriptor)
+
+
+def _restore(scratch: Path, path: Path) -> None:
+    """Put back what a writer had moved away when it was killed before the new took its place."""
+    if (scratch / OLD).exists() and not path.exists():
+        (scratch / OLD).replace(path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two directories in one step, so that a kill loses neither; False if that cannot be."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        return bool(libc.renamex_np(*names, 2) == 0)  # RENAME_SWAP
+    if hasattr(libc, "renameat2"):
+        here = -100  # AT_FDCWD
+        return bool(libc.renameat2(here, names[0], here, names[1], 2) == 0)  # RENAME_EXCHANGE
+    return False
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file or folder would survive a power cut: a rename may overtake its content."""
+    if path.is_symlink():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     except OSError as error:
-        if isinstance(error, OutputError):
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # folders of some file systems
             raise
-        raise OutputError(f"cannot write {path}: {error}; choose a writable place") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(descriptor)

@@ -28,7 +28,13 @@ from squeezesam.distillation.points import Points, grid_points, mask_points
 from squeezesam.distillation.teacher import Teacher
 from squeezesam.errors import DataError, ImageError, OutputError
 from squeezesam.evaluation.progress import with_progress
-from squeezesam.files import PathLike, check_name, read_bytes, whole_file
+from squeezesam.files import (
+    PathLike,
+    check_name,
+    clear_leftovers,
+    read_bytes,
+    whole_file,
+)
 
 RECIPE = 1
 """Raised when the same teacher, photo and options come to give other labels."""
@@ -60,6 +66,7 @@ def label_with_teacher(
             made.
     """
     folder = Path(folder)
+    clear_leftovers(folder)
     pairs: dict[str, tuple[str, str]] = {}
     skipped = [*dataset.skipped]
     for index in with_progress(f"labels in {folder}", len(dataset)):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from squeezesam.errors import ConfigError, WeightsError
-from squeezesam.files import whole_directory
+from squeezesam.files import clear_leftovers, whole_directory
 
 PREFIX = "checkpoint-"
 DIGITS = 8
@@ -82,6 +82,7 @@ class Checkpoint:
             ConfigError: it was made with another recipe.
             WeightsError: the checkpoint is damaged or belongs to another network.
         """
+        clear_leftovers(self.folder)
         saved = self._saved()
         if not saved:
             return 0

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -13,8 +14,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from squeezesam.data.records import Dataset
-from squeezesam.errors import ConfigError, DataError, OutputError
-from squeezesam.files import PathLike
+from squeezesam.errors import ConfigError, DataError
+from squeezesam.files import PathLike, only_one, writing
 from squeezesam.network.sized import SizedNetwork
 from squeezesam.training.augment import augment
 from squeezesam.training.batch import Batch
@@ -90,23 +91,23 @@ class Trainer(Generic[Network]):
         Raises:
             ConfigError: the checkpoint is of another recipe, or training has diverged.
             DataError: no usable photo.
-            OutputError: the folder cannot be written to.
+            OutputError: the folder cannot be written to, or another process trains in it.
             WeightsError: the checkpoint is damaged, of another network, or not the same everywhere.
         """
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        try:
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {self.folder}: {error.strerror}; choose a writable place"
-            ) from error
+        with only_one(self.folder, "training") if self.processes.is_first else nullcontext():
+            return self._run(deadline)
+
+    def _run(self, deadline: float | None) -> tuple[Network, int]:
         self.skipped.start(self.datasets)
-        telemetry = Telemetry(self.folder / "log.csv", self.config.steps)
         self.model.train()
         done = self.checkpoint.load()
         self.processes.check_same(done)
         if done and self.processes.is_first:
             print(f"resuming after {done} of {self.config.steps} steps", flush=True)
+        telemetry = Telemetry(self.folder / "log.csv", self.config.steps, done)
         ends = accumulate(stage.steps for stage in self.config.stages)
         for number, (stage, end) in enumerate(zip(self.config.stages, ends, strict=True)):
             if done < end:

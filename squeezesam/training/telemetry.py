@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from squeezesam.files import whole_file, writing
+
 HEADER = (
     "step,size,learning_rate,loss,iou_first,iou_last,images_per_second,data_wait_share,skipped\n"
 )
@@ -16,17 +18,29 @@ class Telemetry:
     Attributes:
         path: of the CSV; a new run starts it, a resumed one goes on with it.
         steps: batches of the whole run.
+        done: batches that a resumed run goes on from; lines of later ones, which a killed run may
+            have left, are dropped.
         every: steps between lines.
     """
 
     path: Path
     steps: int
+    done: int = 0
     every: int = 50
 
     def __post_init__(self) -> None:
-        if not self.path.exists():
-            self.path.write_text(HEADER)
+        found = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        kept = [HEADER, *(line for line in found if self._is_done(line))]
+        if kept != found:
+            with whole_file(self.path) as partial:
+                partial.write_text("".join(kept))
         self.restart()
+
+    def _is_done(self, line: str) -> bool:
+        """Whether it is a whole line about a step that is not to be repeated."""
+        step, *others = line.split(",")
+        whole = line.endswith("\n") and len(others) == HEADER.count(",")
+        return whole and step.isdecimal() and int(step) <= self.done
 
     def restart(self) -> None:
         """Begin a new stretch of measurement."""
@@ -61,7 +75,7 @@ class Telemetry:
         elapsed = time.perf_counter() - self._started
         pace, share = self._images / elapsed, self._waited / elapsed
         loss, first, last = means
-        with self.path.open("a") as log:
+        with writing(self.path), self.path.open("a") as log:
             log.write(
                 f"{step},{size},{rate:.2e},{loss:.4f},{first:.4f},{last:.4f},"
                 f"{pace:.2f},{share:.3f},{skipped}\n"
