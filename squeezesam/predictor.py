@@ -1,5 +1,6 @@
 """The predictor, with segment-anything's API and the same meaning of every argument."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -35,8 +36,25 @@ class Predictor(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class SetPhoto:
+    """A photo that predictions are about.
+
+    Attributes:
+        letterbox: how it lies in the network's input.
+        image: that input, [1, 3, size, size].
+    """
+
+    letterbox: Letterbox
+    image: torch.Tensor
+
+
 class SamPredictor:
     """Masks for one photo after another.
+
+    Threads may share a predictor: each answer is about one photo as a whole, the one that was set
+    last when `predict` was called. Threads that each have a photo of their own need a predictor
+    each; those may share the network.
 
     Args:
         model: a PyTorch network or any exported artifact (`squeezesam.runtimes.load_network`).
@@ -57,7 +75,7 @@ class SamPredictor:
 
     def reset_image(self) -> None:
         """Forget the photo."""
-        self._photo: tuple[Letterbox, torch.Tensor] | None = None
+        self._photo: SetPhoto | None = None
 
     @property
     def is_image_set(self) -> bool:
@@ -71,7 +89,7 @@ class SamPredictor:
         Raises:
             ImageError: no photo is set.
         """
-        letterbox, _ = self._current_photo()
+        letterbox = self._current_photo().letterbox
         return letterbox.height, letterbox.width
 
     def set_image(self, image: Photo, image_format: Literal["RGB", "BGR"] = "RGB") -> None:
@@ -92,7 +110,7 @@ class SamPredictor:
         height, width = pixels.shape[:2]
         letterbox = Letterbox.fit(width, height, self.size)
         rgb = pixels if image_format == "RGB" else pixels[..., ::-1]
-        self._photo = letterbox, letterbox.apply(rgb)
+        self._photo = SetPhoto(letterbox, letterbox.apply(rgb))
 
     def predict(
         self,
@@ -124,7 +142,28 @@ class SamPredictor:
             PromptError: no prompt, or one that has no meaning on this photo.
             ArtifactError: the network answers NaN or infinity.
         """
-        letterbox, image = self._current_photo()
+        return self._predict_on(
+            self._current_photo(),
+            point_coords,
+            point_labels,
+            box,
+            mask_input,
+            multimask_output,
+            return_logits,
+        )
+
+    def _predict_on(
+        self,
+        photo: SetPhoto,
+        point_coords: ArrayLike | None,
+        point_labels: ArrayLike | None,
+        box: ArrayLike | None,
+        mask_input: ArrayLike | None,
+        multimask_output: bool,
+        return_logits: bool,
+    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
+        """As `predict`, on a photo that another thread may replace meanwhile."""
+        letterbox = photo.letterbox
         prompts = check_prompts(
             point_coords, point_labels, box, width=letterbox.width, height=letterbox.height
         )
@@ -134,7 +173,7 @@ class SamPredictor:
         previous = None if mask_input is None else self._previous_mask(mask_input)
         with torch.inference_mode():
             prompt_maps, prompt_tokens = encode_prompts(coords, labels, previous, self.size)
-            all_masks, all_ious = self.model(image, prompt_maps, prompt_tokens)
+            all_masks, all_ious = self.model(photo.image, prompt_maps, prompt_tokens)
         chosen = slice(1, None) if multimask_output else slice(0, 1)
         low_res_masks, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
         if not np.isfinite(low_res_masks).all():
@@ -157,13 +196,13 @@ class SamPredictor:
         Raises:
             ImageError: no photo is set.
         """
-        letterbox, _ = self._current_photo()
-        return letterbox.photo_alphas(low_res_masks)
+        return self._current_photo().letterbox.photo_alphas(low_res_masks)
 
-    def _current_photo(self) -> tuple[Letterbox, torch.Tensor]:
-        if self._photo is None:
+    def _current_photo(self) -> SetPhoto:
+        photo = self._photo
+        if photo is None:
             raise ImageError("no photo is set; call set_image first")
-        return self._photo
+        return photo
 
     def _previous_mask(self, mask_input: ArrayLike) -> torch.Tensor:
         side = self.size // MAP_STRIDE

@@ -169,7 +169,7 @@ def test_icons_are_not_decoded(tmp_path, name, monkeypatch):
     Image.new("1", (64, 64)).save(buffer, "PNG")
     path = tmp_path / "a.png"
     path.write_bytes(container(name, buffer.getvalue()))
-    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     with pytest.raises(ImageError, match="known format"):
         read_photo(path)
 

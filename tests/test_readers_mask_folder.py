@@ -164,7 +164,10 @@ def test_damaged_files_are_data_errors(tmp_path, name):
         image.pixels() if "jpg" in name else image.annotations[0].mask()
 
 
-def in_alpha(colour, hidden, alpha=LEFT * np.uint8(255)):
+LEFT_OPACITY = LEFT * np.uint8(255)
+
+
+def in_alpha(colour, hidden, alpha=LEFT_OPACITY):
     """A picture of one visible colour whose shape is held in its opacity."""
     colours = np.where(alpha[..., None] > 0, np.uint8(colour), np.uint8(hidden))
     return np.dstack([np.broadcast_to(colours, (HEIGHT, WIDTH, 3)), alpha])

@@ -7,6 +7,7 @@ is hardly smaller.
 
 import copy
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,11 +149,16 @@ def load(path: Path) -> LoadedNetwork:
     half = meta.input_tensor_meta(0).nbytes() == 2 * torch.Size(shapes[0]).numel()
     dtype = torch.float16 if half else torch.float32
 
+    running = threading.Lock()  # a method has one memory for its values
+
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
-        # Asked of the program each time, which caches it: the program owns the method's memory.
-        method = program.load_method("forward")
-        return [one.float() for one in method.execute([tensor.to(dtype) for tensor in inputs])]
+        with running:
+            # Asked of the program each time, which caches it: the program owns the method's memory.
+            method = program.load_method("forward")
+            outputs = method.execute([tensor.to(dtype) for tensor in inputs])
+            # A copy: the next call writes where the outputs lie.
+            return [one.to(torch.float32, copy=True) for one in outputs]
 
     return LoadedNetwork(interface, shapes[0][-1], answer)
 

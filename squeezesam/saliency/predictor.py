@@ -1,7 +1,9 @@
 """The predictor that needs no click: the most prominent object first, then edits as ever."""
 
+import threading
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -10,9 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
-from squeezesam.image_io import Photo
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
-from squeezesam.predictor import SamPredictor
+from squeezesam.predictor import SamPredictor, SetPhoto
 from squeezesam.prompts import as_floats
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
 from squeezesam.saliency.clicks import (
@@ -75,18 +76,10 @@ class SalientSqueezeSam(SamPredictor):
         cleaning: MaskCleaning | None = DEFAULT_CLEANING,
     ) -> None:
         self.detector, self.sampling = detector, sampling
+        self._detecting = threading.Lock()
+        self._findings: WeakKeyDictionary[SetPhoto, Finding] = WeakKeyDictionary()
         super().__init__(model, size, cleaning)
         check_pair(model, detector, self.size)
-
-    def reset_image(self) -> None:
-        """Forget the photo."""
-        super().reset_image()
-        self._finding: Finding | None = None
-
-    def set_image(self, image: Photo, image_format: Literal["RGB", "BGR"] = "RGB") -> None:
-        """Take the photo that the next predictions are about; see `SamPredictor`."""
-        super().set_image(image, image_format)
-        self._finding = None
 
     @property
     def finding(self) -> Finding:
@@ -96,16 +89,22 @@ class SalientSqueezeSam(SamPredictor):
             ImageError: no photo is set.
             ArtifactError: the detector answers NaN or infinity.
         """
-        if self._finding is None:
-            letterbox, image = self._current_photo()
-            with torch.inference_mode():
-                logits = self.detector(image)
-            if not logits.isfinite().all():
-                raise ArtifactError(
-                    "the detector answers NaN or infinity; use other weights or precision"
-                )
-            self._finding = find(logits, letterbox, self.sampling)
-        return self._finding
+        return self._finding_on(self._current_photo())
+
+    def _finding_on(self, photo: SetPhoto) -> Finding:
+        """What stands out in a photo that was set; the first thread that asks has it found."""
+        with self._detecting:
+            finding = self._findings.get(photo)
+            if finding is None:
+                with torch.inference_mode():
+                    logits = self.detector(photo.image)
+                if not logits.isfinite().all():
+                    raise ArtifactError(
+                        "the detector answers NaN or infinity; use other weights or precision"
+                    )
+                finding = find(logits, photo.letterbox, self.sampling)
+                self._findings[photo] = finding
+        return finding
 
     def predict(
         self,
@@ -123,15 +122,17 @@ class SalientSqueezeSam(SamPredictor):
         Raises:
             NoSalientObjectError: nothing is asked, and nothing stands out in the photo.
         """
+        photo = self._current_photo()
         if point_coords is None and point_labels is None and box is None and mask_input is None:
-            if self.finding.salient is None:
+            finding = self._finding_on(photo)
+            if finding.salient is None:
                 raise NoSalientObjectError(
                     "nothing in this photo stands out; click on what you mean, or draw a box"
                 )
-            point_coords, point_labels = self.finding.coords, self.finding.labels
-            mask_input = self.finding.mask_input
-        return super().predict(
-            point_coords, point_labels, box, mask_input, multimask_output, return_logits
+            point_coords, point_labels = finding.coords, finding.labels
+            mask_input = finding.mask_input
+        return self._predict_on(
+            photo, point_coords, point_labels, box, mask_input, multimask_output, return_logits
         )
 
     def edit(
@@ -157,9 +158,13 @@ class SalientSqueezeSam(SamPredictor):
         """
         places = as_floats("point_coords", point_coords, (None, 2))
         codes = as_floats("point_labels", point_labels, (len(places),))
-        coords = np.concatenate([self.finding.coords, places])
-        labels = np.concatenate([self.finding.labels, codes])
-        return super().predict(coords, labels, None, mask_input, multimask_output, return_logits)
+        photo = self._current_photo()
+        finding = self._finding_on(photo)
+        coords = np.concatenate([finding.coords, places])
+        labels = np.concatenate([finding.labels, codes])
+        return self._predict_on(
+            photo, coords, labels, None, mask_input, multimask_output, return_logits
+        )
 
 
 def check_pair(model: NetworkCallable, detector: DetectorCallable, size: int) -> None:
