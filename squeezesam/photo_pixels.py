@@ -120,8 +120,8 @@ def rgb_pixels(
     image.load()
     if image.mode == "F":
         raise ImageError("has float pixels of unknown range; save it with 8 or 16 bits")
-    has_wide_key = raw_mode == HIGH_BYTES and isinstance(key, tuple)
-    low = _low_bytes(file) if has_wide_key and file is not None else None
+    wide_key = key if raw_mode == HIGH_BYTES and isinstance(key, tuple) else None
+    low = None if file is None or wide_key is None else _low_bytes(file)
     orientation = turn_for(image, size)
     width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
     shown = np.empty((height, width, 3), np.uint8)
@@ -130,9 +130,10 @@ def rgb_pixels(
         bottom = min(top + STRIP_ROWS, image.height)
         box = (0, top, image.width, bottom)
         strip = image.crop(box)
-        stored[top:bottom] = (
-            _rgb(strip, image) if low is None else _without_key(strip, low.crop(box), key)
-        )
+        if low is None or wide_key is None:
+            stored[top:bottom] = _rgb(strip, image)
+        else:
+            stored[top:bottom] = _without_key(strip, low.crop(box), wide_key)
     return shown
 
 

@@ -184,3 +184,17 @@ def test_a_token_is_its_position_then_its_kind() -> None:
         PointLabel.BOX_BOTTOM_RIGHT,
     ]
     assert (tokens[:, POSITION_FEATURES:].sum(dim=1) == 1).all()
+
+
+HUGE = [10**39, 10**400, -(10**400), 10**5000, 1e39, float("nan")]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=map(str, range(len(HUGE))))
+def test_numbers_beyond_float32_are_prompt_errors(number: float) -> None:
+    for given in (
+        ([[number, 0]], [1], None),
+        ([[1, 1]], [number], None),
+        (None, None, [0, 0, number, 5]),
+    ):
+        with pytest.raises(PromptError):
+            check_prompts(*given, width=9, height=9)

@@ -7,6 +7,7 @@ from PIL import Image
 from squeezesam.data.mask_folder import FOLDER_PAIRS, MaskFolder
 from squeezesam.data.open import open_dataset
 from squeezesam.errors import DataError
+from squeezesam.image_io import read_photo
 
 HEIGHT, WIDTH = 20, 30
 LEFT = np.zeros((HEIGHT, WIDTH), np.bool_)
@@ -164,10 +165,10 @@ def test_damaged_files_are_data_errors(tmp_path, name):
         image.pixels() if "jpg" in name else image.annotations[0].mask()
 
 
-LEFT_OPACITY = LEFT * np.uint8(255)
+OPAQUE_LEFT = LEFT * np.uint8(255)
 
 
-def in_alpha(colour, hidden, alpha=LEFT_OPACITY):
+def in_alpha(colour, hidden, alpha=OPAQUE_LEFT):
     """A picture of one visible colour whose shape is held in its opacity."""
     colours = np.where(alpha[..., None] > 0, np.uint8(colour), np.uint8(hidden))
     return np.dstack([np.broadcast_to(colours, (HEIGHT, WIDTH, 3)), alpha])
@@ -259,8 +260,6 @@ def test_masks_of_turned_photos(tmp_path, orientation, masks_are_shown):
         (tmp_path / folder).mkdir()
     stored = np.rot90(shown, 1) if sideways else shown
     Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "images/a.png", exif=exif)
-    from squeezesam.image_io import read_photo
-
     seen = read_photo(tmp_path / "images" / "a.png")
     expected = seen if masks_are_shown or not sideways else np.ascontiguousarray(stored)
     mask = (expected[..., 0] > 127) * np.uint8(255)

@@ -74,7 +74,7 @@ class Listing:
 
     def _find(self, home: Path, name: str, *, is_file: bool) -> str | None:
         if (home, is_file) not in self._names:
-            self._names[home, is_file] = names = {}
+            names = self._names.setdefault((home, is_file), {})
             try:
                 listed = list_files(home) if is_file else list_folders(home)
             except DataError:

@@ -239,5 +239,6 @@ def _encoded(
         for mask in layers.objects
         if mask.any()
     ]
-    ignores = layers.ignore is not None and layers.ignore.any()
-    return annotations, encode_rle(layers.ignore) if ignores else None
+    if layers.ignore is None or not layers.ignore.any():
+        return annotations, None
+    return annotations, encode_rle(layers.ignore)

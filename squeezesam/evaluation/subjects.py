@@ -6,7 +6,7 @@ from pathlib import Path
 
 from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
-from squeezesam.files import content_hash
+from squeezesam.files import content_hash, is_system_file
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import Predictor, SamPredictor
 from squeezesam.runtimes import (
@@ -73,8 +73,10 @@ def load_named_baseline(text: str) -> tuple[Subject, Predictor]:
 
 
 def files_in(path: Path) -> list[Path]:
-    """The file itself, or all files of a directory."""
-    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    """The file itself, or all files of a directory but the system's own."""
+    if path.is_file():
+        return [path]
+    return [each for each in path.rglob("*") if each.is_file() and not is_system_file(each.name)]
 
 
 def hashes(files: Sequence[Path]) -> dict[str, str]:
