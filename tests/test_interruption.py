@@ -1,0 +1,330 @@
+"""Commands that are killed, or whose disk is full or read-only, lose nothing and can be run again.
+
+Each command runs in a process forked from one that has imported everything, and is killed at
+moments drawn from fixed seeds. The slow version draws ten, the default one of the cheapest.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import write_scene
+from small_networks import SIZE
+
+from squeezesam.data.open import open_datasets
+from squeezesam.weights import load_weights
+from squeezesam_export.verification import verify
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    ["squeezesam.commands.train", "squeezesam.commands.pack", "squeezesam_export.commands.export"]
+)
+ONE_OF_TEN = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))]
+TEN = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(10)]
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+
+
+def command(words, limit=None, environment=None, said=None):
+    """What runs in the process: one command line, under a limit on the bytes of each file.
+
+    The server was started with the standard error of some other test, so it goes to file `said`.
+    """
+    import dataclasses
+
+    import torch
+
+    from squeezesam.cli import main
+    from squeezesam.training import config
+
+    torch.set_num_threads(1)
+    os.setpgid(0, 0)
+    if said is not None:
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    for name, value in (environment or {}).items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    replace = dataclasses.replace
+
+    def often(instance, **changes):
+        if isinstance(instance, config.TrainConfig):
+            changes["checkpoint_every"] = 2
+        return replace(instance, **changes)
+
+    dataclasses.replace = often
+    os._exit(main([str(word) for word in words]))
+
+
+def run(*words, **options) -> int:
+    """Exit status of a command in a process of its own."""
+    process = SERVER.Process(target=command, args=(words,), kwargs=options)
+    process.start()
+    process.join(600)
+    return process.exitcode
+
+
+def refused(tmp_path: Path, *words, **options) -> str:
+    """The one line of a command that ends with status 2."""
+    said = tmp_path / "said.txt"
+    assert run(*words, said=said, **options) == 2
+    error = said.read_text()
+    said.unlink()
+    assert error.count("\n") == 1, error
+    return error
+
+
+def run_killed(seconds: float, number: int, *words) -> None:
+    """Start a command, and send it a signal after some time."""
+    process = SERVER.Process(target=command, args=(words,))
+    process.start()
+    process.join(seconds)
+    if process.is_alive():
+        os.kill(process.pid, number)
+    process.join(60)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every file by its relative name, hidden ones too."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def moment(seed: int, whole: float) -> tuple[float, int]:
+    """When and by what a command of `whole` seconds is ended."""
+    rng = random.Random(seed)
+    return rng.uniform(0.02, 0.98) * whole, SIGNALS[seed % 2]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for seed in range(6):
+        write_scene(folder / "shapes", f"scene{seed}", seed)
+    return folder
+
+
+def training(data, out):
+    words = ["train", "--data", data, "--out", out, "--variant", "nano", "--stage", "64:6:2"]
+    return [*words, "--workers", "0", "--precision", "fp32"]
+
+
+def tuning(data, out, weights):
+    words = ["qat", "--data", data, "--out", out, "--weights", weights, "--stage", "64:4:2"]
+    return [*words, "--workers", "0"]
+
+
+def timed(*words) -> float:
+    began = time.monotonic()
+    assert run(*words) == 0
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """Folder and seconds of a run that nothing broke."""
+    out = tmp_path_factory.mktemp("train") / "run"
+    return out, timed(*training(data, out))
+
+
+@pytest.fixture(scope="module")
+def tuned(data, weights, tmp_path_factory):
+    out = tmp_path_factory.mktemp("qat") / "run"
+    return out, timed(*tuning(data, out, weights))
+
+
+def resumed(words, out: Path, name: str, seed: int, whole: float) -> str:
+    """Hash of the weights of a run that was killed, and killed again, and then let alone."""
+    for again in range(2):
+        run_killed(*moment(2 * seed + again, whole), *words)
+        for path in out.glob("checkpoint-*"):
+            assert len(list(path.iterdir())) == 4
+    assert run(*words) == 0
+    assert not [path for path in out.iterdir() if path.name.startswith(".")], "a leftover stays"
+    load_weights(out / name)
+    return contents(out)[name]
+
+
+@pytest.mark.parametrize("seed", ONE_OF_TEN)
+def test_killed_training(data, trained, tmp_path, seed):
+    unbroken, whole = trained
+    out = tmp_path / "run"
+    got = resumed(training(data, out), out, "nano.safetensors", seed, whole)
+    assert got == contents(unbroken)["nano.safetensors"]
+
+
+@pytest.mark.parametrize("seed", TEN)
+def test_killed_tuning(data, weights, tuned, tmp_path, seed):
+    unbroken, whole = tuned
+    out = tmp_path / "run"
+    got = resumed(tuning(data, out, weights), out, "nano.safetensors", seed, whole)
+    assert got == contents(unbroken)["nano.safetensors"]
+
+
+@pytest.mark.parametrize("seed", ONE_OF_TEN)
+def test_killed_packing(data, tmp_path, seed):
+    whole = timed("pack", "--data", data, "--out", tmp_path / "right")
+    out = tmp_path / "out"
+    run_killed(*moment(seed, whole), "pack", "--data", data, "--out", out)
+    if not out.exists():
+        assert run("pack", "--data", data, "--out", out) == 0
+    assert contents(out) == contents(tmp_path / "right")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "right"}
+
+
+def labelling(data, out):
+    return ["distill", "--teacher", "grabcut", "--data", data / "shapes", "--out", out]
+
+
+@pytest.mark.parametrize("seed", TEN)
+def test_killed_distilling(data, tmp_path, seed):
+    whole = timed(*labelling(data, tmp_path / "right"))
+    out = tmp_path / "out"
+    run_killed(*moment(seed, whole), *labelling(data, out))
+    assert run(*labelling(data, out)) == 0
+    assert contents(out) == contents(tmp_path / "right")
+    assert len(open_datasets(out)[0]) == 6
+
+
+def exporting(weights, out):
+    words = ["export", "--target", "onnx", "--precision", "fp32", "--no-detector"]
+    return [*words, "--weights", weights, "--size", SIZE, "--out", out]
+
+
+@pytest.mark.parametrize("seed", TEN)
+def test_killed_exporting_keeps_the_export_before(weights, tmp_path, seed):
+    out = tmp_path / "export"
+    whole = timed(*exporting(weights, out))
+    before = contents(out)
+    run_killed(*moment(seed, whole), *exporting(weights, out))
+    if "manifest.json" in contents(out) and contents(out) != before:
+        assert all(verdict.broken is None for verdict in verify(out))  # it was quicker
+    assert run(*exporting(weights, out)) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert all(verdict.broken is None for verdict in verify(out))
+
+
+@pytest.mark.slow
+def test_two_exports_into_one_directory(weights, tmp_path):
+    out = tmp_path / "export"
+    words = exporting(weights, out)
+    processes = [SERVER.Process(target=command, args=(words,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(600)
+    codes = sorted(process.exitcode for process in processes)
+    assert codes in ([0, 2], [0, 0]), "one is refused, or comes after the other"
+    assert all(verdict.broken is None for verdict in verify(out))
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+@pytest.mark.parametrize(
+    "share", [0.5, *(pytest.param(n / 10, marks=pytest.mark.slow) for n in (0, 1, 3, 7, 9))]
+)
+def test_a_full_disk_in_training(data, trained, tmp_path, share):
+    """No file may be longer than a part of the longest one; then there is room again."""
+    unbroken, _ = trained
+    out = tmp_path / "run"
+    longest = max(path.stat().st_size for path in unbroken.rglob("*") if path.is_file())
+    error = refused(tmp_path, *training(data, out), limit=int(share * longest))
+    assert error.startswith("squeezesam train: cannot write")
+    assert not list(out.glob("**/.*.part"))
+    assert run(*training(data, out)) == 0
+    assert contents(out)["nano.safetensors"] == contents(unbroken)["nano.safetensors"]
+
+
+@pytest.mark.parametrize("share", [pytest.param(n / 10, marks=pytest.mark.slow) for n in range(10)])
+@pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
+def test_a_full_disk_in_exporting(weights, tmp_path, share, target):
+    out = tmp_path / "export"
+    words = [target if word == "onnx" else word for word in exporting(weights, out)]
+    assert run(*words) == 0
+    before = contents(out)
+    longest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    assert "cannot write" in refused(tmp_path, *words, limit=int(share * longest))
+    assert contents(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that takes no files, even from root."""
+    folder = tmp_path / "sealed"
+    folder.mkdir()
+    if os.geteuid():
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+        return
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("root writes everywhere, and may not mount a read-only file system here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_read_only_folder(data, weights, read_only, tmp_path):
+    out = read_only / "out"
+    for words in (
+        training(data, out),
+        ["pack", "--data", data, "--out", out],
+        labelling(data, out),
+        exporting(weights, out),
+    ):
+        assert "cannot write" in refused(tmp_path, *words)
+    assert not list(read_only.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["HOME", "TMPDIR"])
+@pytest.mark.parametrize("value", [None, "/nowhere"])
+def test_exporting_without_a_home_or_a_folder_for_temporary_files(
+    weights, tmp_path, missing, value
+):
+    for target in ("onnx", "coreml", "executorch"):
+        words = exporting(weights, tmp_path / target)
+        words[2] = target
+        assert run(*words, environment={missing: value}) == 0
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from test_training import TINY, train
+import dataclasses, os, resource
+from squeezesam.training.click_trainer import ClickTrainer
+from squeezesam.training.config import Stage
+torch.set_num_threads(1)
+def memory():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+seen = {}
+train_on = ClickTrainer.train_on
+def watched(self, raw, step):
+    seen[step] = memory()
+    return train_on(self, raw, step)
+ClickTrainer.train_on = watched
+config = dataclasses.replace(TINY, stages=(Stage(64, 400, 2),), checkpoint_every=100)
+train(Path(sys.argv[2]), Path(sys.argv[3]), config)
+print((seen[399] - seen[99]) / 1e6)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_300_steps_of_training_do_not_grow(data, tmp_path):
+    words = [sys.executable, "-c", MEMORY, Path(__file__).parent, data, tmp_path / "run"]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert float(said.splitlines()[-1]) < 50
