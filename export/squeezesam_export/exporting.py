@@ -8,8 +8,9 @@ from pathlib import Path
 
 from squeezesam.config import DetectorConfig
 from squeezesam.errors import ConfigError, OutputError
-from squeezesam.files import whole_directory
+from squeezesam.files import PathLike, whole_directory
 from squeezesam.network.model import BOTTOM_STRIDE
+from squeezesam.progress import step
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import INPUT_SIZE, INTERFACES
 from squeezesam.versions import tool_versions
@@ -91,7 +92,7 @@ class ExportOptions:
         return shlex.join([*words, "--size", str(self.size)])
 
 
-def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -> None:
+def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None]) -> None:
     """Write an export directory, whole or not at all; an earlier export is replaced.
 
     Args:
@@ -107,6 +108,7 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         OutputError: the place cannot be written to, or holds something else than an export.
         VerificationError: an artifact answers NaN or infinity.
     """
+    out = Path(out)
     combinations = plan(options.targets, options.precisions, options.keep_float)
     schemes = [scheme for _, scheme in combinations]
     calibrated = any(isinstance(scheme, StaticInt8) for scheme in schemes)
@@ -125,9 +127,11 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
         calibration = NO_CALIBRATION
         if calibrated:
             folder = options.calibration or SHIPPED_PHOTOS
-            calibration = calibrate(segmenter.model, folder, options.size)
+            with step(f"seeing the ranges of activations on the photos of {folder}"):
+                calibration = calibrate(segmenter.model, folder, options.size)
         finder = None if detector is None else detector.model
-        golden = write_golden(segmenter.model, finder, options.size, directory)
+        with step("answering the golden cases with PyTorch"):
+            golden = write_golden(segmenter.model, finder, options.size, directory)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             variant=segmenter.variant,
@@ -159,10 +163,11 @@ def export(options: ExportOptions, out: Path, progress: Callable[[str], None]) -
                 calibration.inputs_of(kind),
                 kind,
             )
-            artifact = export_artifact(target, job, path, answers[kind.name])
+            done = f"[{number}/{len(steps)}]"
+            with step(f"{done} exporting {path.name} and comparing it with PyTorch"):
+                artifact = export_artifact(target, job, path, answers[kind.name])
             artifacts[kind.name].append(artifact)
             seconds = time.perf_counter() - started
-            done = f"[{number}/{len(steps)}]"
             progress(f"{done} {path.name}: {describe(artifact)} ({seconds:.0f} s)")
         write_manifest(manifest.listing(artifacts), directory)
 

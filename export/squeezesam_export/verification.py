@@ -7,6 +7,7 @@ from pathlib import Path
 
 from squeezesam.errors import VerificationError
 from squeezesam.files import PathLike
+from squeezesam.progress import step
 from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import check_files, checked_path
@@ -63,7 +64,8 @@ def verify(directory: PathLike, compare: bool = False) -> Iterator[Verdict]:
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    check_files(directory, manifest)
+    with step("checking the hashes of all files"):
+        check_files(directory, manifest)
     prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)
     masks = read_automatic(directory, manifest)
     check_vectors(directory, manifest)
@@ -72,7 +74,8 @@ def verify(directory: PathLike, compare: bool = False) -> Iterator[Verdict]:
     for artifact in manifest.artifacts_of(DETECTOR):
         first, *others = verify_artifact(directory, artifact, detected, compare)
         if first.measurement is not None:
-            iou = automatic_iou(directory, manifest, artifact, detected, masks)
+            with step(f"cutting out without a click by {artifact.file}"):
+                iou = automatic_iou(directory, manifest, artifact, detected, masks)
             first = with_automatic_iou(first, iou)
         yield first
         yield from others
@@ -95,8 +98,10 @@ def verify_artifact(
     """One verdict on an artifact, or with `compare` as many as there are comparisons."""
     target = TARGETS[artifact.target]
     path = checked_path(directory, artifact.file, artifact.sha256)
-    network = target.loader(path)
-    yield judge(artifact, target.runs_on, network, answers)
+    with step(f"running {path.name}"):
+        network = target.loader(path)
+        verdict = judge(artifact, target.runs_on, network, answers)
+    yield verdict
     if compare and target.load and target.interpret:
         interpreted = target.interpret(path)
         yield judge(artifact, REFERENCE_INTERPRETER, interpreted, answers)
