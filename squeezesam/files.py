@@ -221,10 +221,10 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {said}; choose a writable place") from error
     except Exception as error:
         full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-        said = next((os.strerror(one) for one in full if os.strerror(one) in str(error)), None)
-        if said is None:
+        cause = next((os.strerror(one) for one in full if os.strerror(one) in str(error)), None)
+        if cause is None:
             raise
-        raise OutputError(f"cannot write {path}: {said}; choose a writable place") from error
+        raise OutputError(f"cannot write {path}: {cause}; choose a writable place") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def read_results(path: PathLike) -> list[Result]:
         DataError: no such file, or a line that is not a result of this schema version.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read results file {path}: {error}") from error
     results = []

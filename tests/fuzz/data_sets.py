@@ -63,13 +63,12 @@ def prepare_sa1b(folder: Path) -> None:
 
 
 def prepare_tar(folder: Path) -> None:
-    """The pairs in a tar, and in a compressed one."""
+    """The pairs in a tar."""
     prepare_sa1b(folder)
     pairs = folder / "sa1b"
-    for suffix, mode in ((".tar", "w"), (".tar.gz", "w:gz")):
-        with tarfile.open(folder / f"sa1b{suffix}", mode) as tar:
-            for path in sorted(pairs.iterdir()):
-                tar.add(path, path.name)
+    with tarfile.open(folder / "sa1b.tar", "w") as tar:
+        for path in sorted(pairs.iterdir()):
+            tar.add(path, path.name)
     for path in pairs.iterdir():
         path.unlink()
     pairs.rmdir()
