@@ -132,8 +132,19 @@ def test_a_crop_holds_the_centre_of_its_object():
         assert 0 <= left < 230 < right <= 400
         assert 0 <= top < 120 < bottom <= 300
         sides.append(window.side)
-    assert min(sides) == 96  # 1.05 * 60 would show only blur
-    assert max(sides) <= 60 * 3.5
+    assert min(sides) == 96  # closer would show only blur
+    assert max(sides) == 400  # smaller than the photo shows it the object cannot be
+
+
+def test_crops_show_objects_at_all_sizes_alike():
+    mask = np.zeros((3000, 3000), bool)
+    mask[1400:1600, 1400:1600] = True
+    rng, config = np.random.default_rng(0), CropConfig(chance=1.0, sizes=(0.01, 0.5))
+    shares = [mask.sum() / object_window(mask, config, rng).side ** 2 for _ in range(400)]
+    assert min(shares) >= 0.0099
+    assert max(shares) <= 0.501
+    middle = np.sqrt(0.01 * 0.5)  # of a log-uniform distribution
+    assert 0.8 * middle < np.median(shares) < 1.25 * middle
 
 
 def test_without_crops_the_window_is_the_photo():

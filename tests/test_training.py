@@ -109,7 +109,7 @@ def test_a_run_killed_while_writing_goes_on_from_the_checkpoint_before(
 
     def dying(tensors, path, metadata):
         written.append(path)
-        if len(written) == 4 * 3 + 2:  # in the middle of the fourth checkpoint
+        if len(written) == 5 * 3 + 2:  # in the middle of the fourth checkpoint
             raise KeyboardInterrupt
         from safetensors.torch import save_file
 
@@ -138,9 +138,8 @@ def test_a_checkpoint_travels_in_files_of_the_networks_size(scenes, tmp_path):
     train(scenes, tmp_path)
     (folder,) = tmp_path.glob("checkpoint-*")
     files = sorted(path.name for path in folder.iterdir())
-    assert files == [
-        f"{part}.safetensors" for part in ("averaged", "exp_avg", "exp_avg_sq", "model")
-    ]
+    parts = ("averaged", "exp_avg", "exp_avg_sq", "model", "momentum_buffer")
+    assert files == [f"{part}.safetensors" for part in parts]
     base = sum(p.numel() for p in SqueezeSam(variant_config("base")).parameters())
     nano = sum(p.numel() for p in SqueezeSam(variant_config("nano")).parameters())
     largest = max(path.stat().st_size for path in folder.iterdir())
@@ -160,8 +159,10 @@ def test_training_learns_a_bright_ellipse(scenes, tmp_path):
     )
     train(scenes, tmp_path, config)
     log = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
-    assert log["loss"][-1] < 0.8 * log["loss"][0]
-    assert log["iou_first"][-1] > 0.4
+    # The first line is of batches 1 to 50, in which most of the ellipse is learned already.
+    assert log["loss"][-1] < 0.95 * log["loss"][0]
+    assert log["iou_first"][-1] > log["iou_first"][0] > 0.4
+    assert log["iou_first"][-1] > 0.6
 
 
 TWO_PROCESSES = """

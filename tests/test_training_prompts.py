@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from squeezesam.spec import PointLabel
+from squeezesam.spec import MAP_STRIDE, PointLabel
 from squeezesam.training.clicks import (
     erosion_depth,
     error_click,
@@ -13,7 +13,13 @@ from squeezesam.training.clicks import (
     section_clicks,
 )
 from squeezesam.training.outliers import OutlierConfig, wrong_clicks
-from squeezesam.training.prompts import PromptConfig, Slots, opening_prompts
+from squeezesam.training.prompts import (
+    MOST_NEGATIVES,
+    NEAR_STRIDE,
+    PromptConfig,
+    Slots,
+    opening_prompts,
+)
 
 
 def generator(seed=0):
@@ -118,8 +124,22 @@ def test_openings_are_what_the_chances_say():
     torch.testing.assert_close(coords[0][shown[0]], section_clicks(target)[0])
     coords, labels = opened(dataclasses.replace(SILENCE, negative=1.0), target)
     beside = (labels == PointLabel.NEGATIVE).nonzero()
-    assert len(beside) == 64
+    counts = (labels == PointLabel.NEGATIVE).sum(dim=1)
+    assert set(counts.tolist()) == set(range(1, MOST_NEGATIVES + 1))
     assert not under(target, coords[beside[:, 0], beside[:, 1]][:, None]).any()
+
+
+def test_negative_clicks_fall_near_the_object_as_often_as_told():
+    target = disc(128, 30, 30, 12).expand(256, -1, -1, -1)
+
+    def close(near):
+        config = dataclasses.replace(SILENCE, negative=1.0, near=near)
+        coords, labels = opened(config, target)
+        points = coords[labels == PointLabel.NEGATIVE] / MAP_STRIDE - 30
+        return (points.norm(dim=1) < 12 + 2 * 1.5 * NEAR_STRIDE).float().mean()
+
+    assert close(near=1.0) == 1.0
+    assert close(near=0.0) < 0.3
 
 
 def test_nobody_clicks_on_padding_or_beside_an_object_that_fills_the_photo():
@@ -133,7 +153,7 @@ def test_nobody_clicks_on_padding_or_beside_an_object_that_fills_the_photo():
     shown[..., :40, :] = True
     target = target & shown & (torch.arange(64) < 20)
     coords, labels = opening_prompts(target, target, shown, always, generator())
-    assert (labels == PointLabel.NEGATIVE).sum() == 8
+    assert (labels == PointLabel.NEGATIVE).any(dim=1).all()
     assert coords[labels >= 0][:, 1].max() < 80
 
 

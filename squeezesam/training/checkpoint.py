@@ -1,8 +1,8 @@
 """Training state on disk: safetensors, whole or not at all.
 
-A checkpoint is a folder `checkpoint-STEP` of four files (weights, averaged weights, two moments of
-AdamW), each the size of the network, so that even narrow channels can carry them one by one. It
-appears under its name only when complete, and the one before is removed only afterwards.
+A checkpoint is a folder `checkpoint-STEP` of five files (weights, averaged weights, three moments
+of the optimizer), none larger than the network, so that even narrow channels can carry them one by
+one. It appears under its name only when complete, and the one before is removed only afterwards.
 """
 
 import json
@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -18,14 +17,14 @@ from torch.optim.swa_utils import AveragedModel
 
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.files import clear_leftovers, whole_directory
+from squeezesam.training.optimizer import HybridOptimizer
 
 PREFIX = "checkpoint-"
 DIGITS = 8
-MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Checkpoint:
-    """Model, averaged model and AdamW moments of one run, under `folder`.
+    """Model, averaged model and the optimizer's moments of one run, under `folder`.
 
     Args:
         folder: of the run.
@@ -40,12 +39,11 @@ class Checkpoint:
         folder: Path,
         model: nn.Module,
         averaged: AveragedModel,
-        optimizer: torch.optim.AdamW,
+        optimizer: HybridOptimizer,
         recipe: Mapping[str, str],
     ) -> None:
         self.folder, self.recipe = folder, recipe
         self.model, self.averaged, self.optimizer = model, averaged, optimizer
-        self.names = {parameter: name for name, parameter in model.named_parameters()}
 
     def save(self, step: int) -> None:
         """Write the state after `step` batches.
@@ -53,17 +51,12 @@ class Checkpoint:
         Raises:
             OutputError: the folder cannot be written to.
         """
-        state = self.optimizer.state
-        updates = max((int(entry["step"]) for entry in state.values()), default=0)
         parts = {
             "model": dict(self.model.state_dict()),
             "averaged": dict(self.averaged.state_dict()),
-            **{
-                moment: {name: state[parameter][moment] for parameter, name in self.names.items()}
-                for moment in MOMENTS
-            },
+            **self.optimizer.moments(),
         }
-        metadata = {"step": json.dumps(step), "updates": json.dumps(updates)}
+        metadata = {"step": json.dumps(step), "updates": json.dumps(self.optimizer.updates)}
         metadata["recipe"] = json.dumps(dict(self.recipe))
         stale = self._saved()
         with whole_directory(self.folder / f"{PREFIX}{step:0{DIGITS}d}") as partial:
@@ -90,19 +83,14 @@ class Checkpoint:
         try:
             parts = {
                 part: load_part(newest / f"{part}.safetensors")
-                for part in ("model", "averaged", *MOMENTS)
+                for part in ("model", "averaged", *HybridOptimizer.MOMENTS)
             }
             self.model.load_state_dict(parts["model"][0])
             self.averaged.load_state_dict(parts["averaged"][0])
             metadata = parts["model"][1]
             earlier = json.loads(metadata["recipe"])
-            updates = torch.tensor(float(json.loads(metadata["updates"])))
-            for parameter, name in self.names.items():
-                # In the parameter's own memory layout: the fused AdamW runs over raw memory.
-                moments = {m: torch.empty_like(parameter).copy_(parts[m][0][name]) for m in MOMENTS}
-                # The fused AdamW counts on the device of the parameter.
-                own = updates.to(parameter.device, copy=True)
-                self.optimizer.state[parameter] = {"step": own, **moments}
+            moments = {moment: parts[moment][0] for moment in HybridOptimizer.MOMENTS}
+            self.optimizer.restore(moments, int(json.loads(metadata["updates"])))
             step = int(json.loads(metadata["step"]))
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(

@@ -40,22 +40,26 @@ class ClickTrainer(Trainer[Network]):
         previous: Tensor | None = None
         losses, ious = [], []
         for _ in range(rounds):
-            given = previous
+            given, right = previous, None
             if previous is not None:
                 answer = (previous > MASK_THRESHOLD) & batch.shown  # nobody clicks on padding
                 slots = slots.add(*error_click(inside, answer, generator))
                 forgotten = happens(len(inside), self.config.prompts.forget_mask, generator)
                 given = previous.masked_fill(per_sample(forgotten), 0)
-            loss, logits = self._answer(batch, slots, given)
+                right = ((previous > MASK_THRESHOLD) == inside) & ~per_sample(forgotten)
+            loss, logits = self._answer(batch, slots, given, right)
             self.update(loss)
             previous = logits[:, :1].detach()
             losses.append(loss.detach())
             ious.append(mask_ious(previous, inside).mean())
         return torch.stack([torch.stack(losses).mean(), ious[0], ious[-1]])
 
-    def _answer(self, batch: Batch, slots: Slots, previous: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _answer(
+        self, batch: Batch, slots: Slots, previous: Tensor | None, right: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Loss and mask logits of one answer."""
         maps, tokens = encode_prompts(*slots, previous, batch.image.shape[-1])
         logits, iou = self.answer(batch.image, maps, tokens)
         logits, iou = logits.float(), iou.float()
-        return click_loss(logits, iou, batch.target, batch.asked, batch.whole), logits
+        told = (batch.target, batch.asked, batch.whole)
+        return click_loss(logits, iou, *told, right, self.config.losses), logits

@@ -14,6 +14,7 @@ from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.training.augment import AugmentConfig
+from squeezesam.training.losses import LossConfig
 from squeezesam.training.prompts import PromptConfig
 from squeezesam.training.salient_samples import SalientConfig
 from squeezesam.training.samples import SampleConfig
@@ -91,6 +92,7 @@ class TrainConfig:
         samples: what is asked for.
         augment: what is done to photos and masks.
         prompts: how the simulated user asks.
+        losses: what an answer is paid for.
         salient: what the salient-object detector is to find.
     """
 
@@ -100,7 +102,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     warmup: int = 300
     clip: float = 1.0
-    rounds: tuple[float, ...] = (0.55, 0.25, 0.2)
+    rounds: tuple[float, ...] = (0.56, 0.2, 0.1, 0.05, 0.03, 0.03, 0.02, 0.01)
     ema: float = 0.999
     precision: Precision = "bf16"
     compile: bool = False
@@ -110,6 +112,7 @@ class TrainConfig:
     samples: SampleConfig = field(default_factory=SampleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
     salient: SalientConfig = field(default_factory=SalientConfig)
 
     def __post_init__(self) -> None:

@@ -17,11 +17,12 @@ class CropConfig:
 
     Attributes:
         chance: share of the samples that are cropped; 0 switches off.
-        context: side of the crop over the long side of the object, smallest and largest.
+        sizes: smallest and largest share of the crop that the object covers, drawn log-uniformly,
+            as far as the photo reaches.
     """
 
-    chance: float = 0.6
-    context: tuple[float, float] = (1.05, 3.5)
+    chance: float = 0.5
+    sizes: tuple[float, float] = (0.001, 0.6)
 
 
 class Window(NamedTuple):
@@ -53,9 +54,8 @@ def object_window(mask: Mask, config: CropConfig, rng: np.random.Generator) -> W
     if rng.random() >= config.chance:
         return Window(0.0, 0.0, whole)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    extent = max(np.ptp(rows), np.ptp(columns)) + 1
-    side = float(extent * np.exp(rng.uniform(*np.log(config.context))))
-    side = max(min(side, whole), SMALLEST_SIDE)
+    share = np.exp(rng.uniform(*np.log(config.sizes)))
+    side = float(np.clip(np.sqrt(mask.sum() / share), SMALLEST_SIDE, whole))
     # The object's centre lands anywhere in the middle half of the crop.
     left = (columns[0] + columns[-1]) / 2 - side * rng.uniform(0.25, 0.75)
     top = (rows[0] + rows[-1]) / 2 - side * rng.uniform(0.25, 0.75)

@@ -21,6 +21,7 @@ from squeezesam.training.augment import augment
 from squeezesam.training.batch import Batch
 from squeezesam.training.checkpoint import Checkpoint
 from squeezesam.training.config import Stage, TrainConfig, fingerprint
+from squeezesam.training.optimizer import HybridOptimizer
 from squeezesam.training.processes import Processes
 from squeezesam.training.samples import RawSample, Samples, collate, mixture
 from squeezesam.training.schedule import learning_rate
@@ -59,12 +60,7 @@ class Trainer(Generic[Network]):
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizer = HybridOptimizer(self.model, config.learning_rate, config.weight_decay)
         self.network = processes.distributed(self.model)
         if config.compile:
             self.network = cast(torch.nn.Module, torch.compile(self.network))
@@ -160,8 +156,7 @@ class Trainer(Generic[Network]):
         for raw in batches:
             telemetry.waited(time.perf_counter() - asked)
             self.skipped.add(raw.skipped)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._rate(step)
+            self.optimizer.set_rate(self._rate(step))
             totals += self.train_on(raw, step)
             step, seen = step + 1, seen + 1
             telemetry.count(stage.batch)
@@ -224,14 +219,19 @@ class Trainer(Generic[Network]):
 
     def answer(self, image: Tensor, *prompts: Tensor) -> Any:
         """Call the network in the precision of the recipe."""
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
-        ):
-            return self.network(image.contiguous(memory_format=torch.channels_last), *prompts)
+        half = self.config.precision == "bf16"
+        # Autocast would raise what is concatenated to the type of the widest part, and from there
+        # on the largest feature maps of the network.
+        inputs = [x.to(torch.bfloat16) if half else x for x in (image, *prompts)]
+        inputs = [
+            x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
+        ]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            return self.network(*inputs)
 
     def update(self, loss: Tensor) -> None:
         """Take one optimizer step, and average the weights."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()

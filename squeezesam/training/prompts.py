@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam.spec import BOX_SLOTS, MAP_STRIDE, POINT_SLOTS, PointLabel
 from squeezesam.training.chance import happens
@@ -17,6 +18,15 @@ from squeezesam.training.outliers import OutlierConfig, wrong_clicks
 
 SECTIONS = 5
 """Clicks of the salient pipeline, and the most that a user opens with."""
+
+MOST_NEGATIVES = 3
+"""Negative clicks that a user opens with at the most."""
+
+FURTHER_NEGATIVE = 0.5
+"""Chance that one negative click is followed by another."""
+
+NEAR_STRIDE = 8
+"""Mask pixels per cell in which closeness is measured; one cell beyond the object is close."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,8 @@ class PromptConfig:
         box_and_click: chance of a box and a click.
         several: chance of 2 to 5 clicks at once.
         salient: chance of the salient pipeline's five clicks.
-        negative: chance of an early negative click on the background.
+        negative: chance of an early negative click on the background, and of each further one.
+        near: chance that it falls close to the object.
         box_jitter: largest shift of a box side over the box's size.
         forget_mask: chance that an answer is not given back with the next click.
         outliers: clicks on the background that claim to be on the object.
@@ -38,7 +49,8 @@ class PromptConfig:
     box_and_click: float = 0.05
     several: float = 0.15
     salient: float = 0.08
-    negative: float = 0.08
+    negative: float = 0.12
+    near: float = 0.6
     box_jitter: float = 0.08
     forget_mask: float = 0.2
     outliers: OutlierConfig = field(default_factory=OutlierConfig)
@@ -101,8 +113,13 @@ def opening_prompts(
     slots.labels[:, -2:] = code(torch.tensor([2, 3]), boxed)
 
     background = shown & ~target
-    negative = chosen(config.negative) & ~silent & background.flatten(1).any(1, keepdim=True)
-    slots = slots.add(random_click(background, generator), code(PointLabel.NEGATIVE, negative))
+    around = background & surroundings(target)
+    near = chosen(config.near) & around.flatten(1).any(dim=1, keepdim=True)
+    place = torch.where(near[..., None, None], around, background)
+    negative = chosen(config.negative) & ~silent & place.flatten(1).any(1, keepdim=True)
+    for _ in range(MOST_NEGATIVES):
+        slots = slots.add(random_click(place, generator), code(PointLabel.NEGATIVE, negative))
+        negative = negative & chosen(FURTHER_NEGATIVE)
 
     several = chosen(config.several) & ~silent
     salient = chosen(config.salient) & ~boxed
@@ -117,6 +134,13 @@ def opening_prompts(
     slots = slots.add(clicks, code(PointLabel.POSITIVE, given & ~silent & (label >= 0)))
     where, wrong = wrong_clicks(slots.labels, background, config.outliers, generator)
     return slots.add(where, wrong)
+
+
+def surroundings(target: Tensor) -> Tensor:
+    """Where a click is close to each object: [B, 1, S, S] bool, the object itself included."""
+    side = target.shape[-1]
+    small = F.adaptive_max_pool2d(target.float(), side // NEAR_STRIDE)
+    return F.interpolate(F.max_pool2d(small, 3, stride=1, padding=1), size=(side, side)) > 0
 
 
 def jittered_boxes(target: Tensor, jitter: float, generator: torch.Generator) -> Tensor:

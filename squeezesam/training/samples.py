@@ -28,7 +28,7 @@ from squeezesam.spec import MAP_STRIDE, PAD_BYTE
 from squeezesam.training.cropping import CropConfig, Window, object_window
 from squeezesam.training.merging import MergeConfig, whole_of_each
 
-SMALLEST_SHARE = 0.004
+SMALLEST_SHARE = 0.0005
 """Masks under this share of the photo are not asked for: at training size nothing remains."""
 
 SMALLEST_TARGET = 16

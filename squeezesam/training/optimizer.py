@@ -1,0 +1,121 @@
+"""Muon for the hidden convolutions, AdamW for everything else.
+
+Muon replaces the momentum of a weight matrix by the nearest orthogonal matrix, so that a step moves
+all directions of the matrix alike (Jordan et al., 2024). A convolution's weight is flattened to
+[out, kernel * kernel * in]. Its steps are scaled to the size of AdamW's, so that one learning rate
+serves both. What it gained here at an equal budget is in docs/log.md.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from squeezesam.network.blocks import ConvBn
+
+Moments = dict[str, dict[str, Tensor]]
+"""The state of an optimizer: by moment, then by parameter."""
+
+
+class HybridOptimizer:
+    """Updates the parameters of one network.
+
+    Args:
+        model: the network, already on its device and in its memory format.
+        learning_rate: of both optimizers.
+        weight_decay: of both optimizers.
+    """
+
+    MOMENTS = ("momentum_buffer", "exp_avg", "exp_avg_sq")
+
+    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:
+        hidden = [
+            f"{name}.conv.weight"
+            for name, module in model.named_modules()
+            if isinstance(module, ConvBn) and name != "stem" and module.conv.groups == 1
+        ]
+        parameters = dict(model.named_parameters())
+        self.convolutions = {name: parameters.pop(name) for name in hidden}
+        self.others = parameters
+        # These share memory with the convolutions: what moves them moves the network.
+        self.matrices = {
+            name: nn.Parameter(as_matrix(weight.detach()))
+            for name, weight in self.convolutions.items()
+        }
+        self.muon = torch.optim.Muon(
+            self.matrices.values(),
+            lr=learning_rate,
+            weight_decay=weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self.adamw = torch.optim.AdamW(
+            self.others.values(), lr=learning_rate, weight_decay=weight_decay, fused=True
+        )
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next step."""
+        for group in (*self.muon.param_groups, *self.adamw.param_groups):
+            group["lr"] = rate
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in (*self.convolutions.values(), *self.others.values()):
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Take one step along the gradients of the network."""
+        for name, weight in self.convolutions.items():
+            gradient = weight.grad
+            self.matrices[name].grad = None if gradient is None else as_matrix(gradient)
+        self.muon.step()
+        self.adamw.step()
+
+    @property
+    def updates(self) -> int:
+        """Steps taken so far."""
+        return max((int(entry["step"]) for entry in self.adamw.state.values()), default=0)
+
+    def moments(self) -> Moments:
+        """Everything that a resumed run needs beside the number of steps."""
+        return {
+            moment: {
+                name: optimizer.state[parameter][moment]
+                for name, parameter in parameters.items()
+                if moment in optimizer.state[parameter]
+            }
+            for optimizer, parameters, moment in self._parts()
+        }
+
+    def restore(self, moments: Mapping[str, Mapping[str, Tensor]], updates: int) -> None:
+        """Go on from an earlier state.
+
+        Args:
+            moments: as `moments` gave them.
+            updates: steps taken by then.
+
+        Raises:
+            KeyError: a moment of a parameter is missing.
+            RuntimeError: a moment has another shape than its parameter.
+        """
+        for optimizer, parameters, moment in self._parts():
+            for name, parameter in parameters.items():
+                # In the parameter's own memory layout: the fused AdamW runs over raw memory.
+                own = torch.empty_like(parameter).copy_(moments[moment][name])
+                optimizer.state[parameter][moment] = own
+        for parameter in self.others.values():
+            step = torch.tensor(float(updates), device=parameter.device)
+            self.adamw.state[parameter]["step"] = step
+
+    def _parts(self) -> list[tuple[torch.optim.Optimizer, dict[str, nn.Parameter], str]]:
+        matrices: dict[str, nn.Parameter] = dict(self.matrices)
+        others: dict[str, nn.Parameter] = dict(self.others)
+        return [
+            (self.muon, matrices, "momentum_buffer"),
+            (self.adamw, others, "exp_avg"),
+            (self.adamw, others, "exp_avg_sq"),
+        ]
+
+
+def as_matrix(weight: Tensor) -> Tensor:
+    """[out, in, k, k] -> [out, k * k * in]; a view where the weight lies channels-last."""
+    return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
