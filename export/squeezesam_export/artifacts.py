@@ -1,6 +1,7 @@
 """Files of an export directory: names, hashes, and loading whatever runs here."""
 
 import hashlib
+import os
 from pathlib import Path, PurePosixPath
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
@@ -37,6 +38,46 @@ def sha256_of(path: Path) -> str:
         digest.update(file.relative_to(path).as_posix().encode() + b"\0")
         digest.update(content_hash(file).digest())
     return digest.hexdigest()
+
+
+def bundle_digest(directory: Path) -> str:
+    """One SHA-256 of all that an export directory holds, for an app to pin.
+
+    It is the hash of the text that `sha256sum` prints for all files, ordered by the bytes of their
+    relative names. Hidden files, files in hidden folders and links are left out: systems put the
+    first there by themselves, and the content of what the manifest names is in the manifest.
+
+    Raises:
+        ArtifactError: a file cannot be read, or has a name that such a text cannot hold.
+    """
+    lines: dict[bytes, bytes] = {}
+    try:
+        for folder, folders, names in os.walk(directory):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for path in (Path(folder, name) for name in names if not name.startswith(".")):
+                if path.is_file() and not path.is_symlink():
+                    name = os.fsencode(path.relative_to(directory).as_posix())
+                    lines[name] = f"{content_hash(path).hexdigest()}  ".encode() + name + b"\n"
+    except OSError as error:
+        raise ArtifactError(f"cannot read {error.filename}: {error.strerror}") from error
+    for name in lines:
+        if set(name) & set(b"\\\n\r"):
+            raise ArtifactError(f"{directory} holds a file named {name!r}; remove it")
+    return hashlib.sha256(b"".join(lines[name] for name in sorted(lines))).hexdigest()
+
+
+def check_digest(directory: Path, wanted: str) -> None:
+    """See that an export directory is the one that was pinned.
+
+    Raises:
+        ArtifactError: its `bundle_digest` is another one.
+    """
+    found = bundle_digest(directory)
+    if found != wanted.strip().lower():
+        raise ArtifactError(
+            f"{directory} has the bundle SHA-256 {found}, not {wanted}; "
+            "get the export that was pinned, or pin this one if you trust it"
+        )
 
 
 def checked_path(directory: Path, name: str, sha256: str) -> Path:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from squeezesam.spec import INPUT_SIZE
+from squeezesam_export.artifacts import bundle_digest
 from squeezesam_export.exporting import ExportOptions, export
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
 from squeezesam_export.quantization.schemes import SCHEMES
@@ -72,4 +73,5 @@ def run(args: argparse.Namespace) -> None:
         with_detector=not args.no_detector,
     )
     export(options, args.out, partial(print, flush=True))
+    print(f"bundle SHA-256: {bundle_digest(args.out)}")
     print(f"wrote {args.out}; check it with: squeezesam verify {args.out}")

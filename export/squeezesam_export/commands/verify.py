@@ -8,6 +8,7 @@ from squeezesam.errors import VerificationError
 from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
 from squeezesam.spec import DETECTOR
 from squeezesam.tables import aligned_table
+from squeezesam_export.artifacts import bundle_digest, check_digest
 from squeezesam_export.verification import Verdict, verify
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
@@ -40,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("directory", type=Path, help="what 'squeezesam export --out' wrote")
     parser.add_argument(
+        "--digest",
+        metavar="SHA256",
+        help="of the whole directory, as 'export' and 'verify' print it; another one is an error",
+    )
+    parser.add_argument(
         "--compare",
         action="store_true",
         help="where Core ML itself is here (macOS), run the reference interpreter too, and compare",
@@ -48,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Verify and print one row for each artifact."""
+    if args.digest is not None:
+        check_digest(args.directory, args.digest)
     verdicts = []
     for verdict in verify(args.directory, args.compare):
         print(f"{verdict.artifact.file}: {verdict.text}", file=sys.stderr, flush=True)
@@ -58,6 +66,7 @@ def run(args: argparse.Namespace) -> None:
         print(DETECTOR_COLUMNS)
     if any(verdict.runs_on == REFERENCE_INTERPRETER for verdict in verdicts):
         print(INTERPRETER_LIMITS)
+    print(f"bundle SHA-256: {bundle_digest(args.directory)}")
     broken = [verdict for verdict in verdicts if verdict.broken]
     if broken:
         raise VerificationError(
