@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from squeezesam.config import (
     DETECTORS,
@@ -16,13 +14,14 @@ from squeezesam.config import (
     detector_config,
     variant_config,
 )
-from squeezesam.errors import WeightsError
+from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.files import PathLike, check_name, whole_file
 from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.unet import UNet
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
+from squeezesam.tensor_files import SHOWN, read_tensors, write_tensors
 
 ZOO = Path(__file__).parent / "zoo"
 
@@ -45,7 +44,7 @@ def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) 
     }
     metadata = {"variant": variant, "config": json.dumps(dataclasses.asdict(model.config))}
     with whole_file(Path(path)) as partial:
-        save_file(tensors, partial, metadata=metadata)
+        write_tensors(tensors, partial, metadata)
 
 
 def load_weights(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
@@ -83,22 +82,19 @@ def load_trained(
     """Name and network of any weights file, in eval mode and float32.
 
     Raises:
-        WeightsError: missing, damaged, or not the weights of the network that it names.
+        WeightsError: missing, damaged, not finite, or not the weights of the network that it names.
     """
     path = Path(path)
     check_name(path, WeightsError)
-    if not path.is_file():
-        raise WeightsError(f"no weights file {path}; give a .safetensors file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path} is not a safetensors file ({error}); download it again"
-        ) from error
+    tensors, metadata = read_tensors(path)
     variant = metadata.get("variant", "")
-    config = known_config(variant) if variant else None
+    try:
+        config = known_config(variant) if variant else None
+    except ConfigError as error:
+        raise WeightsError(
+            f"{path} says that it holds the unknown variant {variant[:SHOWN]!r}; "
+            "use weights that came with this version"
+        ) from error
     if config is None or isinstance(config, ReferenceConfig):
         raise WeightsError(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
