@@ -3,7 +3,8 @@
 Muon replaces the momentum of a weight matrix by the nearest orthogonal matrix, so that a step moves
 all directions of the matrix alike (Jordan et al., 2024). A convolution's weight is flattened to
 [out, kernel * kernel * in]. Its steps are scaled to the size of AdamW's, so that one learning rate
-serves both. What it gained here at an equal budget is in docs/log.md.
+serves both. What it gained here at an equal budget is in docs/log.md. A network that has no blocks
+of ours, such as the traced one of quantization-aware training, is updated by AdamW alone.
 """
 
 from collections.abc import Mapping
@@ -42,20 +43,24 @@ class HybridOptimizer:
             name: nn.Parameter(as_matrix(weight.detach()))
             for name, weight in self.convolutions.items()
         }
-        self.muon = torch.optim.Muon(
-            self.matrices.values(),
-            lr=learning_rate,
-            weight_decay=weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
         self.adamw = torch.optim.AdamW(
             self.others.values(), lr=learning_rate, weight_decay=weight_decay, fused=True
         )
+        self.optimizers: list[torch.optim.Optimizer] = [self.adamw]
+        if self.matrices:
+            muon = torch.optim.Muon(
+                self.matrices.values(),
+                lr=learning_rate,
+                weight_decay=weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            self.optimizers.insert(0, muon)
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next step."""
-        for group in (*self.muon.param_groups, *self.adamw.param_groups):
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -67,8 +72,8 @@ class HybridOptimizer:
         for name, weight in self.convolutions.items():
             gradient = weight.grad
             self.matrices[name].grad = None if gradient is None else as_matrix(gradient)
-        self.muon.step()
-        self.adamw.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
 
     @property
     def updates(self) -> int:
@@ -110,7 +115,7 @@ class HybridOptimizer:
         matrices: dict[str, nn.Parameter] = dict(self.matrices)
         others: dict[str, nn.Parameter] = dict(self.others)
         return [
-            (self.muon, matrices, "momentum_buffer"),
+            (self.optimizers[0], matrices, "momentum_buffer"),
             (self.adamw, others, "exp_avg"),
             (self.adamw, others, "exp_avg_sq"),
         ]
