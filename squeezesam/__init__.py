@@ -1,0 +1,46 @@
+"""Promptable segmentation on the phone.
+
+Three lines give a mask::
+
+    predictor = SamPredictor(load("base"))
+    predictor.set_image("photo.jpg")
+    masks, iou_predictions, low_res_masks = predictor.predict([[155, 200]], [1])
+
+What stands here is imported when it is first used, so that `import squeezesam` alone takes no time.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from squeezesam.predictor import SamPredictor
+    from squeezesam.runtimes import load
+    from squeezesam.saliency.predictor import SaliencyPredictor
+
+    __version__: str
+
+__all__ = ["SaliencyPredictor", "SamPredictor", "__version__", "load"]
+
+HOMES = {
+    "SamPredictor": "squeezesam.predictor",
+    "SaliencyPredictor": "squeezesam.saliency.predictor",
+    "load": "squeezesam.runtimes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What stands in `__all__`, at its first use.
+
+    Raises:
+        AttributeError: there is nothing of that name.
+    """
+    if name == "__version__":
+        return version("squeezesam")
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

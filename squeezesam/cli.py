@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Protocol
 
+from squeezesam import __version__
 from squeezesam.errors import SqueezeSamError
 from squeezesam.files import UNUSABLE_NAMES
 from squeezesam.printing import printable, printable_streams
@@ -37,14 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="squeezesam", description="Promptable segmentation on the phone."
     )
+    parser.add_argument("--version", action="version", version=f"squeezesam {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for entry in sorted(entry_points(group="squeezesam.commands"), key=lambda entry: entry.name):
+    words = joined_values(sys.argv[1:] if argv is None else argv)
+    entries = sorted(entry_points(group="squeezesam.commands"), key=lambda entry: entry.name)
+    # What one command imports, the others need not wait for.
+    for entry in [entry for entry in entries if entry.name in words[:1]] or entries:
         command: Command = entry.load()
         subparser = subparsers.add_parser(entry.name, help=command.HELP, description=command.HELP)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     with printable_streams():
-        return run(parser.parse_args(joined_values(sys.argv[1:] if argv is None else argv)))
+        return run(parser.parse_args(words))
 
 
 def run(args: argparse.Namespace) -> int:

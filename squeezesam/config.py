@@ -16,7 +16,8 @@ class UNetConfig:
         stem: channels at 1/2, before the prompt maps are concatenated.
         encoder: channels at 1/4, 1/8, 1/16 and 1/32.
         blocks: residual blocks at each of those scales.
-        decoder: channels at 1/16, 1/8, 1/4 and 1/2 on the way back up.
+        decoder: channels at 1/16, 1/8, 1/4 and perhaps 1/2 on the way back up; a decoder that ends
+            at 1/4 gives four pixels in each of its cells.
         block: `residual` is two 3x3 convolutions, `inverted` a MobileNetV2 bottleneck.
         transformer_depth: attention + MLP layers at 1/32.
         heads: attention heads; must divide the channels at 1/32.
@@ -26,7 +27,7 @@ class UNetConfig:
     stem: int
     encoder: tuple[int, int, int, int]
     blocks: tuple[int, int, int, int]
-    decoder: tuple[int, int, int, int]
+    decoder: tuple[int, ...]
     block: BlockKind = "residual"
     transformer_depth: int = 3
     heads: int = 4
@@ -88,13 +89,17 @@ class ReferenceConfig:
 
 VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
     "base": SqueezeSamConfig(
-        stem=16, encoder=(40, 80, 144, 224), blocks=(1, 1, 2, 1), decoder=(112, 64, 40, 16)
+        stem=16,
+        encoder=(40, 80, 144, 224),
+        blocks=(1, 1, 3, 2),
+        decoder=(112, 64, 40),
+        transformer_depth=4,
     ),
     "nano": SqueezeSamConfig(
         stem=8,
         encoder=(24, 40, 80, 128),
-        blocks=(1, 1, 1, 1),
-        decoder=(64, 32, 20, 8),
+        blocks=(1, 1, 1, 2),
+        decoder=(64, 32, 24),
         transformer_depth=2,
     ),
     "reference": ReferenceConfig(),

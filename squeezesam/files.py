@@ -10,12 +10,13 @@ import errno
 import fcntl
 import hashlib
 import os
+import reprlib
 import shutil
 import stat
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from squeezesam.errors import OutputError, SqueezeSamError
 
@@ -25,6 +26,8 @@ UNUSABLE_NAMES = frozenset({errno.ENAMETOOLONG, errno.EACCES})
 SYSTEM_NAMES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 APPLE_DOUBLE = "._"
+MOST_FILES = 1000
+"""That `files_below` lists."""
 
 
 def is_system_file(name: str) -> bool:
@@ -176,6 +179,67 @@ def check_length(size: int, limit: int) -> None:
     """
     if size > limit:
         raise OSError(errno.EFBIG, f"it has {size} bytes, more than the {limit} that are read")
+
+
+def path_below(root: Path, name: str) -> Path:
+    """Path of a file or folder that a stranger's text names; nothing is opened for it.
+
+    Args:
+        root: the folder to stay in.
+        name: relative to it, with slashes.
+
+    Raises:
+        OSError: there is no such thing, or it is neither a file nor a folder.
+        ValueError: it leads out of the folder, itself or by a link.
+    """
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or not relative.parts or {"..", "\0"} & {*relative.parts, *name}:
+        raise ValueError(f"{reprlib.repr(name)} leads out of {root}")
+    path = root / relative
+    check_below(root, path)
+    return path
+
+
+def check_below(root: Path, path: Path) -> None:
+    """See that a path inside of a folder is a file or a folder, and no link out of it.
+
+    Raises:
+        OSError: there is no such thing, or it is neither a file nor a folder.
+        ValueError: it is a link out of the folder.
+    """
+    mode = path.stat().st_mode
+    if not path.resolve(strict=True).is_relative_to(root.resolve()):
+        raise ValueError(f"{path} is a link that leads out of {root}")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is neither a file nor a folder", str(path))
+
+
+def files_below(root: Path) -> list[str]:
+    """Names of all files of a folder and its folders, sorted; hidden and system files are left out.
+
+    Raises:
+        OSError: something in it is neither a file nor a folder, or cannot be listed.
+        ValueError: something in it is a link out of it, or a link to a folder.
+    """
+    names: list[str] = []
+    for folder, folders, files in os.walk(root, onerror=_raise):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            relative = path.relative_to(root).as_posix()
+            if is_hidden(relative):
+                continue
+            check_below(root, path)
+            if path.is_file():
+                names.append(relative)
+            elif path.is_symlink():
+                raise ValueError(f"{path} is a link to a folder")
+        if len(names) > MOST_FILES:
+            raise ValueError(f"{root} holds more than {MOST_FILES} files")
+    return sorted(names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def content_hash(path: Path) -> "hashlib._Hash":

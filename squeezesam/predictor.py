@@ -1,7 +1,7 @@
 """The predictor, with segment-anything's API and the same meaning of every argument."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -9,11 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ArtifactError, ImageError, PromptError
 from squeezesam.image_io import Photo, as_photo
+from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_photo, onto_view, surroundings
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, Asked, MaskCleaning, cleaned_logits
-from squeezesam.prompts import as_floats, check_prompts, encode_prompts, prompt_slots
+from squeezesam.prompts import Prompts, as_floats, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import NetworkCallable, input_side
-from squeezesam.spec import MAP_STRIDE
+from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT
 from squeezesam.transforms import Letterbox
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+MaskArrays = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
+"""masks or logits, iou_predictions and low_res_masks, as `Predictor.predict` gives them."""
 
 
 class Predictor(Protocol):
@@ -29,7 +34,7 @@ class Predictor(Protocol):
         box: ArrayLike | None = None,
         mask_input: ArrayLike | None = None,
         multimask_output: bool = True,
-    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
+    ) -> MaskArrays:
         """Masks [C, H, W] bool, iou_predictions [C] and low_res_masks; see `SamPredictor`.
 
         A low_res_mask may be given back as `mask_input` of the next call on the same photo.
@@ -41,12 +46,61 @@ class SetPhoto:
     """A photo that predictions are about.
 
     Attributes:
-        letterbox: how it lies in the network's input.
+        pixels: [H, W, 3] uint8, RGB.
+        letterbox: how all of it lies in the network's input.
         image: that input, [1, 3, size, size].
     """
 
+    pixels: NDArray[np.uint8]
     letterbox: Letterbox
     image: torch.Tensor
+
+
+@dataclass(frozen=True)
+class MaskAnswer:
+    """Masks as a look at a part of a photo gives them.
+
+    Attributes:
+        logits: [C, size/2, size/2] of the view, cleaned.
+        iou_predictions: [C].
+        view: what was looked at.
+        letterbox: of the view.
+        photo: letterbox of the whole photo.
+    """
+
+    logits: NDArray[np.float32]
+    iou_predictions: NDArray[np.float32]
+    view: View
+    letterbox: Letterbox
+    photo: Letterbox
+
+    @property
+    def low_res_masks(self) -> NDArray[np.float32]:
+        """Logits [C, size/2, size/2] of the masks of the whole photo."""
+        if self.view == View.whole(self.photo.width, self.photo.height):
+            return self.logits
+        return onto_photo(self.logits, self.view, self.letterbox, self.photo)
+
+    def photo_masks(self) -> NDArray[np.bool_]:
+        """Masks [C, H, W] of the photo."""
+        return self._on_photo(self.letterbox.photo_masks(self.logits), False)
+
+    def photo_logits(self) -> NDArray[np.float32]:
+        """Logits [C, H, W] of the photo."""
+        return self._on_photo(self.letterbox.photo_logits(self.logits), OUTSIDE_LOGIT)
+
+    def photo_alphas(self) -> NDArray[np.uint8]:
+        """Opacity of soft cut-outs of the photo: [C, H, W] bytes."""
+        return self._on_photo(self.letterbox.photo_alphas(self.logits), 0)
+
+    def _on_photo(self, part: NDArray[Scalar], outside: float) -> NDArray[Scalar]:
+        view = self.view
+        if part.shape[1:] == (self.photo.height, self.photo.width):
+            return part
+        whole = np.full((len(part), self.photo.height, self.photo.width), outside, part.dtype)
+        columns = slice(view.left, view.left + view.width)
+        whole[:, view.top : view.top + view.height, columns] = part
+        return whole
 
 
 class SamPredictor:
@@ -61,6 +115,8 @@ class SamPredictor:
         size: side of the model's square input in pixels; None where the model says it itself.
         cleaning: how masks are cleaned (`squeezesam.mask_cleanup`); None leaves them as the
             network gives them.
+        looking: how close the second look is (`squeezesam.looks`); None looks once, at the whole
+            photo.
     """
 
     def __init__(
@@ -68,8 +124,9 @@ class SamPredictor:
         model: NetworkCallable,
         size: int | None = None,
         cleaning: MaskCleaning | None = DEFAULT_CLEANING,
+        looking: Looking | None = DEFAULT_LOOKING,
     ) -> None:
-        self.model, self.cleaning = model, cleaning
+        self.model, self.cleaning, self.looking = model, cleaning, looking
         self.size = input_side(model, size)
         self.reset_image()
 
@@ -110,7 +167,9 @@ class SamPredictor:
         height, width = pixels.shape[:2]
         letterbox = Letterbox.fit(width, height, self.size)
         rgb = pixels if image_format == "RGB" else pixels[..., ::-1]
-        self._photo = SetPhoto(letterbox, letterbox.apply(rgb))
+        # Later looks read it again, and the caller's array may have changed by then.
+        own = np.array(rgb, order="C") if isinstance(image, np.ndarray) else rgb
+        self._photo = SetPhoto(own, letterbox, letterbox.apply(own))
 
     def predict(
         self,
@@ -120,7 +179,7 @@ class SamPredictor:
         mask_input: ArrayLike | None = None,
         multimask_output: bool = True,
         return_logits: bool = False,
-    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
+    ) -> MaskArrays:
         """Masks of what the prompts mean on the photo.
 
         Args:
@@ -134,25 +193,34 @@ class SamPredictor:
 
         Returns:
             masks [C, H, W] bool (float32 logits with `return_logits`), iou_predictions [C] and
-            low_res_masks [C, size/2, size/2] logits, with C = 3 or 1. Masks and low_res_masks are
-            cleaned, each for itself; iou_predictions are the network's.
+            low_res_masks [C, size/2, size/2] logits of the whole photo, with C = 3 or 1. Masks and
+            low_res_masks are cleaned, each for itself; iou_predictions are the network's.
 
         Raises:
             ImageError: no photo is set.
             PromptError: no prompt, or one that has no meaning on this photo.
             ArtifactError: the network answers NaN or infinity.
         """
-        return self._predict_on(
-            self._current_photo(),
-            point_coords,
-            point_labels,
-            box,
-            mask_input,
-            multimask_output,
-            return_logits,
-        )
+        answer = self.answer(point_coords, point_labels, box, mask_input, multimask_output)
+        return as_arrays(answer, return_logits)
 
-    def _predict_on(
+    def answer(
+        self,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,
+        multimask_output: bool = True,
+    ) -> MaskAnswer:
+        """As `predict`, before the masks are brought to the size of the photo.
+
+        Raises:
+            ImageError, PromptError, ArtifactError: as `predict` does.
+        """
+        photo = self._current_photo()
+        return self._answer_on(photo, point_coords, point_labels, box, mask_input, multimask_output)
+
+    def _answer_on(
         self,
         photo: SetPhoto,
         point_coords: ArrayLike | None,
@@ -160,43 +228,67 @@ class SamPredictor:
         box: ArrayLike | None,
         mask_input: ArrayLike | None,
         multimask_output: bool,
-        return_logits: bool,
-    ) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
-        """As `predict`, on a photo that another thread may replace meanwhile."""
-        letterbox = photo.letterbox
+    ) -> MaskAnswer:
+        """As `answer`, on a photo that another thread may replace meanwhile."""
+        whole = photo.letterbox
         prompts = check_prompts(
-            point_coords, point_labels, box, width=letterbox.width, height=letterbox.height
+            point_coords, point_labels, box, width=whole.width, height=whole.height
         )
         if not len(prompts.coords) and prompts.box is None and mask_input is None:
             raise PromptError("no prompt; give at least one click, a box or an earlier mask")
-        coords, labels = prompt_slots(prompts, letterbox.scale)
         previous = None if mask_input is None else self._previous_mask(mask_input)
-        with torch.inference_mode():
-            prompt_maps, prompt_tokens = encode_prompts(coords, labels, previous, self.size)
-            all_masks, all_ious = self.model(photo.image, prompt_maps, prompt_tokens)
         chosen = slice(1, None) if multimask_output else slice(0, 1)
-        low_res_masks, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
-        if not np.isfinite(low_res_masks).all():
+        view, letterbox = View.whole(whole.width, whole.height), whole
+        if self.looking is None:
+            logits, ious = self._look(photo.image, prompts, previous, whole, chosen)
+            return MaskAnswer(logits, ious, view, letterbox, whole)
+        if previous is None:
+            (previous,), _ = self._look(photo.image, prompts, None, whole, slice(0, 1))
+        return self._closer(photo, prompts, previous, chosen, self.looking)
+
+    def _closer(
+        self,
+        photo: SetPhoto,
+        prompts: Prompts,
+        mask: NDArray[np.float32],
+        chosen: slice,
+        looking: Looking,
+    ) -> MaskAnswer:
+        """The closer look at what a mask [size/2, size/2] of the photo has found."""
+        whole = photo.letterbox
+        columns, rows = whole.mask_size
+        found = mask[:rows, :columns] > MASK_THRESHOLD
+        view = surroundings(found, prompts, whole, looking)
+        letterbox = Letterbox.fit(view.width, view.height, self.size)
+        previous = onto_view(mask, whole, view, letterbox)
+        everything = view == View.whole(whole.width, whole.height)
+        image = photo.image if everything else letterbox.apply(view.shown(photo.pixels))
+        logits, ious = self._look(image, view.moved(prompts), previous, letterbox, chosen)
+        return MaskAnswer(logits, ious, view, letterbox, whole)
+
+    def _look(
+        self,
+        image: torch.Tensor,
+        prompts: Prompts,
+        previous: NDArray[np.float32] | None,
+        letterbox: Letterbox,
+        chosen: slice,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Cleaned logits [C, size/2, size/2] and predicted IoUs [C] of one inference."""
+        coords, labels = prompt_slots(prompts, letterbox.scale)
+        before = None if previous is None else torch.from_numpy(previous)[None, None]
+        with torch.inference_mode():
+            prompt_maps, prompt_tokens = encode_prompts(coords, labels, before, self.size)
+            all_masks, all_ious = self.model(image, prompt_maps, prompt_tokens)
+        logits, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
+        if not np.isfinite(logits).all():
             raise ArtifactError(
                 "the network answers NaN or infinity; use other weights or precision"
             )
         if self.cleaning is not None:
-            earlier = None if previous is None else previous[0, 0].numpy()
-            asked = Asked.of(prompts, earlier, letterbox)
-            low_res_masks = cleaned_logits(low_res_masks, asked, letterbox, self.cleaning)
-        upsample = letterbox.photo_logits if return_logits else letterbox.photo_masks
-        return upsample(low_res_masks), ious, low_res_masks
-
-    def photo_alphas(self, low_res_masks: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Opacity of soft cut-outs of the photo: [C, H, W] bytes.
-
-        Args:
-            low_res_masks: [C, size/2, size/2], as `predict` gives them for this photo.
-
-        Raises:
-            ImageError: no photo is set.
-        """
-        return self._current_photo().letterbox.photo_alphas(low_res_masks)
+            asked = Asked.of(prompts, previous, letterbox)
+            logits = cleaned_logits(logits, asked, letterbox, self.cleaning)
+        return logits, ious
 
     def _current_photo(self) -> SetPhoto:
         photo = self._photo
@@ -204,7 +296,12 @@ class SamPredictor:
             raise ImageError("no photo is set; call set_image first")
         return photo
 
-    def _previous_mask(self, mask_input: ArrayLike) -> torch.Tensor:
+    def _previous_mask(self, mask_input: ArrayLike) -> NDArray[np.float32]:
         side = self.size // MAP_STRIDE
-        logits = as_floats("mask_input", mask_input, (1, side, side))
-        return torch.from_numpy(logits)[None]
+        return as_floats("mask_input", mask_input, (1, side, side))[0]
+
+
+def as_arrays(answer: MaskAnswer, return_logits: bool) -> MaskArrays:
+    """Masks or logits [C, H, W], iou_predictions and low_res_masks, as `predict` gives them."""
+    masks = answer.photo_logits() if return_logits else answer.photo_masks()
+    return masks, answer.iou_predictions, answer.low_res_masks

@@ -10,19 +10,18 @@ from squeezesam.config import DEFAULT_VARIANT, VARIANTS, variant_config
 from squeezesam.errors import WeightsError
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
-from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import load_weights
 
 
 def build_sam(
-    variant: str, checkpoint: str | Path | None = None, size: int = INPUT_SIZE
+    variant: str, checkpoint: str | Path | None = None, size: int | None = None
 ) -> nn.Module:
     """A network for inference: in eval mode, its BatchNorms folded.
 
     Args:
         variant: name in `squeezesam.config.VARIANTS`.
         checkpoint: weights of that variant; None gives random weights, as in segment-anything.
-        size: side of the square input in pixels.
+        size: side of the square input in pixels; by default that of the network.
 
     Raises:
         ConfigError: unknown variant.

@@ -8,12 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from squeezesam.config import DEFAULT_DETECTOR
+from squeezesam.config import DEFAULT_DETECTOR, DETECTORS, VARIANTS
 from squeezesam.errors import ArtifactError
 from squeezesam.files import PathLike, check_name
+from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
-from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
-from squeezesam.weights import load_detector, load_weights, shipped_weights
+from squeezesam.network.model import SqueezeSam
+from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.weights import load_detector, load_trained, load_weights, shipped_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
@@ -48,6 +50,13 @@ class LoadedNetwork:
         return outputs[0] if len(outputs) == 1 else outputs
 
 
+Network = SqueezeSam | SaliencyDetector | LoadedNetwork
+"""Anything that `load` gives."""
+
+NAMES = (*VARIANTS, *DETECTORS)
+"""What shipped weights may be called."""
+
+
 class InterpretedNetwork(LoadedNetwork):
     """An artifact whose own runtime is not here, run by a reference interpreter.
 
@@ -55,9 +64,9 @@ class InterpretedNetwork(LoadedNetwork):
     """
 
 
-def input_side(network: object, size: int | None = None) -> int:
-    """Side of a network's square image input: `size`, else what it says itself, else INPUT_SIZE."""
-    side: int = getattr(network, "size", INPUT_SIZE) if size is None else size
+def input_side(network: object, size: int | None = None, interface: Interface = SEGMENTER) -> int:
+    """Side of a network's square input: `size`, else what it says itself, else its kind's."""
+    side: int = getattr(network, "size", interface.size) if size is None else size
     return side
 
 
@@ -80,52 +89,59 @@ def detector_beside(model: PathLike | None) -> Path:
     return Path(model) if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
 
 
-def load_network(path: PathLike, size: int = INPUT_SIZE) -> NetworkCallable:
-    """Load a network that takes square inputs of `size` pixels.
+def load(source: PathLike, size: int | None = None, *, kind: Interface | None = None) -> Network:
+    """Load a network of any kind from any file.
 
     Args:
-        path: weights (.safetensors), an artifact of a known runtime, or an export directory.
-        size: for weights only; an artifact has the size that it was exported with.
+        source: a name of shipped weights (`"base"`), weights (.safetensors), an artifact of a known
+            runtime (.onnx, .pte, .mlpackage), or an export directory.
+        size: side of the square input in pixels, for weights only (default: that of the kind of
+            network); an artifact has the size that it was exported with.
+        kind: the only kind of network to accept; None accepts any, and takes the promptable one of
+            an export directory.
+
+    Returns:
+        The network, which knows its `interface` (its kind) and `size`; call it with the tensors of
+        `squeezesam.spec`, or give it to a predictor.
 
     Raises:
-        WeightsError: the weights are missing, damaged or a detector's.
-        ArtifactError: the artifact is missing, damaged, of no known runtime or a detector.
+        WeightsError: the weights are missing, damaged or of another kind.
+        ArtifactError: the artifact is missing, damaged, of no known runtime or of another kind.
         MissingDependencyError: the artifact's runtime is not installed.
     """
-    path = Path(path)
-    if path.suffix == WEIGHTS_SUFFIX:
-        _, model = load_weights(path, size)
+    path = Path(source)
+    if source in NAMES and not path.exists():
+        path = shipped_weights(str(source))
+    if path.suffix != WEIGHTS_SUFFIX:
+        return load_artifact(path, size, kind)
+    if kind is None:
+        _, model = load_trained(path, size)
         return folded(model)
-    return load_artifact(path, size, SEGMENTER)
+    if kind is SEGMENTER:
+        return folded(load_weights(path, size)[1])
+    return folded(load_detector(path, size)[1])
 
 
-def load_detector_network(path: PathLike, size: int = INPUT_SIZE) -> DetectorCallable:
-    """Load a salient-object detector that takes square inputs of `size` pixels.
-
-    Args:
-        path: as of `load_network`; of an export directory, the detector in it.
-        size: likewise.
-
-    Raises:
-        WeightsError: the weights are missing, damaged or not a detector's.
-        ArtifactError: the artifact is missing, damaged, of no known runtime or not a detector.
-        MissingDependencyError: the artifact's runtime is not installed.
-    """
-    path = Path(path)
-    if path.suffix == WEIGHTS_SUFFIX:
-        _, model = load_detector(path, size)
-        return folded(model)
-    return load_artifact(path, size, DETECTOR)
+def load_network(path: PathLike, size: int | None = None) -> NetworkCallable:
+    """Load a promptable network; see `load`."""
+    network: NetworkCallable = load(path, size, kind=SEGMENTER)
+    return network
 
 
-def load_artifact(path: Path, size: int, interface: Interface) -> LoadedNetwork:
-    """Load an exported network of one kind through the runtime of its suffix.
+def load_detector_network(path: PathLike, size: int | None = None) -> DetectorCallable:
+    """Load a salient-object detector; see `load`."""
+    detector: DetectorCallable = load(path, size, kind=DETECTOR)
+    return detector
+
+
+def load_artifact(path: Path, size: int | None, kind: Interface | None) -> LoadedNetwork:
+    """Load an exported network through the runtime of its suffix.
 
     Raises:
         ArtifactError: missing, damaged, of no known runtime or another size or kind.
         MissingDependencyError: the runtime is not installed.
     """
-    if size != INPUT_SIZE:
+    if size is not None:
         raise ArtifactError(f"{path} has a fixed input size, not {size}; a size suits weights only")
     check_name(path, ArtifactError)
     if not path.exists():
@@ -133,7 +149,7 @@ def load_artifact(path: Path, size: int, interface: Interface) -> LoadedNetwork:
     runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}
     if is_export(path):
         load_from: Callable[[Path, Interface], LoadedNetwork] = runtimes[DIRECTORY_RUNTIME].load()
-        return load_from(path, interface)
+        return load_from(path, kind or SEGMENTER)
     name = path.suffix[1:]
     suffixes = [name for name in runtimes if name != DIRECTORY_RUNTIME]
     if name not in suffixes:
@@ -141,11 +157,11 @@ def load_artifact(path: Path, size: int, interface: Interface) -> LoadedNetwork:
         raise ArtifactError(
             f"{path} is no network; give a {known} file or a directory with {MANIFEST_NAME}"
         )
-    load: Callable[[Path], LoadedNetwork] = runtimes[name].load()
-    loaded = load(path)
-    if loaded.interface is not interface:
+    load_file: Callable[[Path], LoadedNetwork] = runtimes[name].load()
+    loaded = load_file(path)
+    if kind not in (None, loaded.interface):
         raise ArtifactError(
-            f"{path} is a {loaded.interface.title}, not a {interface.title}; give an artifact of "
+            f"{path} is a {loaded.interface.title}, not a {kind.title}; give an artifact of "
             "that, or the directory that both were exported to"
         )
     return loaded

@@ -17,8 +17,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-INPUT_SIZE = 512
-"""Side of the square network input in pixels; the photo's long side is resized to it."""
+INPUT_SIZE = 320
+"""Side of the square network input in pixels; the long side of what it shows is resized to it."""
+
+DETECTOR_SIZE = 512
+"""Side of the square input of the salient-object detector in pixels."""
+
+SURROUNDINGS = 150
+"""Side of the view of a closer look, in percent of the long side of what it is around."""
+
+SMALLEST_VIEW = 64
+"""Side of the view of a closer look in photo pixels, at the least."""
+
+OUTSIDE_LOGIT = -8.0
+"""What a mask of a view says about the photo outside of the view, and about its own padding."""
 
 MAP_STRIDE = 2
 """Input pixels per pixel of the prompt maps and of the output masks."""
@@ -100,8 +112,8 @@ SALIENCY_LOGITS = "saliency_logits"
 IOU_PREDICTIONS = "iou_predictions"
 
 
-def detector_input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
-    """Inputs of the salient-object detector: the very image that the network takes."""
+def detector_input_specs(size: int = DETECTOR_SIZE) -> tuple[TensorSpec, ...]:
+    """Inputs of the salient-object detector for a square image of `size` pixels."""
     return (
         TensorSpec(
             IMAGE,
@@ -112,7 +124,7 @@ def detector_input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
     )
 
 
-def detector_output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+def detector_output_specs(size: int = DETECTOR_SIZE) -> tuple[TensorSpec, ...]:
     """Outputs of the salient-object detector for a square image of `size` pixels."""
     heat_size = size // SALIENCY_STRIDE
     return (
@@ -168,16 +180,18 @@ class Interface:
         title: what a person calls it.
         inputs: for a side of the square image in pixels, in call order.
         outputs: likewise, in order.
+        size: side of the square image in pixels where nothing else is said.
     """
 
     name: str
     title: str
     inputs: Callable[[int], tuple[TensorSpec, ...]]
     outputs: Callable[[int], tuple[TensorSpec, ...]]
+    size: int
 
     def names(self) -> tuple[list[str], list[str]]:
         """Of all inputs and of all outputs."""
-        inputs, outputs = self.inputs(INPUT_SIZE), self.outputs(INPUT_SIZE)
+        inputs, outputs = self.inputs(self.size), self.outputs(self.size)
         return [spec.name for spec in inputs], [spec.name for spec in outputs]
 
     def shapes(self, size: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
@@ -186,8 +200,12 @@ class Interface:
         return [spec.shape for spec in inputs], [spec.shape for spec in outputs]
 
 
-SEGMENTER = Interface("segmenter", "promptable network", input_specs, output_specs)
+SEGMENTER = Interface("segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE)
 DETECTOR = Interface(
-    "detector", "salient-object detector", detector_input_specs, detector_output_specs
+    "detector",
+    "salient-object detector",
+    detector_input_specs,
+    detector_output_specs,
+    DETECTOR_SIZE,
 )
 INTERFACES = (SEGMENTER, DETECTOR)

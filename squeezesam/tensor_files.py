@@ -13,6 +13,8 @@ from squeezesam.errors import WeightsError
 
 LENGTH_BYTES = 8
 """Bytes of the header's length; the header is padded to a multiple of as many."""
+MAX_FILE_BYTES = 400_000_000
+"""Several times the largest network of this project, in float32."""
 MAX_HEADER_BYTES = 1 << 20
 MAX_METADATA_BYTES = 1 << 16
 SHOWN = 80
@@ -39,14 +41,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file; all numbers are finite.
 
     Raises:
-        WeightsError: missing or damaged, a header or metadata beyond the bounds of this module, or
-            a tensor that holds NaN or infinity.
+        WeightsError: missing or damaged, a size, header or metadata beyond the bounds of this
+            module, or a tensor that holds NaN or infinity.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; give a .safetensors file")
     try:
         with path.open("rb") as start:
             size = int.from_bytes(start.read(LENGTH_BYTES), "little")
+        whole = path.stat().st_size
+        if whole > MAX_FILE_BYTES:
+            raise WeightsError(
+                f"{path} has {whole} bytes, more than weights of squeezesam; give another file"
+            )
         if size > MAX_HEADER_BYTES:
             raise WeightsError(
                 f"{path} is not a safetensors file of weights: it declares a header of {size} "

@@ -20,7 +20,7 @@ from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.unet import UNet
-from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, Interface
+from squeezesam.spec import DETECTOR, SEGMENTER, Interface
 from squeezesam.tensor_files import SHOWN, read_tensors, write_tensors
 
 ZOO = Path(__file__).parent / "zoo"
@@ -47,7 +47,7 @@ def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) 
         write_tensors(tensors, partial, metadata)
 
 
-def load_weights(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SqueezeSam]:
+def load_weights(path: PathLike, size: int | None = None) -> tuple[str, SqueezeSam]:
     """The variant's name and its network, in eval mode and float32.
 
     Raises:
@@ -62,7 +62,7 @@ def load_weights(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SqueezeSa
     return variant, model
 
 
-def load_detector(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, SaliencyDetector]:
+def load_detector(path: PathLike, size: int | None = None) -> tuple[str, SaliencyDetector]:
     """Name and network of a salient-object detector, in eval mode and float32.
 
     Raises:
@@ -77,7 +77,7 @@ def load_detector(path: PathLike, size: int = INPUT_SIZE) -> tuple[str, Saliency
 
 
 def load_trained(
-    path: PathLike, size: int = INPUT_SIZE
+    path: PathLike, size: int | None = None
 ) -> tuple[str, SqueezeSam | SaliencyDetector]:
     """Name and network of any weights file, in eval mode and float32.
 

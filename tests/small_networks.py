@@ -26,7 +26,8 @@ def random_network(seed: int) -> SqueezeSam:
     torch.nn.init.normal_(model.mask_head.weight)
     with torch.no_grad():
         photo_like = [torch.rand(spec.shape) - 0.5 for spec in input_specs(SIZE)]
-        model.mask_head.bias -= model(*photo_like)[0].mean(dim=(0, 2, 3))
+        middle = model(*photo_like)[0].mean(dim=(0, 2, 3))
+        model.mask_head.bias -= middle.repeat_interleave(model.zoom**2)
     return model
 
 

@@ -233,3 +233,78 @@ def test_progress_says_how_long_the_rest_takes(capsys, monkeypatch):
         "shapes: 3 of 3 photos, 0 s left",
     ]
     assert [duration(value) for value in (99, 100, 9000)] == ["99 s", "2 min", "2.5 h"]
+
+
+ODD = (None, "x", "", -1, 0.5, 10**400, 2**63, 1e308, True, [], [[]], {}, {"a": 1}, [None], 7)
+
+
+def places(value, path=()):
+    """The way to every value of a JSON document."""
+    yield path
+    if isinstance(value, dict | list):
+        keys = value if isinstance(value, dict) else range(len(value))
+        for key in keys:
+            yield from places(value[key], (*path, key))
+
+
+def test_no_field_of_results_escapes_the_check(tmp_path):
+    """Whatever stands in any field: a report, or the one error of this file."""
+    path = tmp_path / "results.json"
+    whole = json.loads(json.dumps(dataclasses.asdict(evaluation(count=2))))
+    messages = []
+    for way in places(whole):
+        for odd in ODD:
+            changed = [json.loads(json.dumps(whole))]
+            inner = changed
+            for key in (0, *way)[:-1]:
+                inner = inner[key]
+            inner[(0, *way)[-1]] = odd
+            path.write_text(json.dumps(changed[0]))
+            try:
+                markdown_report([read_evaluation(path)])
+            except DataError as error:
+                messages.append(str(error))
+    assert len(messages) > 500
+    assert max(map(len, messages)) < 1000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"schema_version":2,"data":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"schema_version":' + b"2" * 5000 + b"}",
+        b'{"schema_version":2,"command":NaN}',
+        b"[" + b"{}," * 5_000_000 + b"1]",
+        b"\xff\xfe{}",
+        b" " * 64_000_001,
+    ],
+    ids=["deep", "deeper", "huge", "NaN", "many", "UTF-16", "large"],
+)
+def test_results_out_of_bounds(content, tmp_path):
+    path = tmp_path / "results.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError):
+        read_evaluation(path)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [
+        ("clicks", {"clicks": 3}),
+        ("clicks", {"clicks": 0}),
+        ("clicks", {"clicks": 2**62}),
+        ("clicks", {}),
+        ("salient", {"corrections": 2**62}),
+        ("salient", {"corrections": -1}),
+        ("box", {}),
+        ("choice", {}),
+        ("__class__", {}),
+    ],
+)
+def test_results_that_do_not_fit_their_protocol(protocol, options):
+    whole = evaluation(options=options)
+    result = dataclasses.replace(whole.data[0].protocols[0], protocol=protocol)
+    data = dataclasses.replace(whole.data[0], protocols=(result,))
+    with pytest.raises(DataError, match="evaluate again"):
+        markdown_report([dataclasses.replace(whole, data=(data,))])

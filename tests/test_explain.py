@@ -96,7 +96,7 @@ def test_clicks_are_drawn_where_they_are_and_the_cut_lies_behind_the_first():
 
 def test_a_heat_map_that_ends_before_the_photo_is_not_stretched():
     """The photo fills 340 input pixels across, of which the heat map sees 85 times 4."""
-    inside = Letterbox.fit(333, 500).inside
+    inside = Letterbox.fit(333, 500, 512).inside
     assert inside == (340, 512)
     mask = np.zeros((128, 85), bool)
     mask[:, 42:] = True

@@ -98,6 +98,17 @@ def test_golden_masks_can_tell_networks_apart(exported: Path) -> None:
     with pytest.raises(VerificationError, match="NaN"):
         measure(lambda *_: (torch.full_like(answers[0].low_res_masks, torch.nan),) * 2, answers)
     other = folded(random_network(1))
+
+    def noisy(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """PyTorch's answers, but for one alternative."""
+        (answer,) = (one for one in answers if all(map(torch.equal, one.inputs, inputs)))
+        masks = answer.low_res_masks.clone()
+        masks[:, 2] *= -1
+        return masks, answer.iou_predictions
+
+    noise = measure(noisy, answers).parity
+    assert noise.min_mask_iou == 1, "it is that of the answer, mask 0"
+    assert noise.mean_mask_iou < 0.9
     assert measure(torch.inference_mode()(other), answers).parity.min_mask_iou < 0.9
 
 
@@ -110,7 +121,7 @@ def test_golden_inputs_are_what_the_predictor_feeds(exported: Path) -> None:
         fed.append(inputs)
         return answer.low_res_masks, answer.iou_predictions
 
-    predictor = SamPredictor(recorder, SIZE)
+    predictor = SamPredictor(recorder, SIZE, looking=None)
     for example in EXAMPLES:
         predictor.set_image(read_photo(example.path))
         given: dict[str | None, np.ndarray | None] = {None: None}

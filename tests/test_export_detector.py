@@ -22,7 +22,7 @@ from squeezesam.runtimes import (
     load_detector_network,
     load_network,
 )
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam.weights import load_detector, load_weights
 from squeezesam_benchmarks.arm64.tensors import case_bytes
@@ -43,9 +43,11 @@ from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
 from squeezesam_export.target import Job
 from squeezesam_export.targets import TARGETS
 
+SIZES = ("--size", SIZE, "--detector-size", SIZE)
+
 
 def export(weights: Path, detector: Path, out: Path, *words: object) -> Path:
-    fixed = ("export", "--weights", weights, "--detector", detector, "--size", SIZE, "--out", out)
+    fixed = ("export", "--weights", weights, "--detector", detector, *SIZES, "--out", out)
     assert run(*fixed, *words) == 0
     return out
 
@@ -144,10 +146,23 @@ def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path:
         load_detector_network(out)
 
 
-def test_a_size_that_only_the_segmenter_takes() -> None:
-    with pytest.raises(ConfigError, match="multiple of 64, or --no-detector"):
-        ExportOptions(("onnx",), ("fp32",), size=96)
-    assert ExportOptions(("onnx",), ("fp32",), size=96, with_detector=False).size == 96
+def test_each_network_has_a_size_of_its_own(
+    weights: Path, detector_weights: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="detector size 96 must be a multiple of 64"):
+        ExportOptions(("onnx",), ("fp32",), detector_size=96)
+    out, words = tmp_path / "out", ("--target", "onnx", "--precision", "fp32")
+    sizes = ("--size", SIZE // 2, "--detector-size", SIZE)
+    fixed = ("--weights", weights, "--detector", detector_weights, "--out", out)
+    assert run("export", *fixed, *sizes, *words) == 0
+    assert run("verify", out) == 0
+    manifest = read_manifest(out)
+    assert (manifest.contract.input_size, manifest.size_of(DETECTOR)) == (SIZE // 2, SIZE)
+    predictor = SaliencyPredictor(load_network(out), load_detector_network(out))
+    assert (predictor.size, predictor.detector_size) == (SIZE // 2, SIZE)
+    predictor.set_image(EXAMPLES[0].path)
+    masks, _, _ = predictor.predict(multimask_output=False)
+    assert masks.any()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +180,7 @@ def test_bad_options(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fixed = ("--weights", weights, "--size", SIZE, "--detector", detector_weights)
+    fixed = ("--weights", weights, *SIZES, "--detector", detector_weights)
     target = ("--target", "onnx", "--precision", "int8", "--out", tmp_path / "out")
     assert run("export", *fixed, *target, *words) == 2
     assert message in capsys.readouterr().err
@@ -199,7 +214,7 @@ def test_golden_clicks_are_those_of_the_predictor(
 ) -> None:
     _, segmenter = load_weights(weights, SIZE)
     _, detector = load_detector(detector_weights, SIZE)
-    predictor = SalientSqueezeSam(folded(segmenter), folded(detector), SIZE, cleaning=None)
+    predictor = SaliencyPredictor(folded(segmenter), folded(detector), cleaning=None, looking=None)
     manifest = read_manifest(in_float)
     automatic = read_automatic(in_float, manifest)
     assert automatic.keys() == {example.path.name for example in EXAMPLES}
@@ -224,7 +239,8 @@ def test_golden_clicks_are_those_of_the_predictor(
 def test_the_manifest_suffices_to_find_the_clicks_without_our_code(in_float: Path) -> None:
     """What its texts say, written down once more with the numbers of the JSON alone."""
     manifest = json.loads((in_float / "manifest.json").read_text())
-    rules, size = manifest["detector"]["contract"], manifest["contract"]["input_size"]
+    rules = manifest["detector"]["contract"]
+    size = rules["input_size"]
     map_stride = manifest["contract"]["prompt_encoding"]["map_stride"]
     stride, sampling = rules["heat_map"]["stride"], rules["click_sampling"]
     for golden in manifest["golden"]:

@@ -56,12 +56,11 @@ def hang():
     ],
 )
 def test_planted_faults_are_found(tmp_path, monkeypatch, act, what):
-    monkeypatch.setattr(engine, "CASE_SECONDS", 1)
+    monkeypatch.setattr(engine, "CASE_SECONDS", 1 if act is hang else 20)
     monkeypatch.setattr(engine, "PREPARE_SECONDS", 20)
     target = wrong(act)
     prepare(target, tmp_path / "seeds")
-    first = 1 if act is hang else 0
-    number, findings = fuzz(target, 0, first, 0.3, tmp_path / "seeds", tmp_path / "case")
+    number, findings = fuzz(target, 0, 0, 0.3, tmp_path / "seeds", tmp_path / "case")
     if what is None:
         assert number > 10
         assert not findings

@@ -276,7 +276,7 @@ def test_a_package_that_fails_leaves_the_others_timed_and_nothing_behind(
     [
         ("crash-at-start", "the app wrote nothing"),
         ("damaged", "did not arrive whole"),
-        ("old-app", "lacks 'memory_kind'; build it again"),
+        ("old-app", "lacks memory_kind; build it again"),
     ],
 )
 def test_an_app_that_does_not_answer_ends_the_run(bench, fault, said):

@@ -44,6 +44,7 @@ MANIFEST = Manifest(
             keep_float=(),
             requirement="ONNX opset 18",
             sha256="1" * 64,
+            files={},
             size_bytes=12,
             io_dtypes={"image": "float32"},
             delegated_ops=None,
@@ -53,6 +54,7 @@ MANIFEST = Manifest(
         ),
     ),
     mask_vectors=HashedFile("golden/mask_cleaning.json", "3" * 64),
+    look_vectors=HashedFile("golden/looks.json", "5" * 64),
     detector=None,
     golden=(
         GoldenFile(

@@ -112,7 +112,7 @@ LOW = "........ ........ ........ ........ ........ ........ ######## ........"
 
 def test_the_predictor_gives_clean_masks_back_and_takes_them_as_previous() -> None:
     network = drawing(TWO, LOW, TWO, LOW)
-    predictor = SamPredictor(network, SIZE)
+    predictor = SamPredictor(network, SIZE, looking=None)
     predictor.set_image(np.zeros((SIZE, SIZE, 3), np.uint8))
     masks, ious, low = predictor.predict([(30, 20)], [1], multimask_output=False)
     assert masks[0, 16:48, 16:48].all()

@@ -1,5 +1,6 @@
 """The native runner, built for this machine and run for real."""
 
+import base64
 import dataclasses
 import json
 import os
@@ -16,9 +17,17 @@ from scipy import ndimage
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
+from squeezesam.looks import DEFAULT_LOOKING, View, onto_photo, onto_view, surroundings
 from squeezesam.mask_cleanup import Asked, cleaned_logits
 from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
-from squeezesam.spec import DETECTOR, MAP_STRIDE, SEGMENTER, input_specs, output_specs
+from squeezesam.spec import (
+    DETECTOR,
+    MAP_STRIDE,
+    MASK_THRESHOLD,
+    SEGMENTER,
+    input_specs,
+    output_specs,
+)
 from squeezesam.transforms import Letterbox, scaled
 from squeezesam_benchmarks.arm64.cpus import CPUS
 from squeezesam_benchmarks.arm64.emulator import make_root
@@ -43,6 +52,7 @@ QUICK = Protocol(
 )
 CLICKS = ((30.0, 20.5, 1), (3.0, 40.0, 0), (55.25, 44.0, 1))
 RUNTIME_SUFFIXES = tuple(RUNTIMES)
+LOOKS = json.loads((Path(__file__).parent / "data" / "looks.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -227,12 +237,17 @@ def encoded(
 
 
 def masked(
-    runner: Path, folder: Path, size: int, shape: tuple[int, int], logits: np.ndarray
+    runner: Path,
+    folder: Path,
+    size: int,
+    shape: tuple[int, int],
+    logits: np.ndarray,
+    *words: object,
 ) -> np.ndarray:
     """A mask of a photo of [H, W] as the runner makes it."""
     (folder / "logits").write_bytes(logits.tobytes())
     setting = [logits.dtype, size, shape[1], shape[0]]
-    done = run(runner, ["mask", *setting, folder / "logits", folder / "mask"])
+    done = run(runner, ["mask", *setting, folder / "logits", folder / "mask", *words])
     assert done.returncode == 0, done.stderr
     return np.fromfile(folder / "mask", np.uint8).reshape(shape)
 
@@ -430,6 +445,147 @@ def test_what_a_mask_cannot_be_cleaned_by_is_refused(
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert not (tmp_path / "cleaned").exists()
+
+
+def looked(
+    runner: Path, folder: Path, letterbox: Letterbox, logits: np.ndarray, words: Sequence[object]
+) -> tuple[View, np.ndarray]:
+    """The view around a mask [size/2, size/2] and its previous mask, as the runner finds them."""
+    (folder / "logits").write_bytes(logits.tobytes())
+    setting = [logits.dtype, letterbox.size, letterbox.width, letterbox.height]
+    done = run(runner, ["look", *setting, folder / "logits", folder / "previous", *words])
+    assert done.returncode == 0, done.stderr
+    previous = np.fromfile(folder / "previous", logits.dtype).reshape(logits.shape)
+    return View(*json.loads(done.stdout)), previous
+
+
+def placed(
+    runner: Path, folder: Path, photo: Letterbox, view: View, logits: np.ndarray
+) -> np.ndarray:
+    """A mask [size/2, size/2] of a view as the runner places it into the photo."""
+    (folder / "logits").write_bytes(logits.tobytes())
+    setting = [logits.dtype, photo.size, photo.width, photo.height]
+    files = folder / "logits", folder / "placed"
+    done = run(runner, ["place", *setting, *files, view_word(view)])
+    assert done.returncode == 0, done.stderr
+    return np.fromfile(folder / "placed", logits.dtype).reshape(logits.shape)
+
+
+def view_word(view: View) -> str:
+    return f"view={','.join(map(str, dataclasses.astuple(view)))}"
+
+
+def test_views_are_those_of_the_golden_vectors(runners: dict[str, Path], tmp_path: Path) -> None:
+    numbers = dataclasses.asdict(DEFAULT_LOOKING)
+    cases = [case for case in LOOKS if case["kind"] == "view" and case["looking"] == numbers]
+    assert len(cases) > 40
+    for case in cases:
+        letterbox = Letterbox.fit(*case["photo"], case["input_size"])
+        columns, rows = letterbox.mask_size
+        mask = np.frombuffer(base64.b64decode(case["mask"]), np.uint8).reshape(rows, columns)
+        side = letterbox.size // MAP_STRIDE
+        logits = np.full((side, side), 5, np.float32)  # on the padding too
+        logits[:rows, :columns] = np.where(mask, 0.5, 0)
+        positive, negative = case["positive"], case["negative"]
+        words = as_words(positive + negative, [1] * len(positive) + [0] * len(negative))
+        if case["box"]:
+            words.append(f"box={','.join(map(repr, case['box']))}")
+        view, _ = looked(runners[".onnx"], tmp_path, letterbox, logits, words)
+        assert view == View(*case["view"]), case["name"]
+
+
+def test_placed_masks_are_those_of_the_golden_vectors(
+    runners: dict[str, Path], tmp_path: Path
+) -> None:
+    for case in LOOKS:
+        if case["kind"] == "onto_photo":
+            side = case["input_size"] // MAP_STRIDE
+            logits, wanted = (
+                np.array(case[name], np.float32).reshape(side, side)
+                for name in ("logits", "placed")
+            )
+            photo = Letterbox.fit(*case["photo"], case["input_size"])
+            given = placed(runners[".onnx"], tmp_path, photo, View(*case["view"]), logits)
+            np.testing.assert_array_equal(given, wanted, case["name"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_closer_look_is_that_of_python(
+    seed: int, runners: dict[str, Path], tmp_path: Path
+) -> None:
+    runner, rng = runners[".onnx"], np.random.default_rng(seed)
+    width, height = rng.integers(100, 900, 2).tolist()
+    photo = rng.integers(256, size=(height, width, 3), dtype=np.uint8)
+    whole = Letterbox.fit(width, height, 128)
+    logits = drawn_logits(rng, 64) - 6  # little of it is inside
+    place = rng.uniform((0, 0), (width, height), (3, 2)).astype(np.float32)
+    place[1] = 0.8 * place[0]
+    labels = [1, 0, 0]
+    box = (*(0.9 * place[0]), *(0.9 * place[0] + (9.25, 9.5))) if seed % 2 else None
+    words = as_words(place.tolist(), labels)
+    with_box = [] if box is None else [f"box={','.join(repr(float(edge)) for edge in box)}"]
+    prompts = check_prompts(place, labels, box, width=width, height=height)
+
+    view, previous = looked(runner, tmp_path, whole, logits, words + with_box)
+    columns, rows = whole.mask_size
+    found = logits[:rows, :columns] > MASK_THRESHOLD
+    assert view == surroundings(found, prompts, whole, DEFAULT_LOOKING)
+    letterbox = Letterbox.fit(view.width, view.height, 128)
+    np.testing.assert_array_equal(previous, onto_view(logits, whole, view, letterbox))
+
+    more = [view_word(view), f"previous={tmp_path / 'previous'}"]
+    given = torch.from_numpy(encoded(runner, tmp_path, "float32", 128, photo, words + more))
+    moved = dataclasses.replace(view.moved(prompts), box=None)  # which the runner does not draw
+    slots = prompt_slots(moved, letterbox.scale)
+    maps, tokens = encode_prompts(*slots, torch.from_numpy(previous)[None, None], 128)
+    wanted = torch.cat([maps.flatten(), tokens.flatten()])
+    torch.testing.assert_close(given[-len(wanted) :], wanted, atol=1e-5, rtol=0)
+    alone = encoded(runner, tmp_path, "float32", 128, view.shown(photo), [])
+    np.testing.assert_array_equal(given[: 3 * 128**2].numpy(), alone[: 3 * 128**2])
+
+    answer = drawn_logits(rng, 64)
+    on_photo = placed(runner, tmp_path, whole, view, answer)
+    np.testing.assert_array_equal(on_photo, onto_photo(answer[None], view, letterbox, whole)[0])
+    mask = masked(runner, tmp_path, 128, (height, width), answer, view_word(view))
+    part = masked(runner, tmp_path, 128, (view.height, view.width), answer)
+    np.testing.assert_array_equal(view.shown(mask), part)
+    assert mask.sum() == part.sum() > 0
+
+
+def test_halves_are_looked_at_as_floats(runners: dict[str, Path], tmp_path: Path) -> None:
+    runner, letterbox = runners[".onnx"], Letterbox.fit(640, 480, 128)
+    halves = drawn_logits(np.random.default_rng(9), 64).astype(np.float16) - np.float16(6)
+    floats = halves.astype(np.float32)
+    view, previous = looked(runner, tmp_path, letterbox, halves, ["300,200,1"])
+    wanted_view, wanted = looked(runner, tmp_path, letterbox, floats, ["300,200,1"])
+    assert view == wanted_view
+    np.testing.assert_array_equal(previous, wanted.astype(np.float16))
+    on_photo = placed(runner, tmp_path, letterbox, view, halves)
+    wanted = placed(runner, tmp_path, letterbox, view, floats)
+    np.testing.assert_array_equal(on_photo, wanted.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("view=0,0,64", "not a view LEFT,TOP,WIDTH,HEIGHT: 0,0,64"),
+        ("view=0,0,64,4.5", "not a view"),
+        ("view=-1,0,4,4", "not a part of the photo: -1,0,4,4"),
+        ("view=0,0,4,0", "not a part"),
+        ("view=61,0,4,4", "not a part"),
+        ("view=0,45,4,2147483647", "not a part"),
+        ("part=0,0,64,48", "give TYPE SIZE WIDTH HEIGHT LOGITS PLACED view="),
+    ],
+)
+def test_what_is_no_view_is_refused(
+    word: str, said: str, runners: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "logits").write_bytes(bytes(4 * 64 * 64))
+    words = ["place", "float32", 128, 64, 48, tmp_path / "logits", tmp_path / "placed", word]
+    done = run(runners[".onnx"], words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "placed").exists()
 
 
 @pytest.mark.arm64

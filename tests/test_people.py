@@ -12,7 +12,7 @@ from squeezesam.config import DETECTORS, VARIANTS
 from squeezesam.data.open import open_datasets
 from squeezesam.evaluation.people import LargestObjects, PersonRow, person_rows, person_table
 from squeezesam.network.build import build_trained
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.weights import save_weights
 
 
@@ -31,8 +31,8 @@ def blind_detector(image):
 
 def test_every_model_is_asked_in_every_way(people):
     predictors = {
-        "good": SalientSqueezeSam(bright_network, bright_detector),
-        "blind": SalientSqueezeSam(bright_network, blind_detector),
+        "good": SaliencyPredictor(bright_network, bright_detector),
+        "blind": SaliencyPredictor(bright_network, blind_detector),
     }
     rows = list(person_rows(predictors, people))
     assert [row.name for row in rows] == [

@@ -75,7 +75,7 @@ def inputs_of(model: SqueezeSam, seed: int) -> list[torch.Tensor]:
 
 def test_calibration_sees_every_kind_of_prompt(calibration: Calibration) -> None:
     assert len(calibration.photos) == 16
-    assert len(calibration.inputs) == 4 * 16
+    assert len(calibration.inputs) == 7 * 16, "two looks each, and one for the correction"
     maps = torch.cat([prompt_maps for _, prompt_maps, _ in calibration.inputs])
     for channel in maps.abs().amax(dim=(2, 3)).unbind(dim=1):
         assert (channel > 0).any(), "this channel was never used"

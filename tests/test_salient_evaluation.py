@@ -22,7 +22,7 @@ from squeezesam.evaluation.targets import PackedMask, Target
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.predictor import SamPredictor
 from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.weights import save_weights
 
 BRIGHT = Path("bright.safetensors")
@@ -68,7 +68,7 @@ def results_of(predictor, dataset, protocol):
 
 
 def test_the_automatic_mask_is_judged_without_a_click(shapes):
-    predictor = SalientSqueezeSam(bright_network, bright_detector)
+    predictor = SaliencyPredictor(bright_network, bright_detector)
     results = results_of(predictor, shapes, SalientProtocol())
     assert len(results) == 6
     for result in results:
@@ -77,7 +77,7 @@ def test_the_automatic_mask_is_judged_without_a_click(shapes):
 
 
 def test_where_nothing_stands_out_the_mask_is_empty_and_then_corrected(shapes):
-    predictor = SalientSqueezeSam(bright_network, blind_detector)
+    predictor = SaliencyPredictor(bright_network, blind_detector)
     for result in results_of(predictor, shapes, SalientProtocol(corrections=1)):
         assert result.ious[0] == 0
         assert result.ious[1] > 0.9
@@ -88,7 +88,7 @@ def test_a_right_mask_is_left_alone():
     mask = np.zeros((60, 80), bool)
     mask[20:40, 30:60] = True
     photo = np.where(mask[..., None], 255, 0).astype(np.uint8).repeat(3, axis=2)
-    predictor = SalientSqueezeSam(bright_network, bright_detector)
+    predictor = SaliencyPredictor(bright_network, bright_detector)
     predictor.set_image(photo)
     answer = predictor.predict(multimask_output=False)[0][0]
     attempts = list(
@@ -104,7 +104,7 @@ def test_corrections_come_after_the_automatic_clicks():
     photo[20:40, 30:60] = 255
     target = np.zeros((60, 80), bool)
     target[20:40, 10:60] = True
-    predictor = SalientSqueezeSam(bright_network, bright_detector)
+    predictor = SaliencyPredictor(bright_network, bright_detector)
     predictor.set_image(photo)
     first, second = SalientProtocol(corrections=1).attempts(
         predictor, Target(0, PackedMask.of(target))
@@ -274,7 +274,7 @@ def test_weights_that_are_no_detector(weights, capsys):
 
 
 def test_sampling_changes_what_is_found(shapes):
-    strict = SalientSqueezeSam(
+    strict = SaliencyPredictor(
         bright_network, bright_detector, sampling=ClickSampling(smallest_per_mille=1000)
     )
     results = results_of(strict, shapes, SalientProtocol(corrections=0))

@@ -19,8 +19,8 @@ from squeezesam.network.model import SqueezeSam
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts, prompt_slots
 from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.predictor import SalientSqueezeSam, heat_bytes
-from squeezesam.spec import SALIENCY_STRIDE
+from squeezesam.saliency.predictor import SaliencyPredictor, heat_bytes
+from squeezesam.spec import MAP_STRIDE, SALIENCY_STRIDE
 from squeezesam.transforms import Letterbox
 
 HEAT_SIDE = SIZE // SALIENCY_STRIDE
@@ -49,7 +49,7 @@ def level_detector(logit: float):
 
 
 def salient_on(width, height, detector, network=disc_network, **options):
-    predictor = SalientSqueezeSam(network, detector, SIZE, **options)
+    predictor = SaliencyPredictor(network, detector, SIZE, SIZE, **{"looking": None, **options})
     predictor.set_image(np.zeros((height, width, 3), np.uint8))
     return predictor
 
@@ -62,7 +62,7 @@ def test_without_prompts_the_five_clicks_are_asked():
     assert finding.heat.shape == (24, 32)
     # A pixel of the heat map is 25 of the photo: the disc has its centre at (400, 300).
     assert np.abs(finding.coords[0] - (400, 300)).max() <= 25
-    expected = SamPredictor(disc_network, SIZE)
+    expected = SamPredictor(disc_network, SIZE, looking=None)
     expected.set_image(np.zeros((600, 800, 3), np.uint8))
     for options in ({}, {"multimask_output": False}, {"return_logits": True}):
         answers = predictor.predict(**options)
@@ -75,7 +75,7 @@ def test_fewer_clicks_on_request():
     assert predictor.finding.coords.shape == (1, 2)
 
 
-def test_the_detector_sees_the_networks_own_image_once_for_each_photo():
+def test_the_detector_sees_each_photo_once():
     detector = DiscDetector()
     seen = []
 
@@ -89,7 +89,7 @@ def test_the_detector_sees_the_networks_own_image_once_for_each_photo():
     predictor.predict()
     predictor.edit([(1, 1)], [0], None)
     assert len(detector.images) == 1
-    assert detector.images[0] is seen[0]
+    assert torch.equal(detector.images[0], seen[0])
     first = predictor.finding
     predictor.set_image(np.full((30, 40, 3), 255, np.uint8))
     assert predictor.finding is not first
@@ -108,7 +108,7 @@ def test_the_detector_sees_the_networks_own_image_once_for_each_photo():
 def test_with_prompts_it_answers_as_ever_and_runs_no_detector(prompt):
     detector = DiscDetector()
     predictor = salient_on(40, 30, detector)
-    plain = SamPredictor(disc_network, SIZE)
+    plain = SamPredictor(disc_network, SIZE, looking=None)
     plain.set_image(np.zeros((30, 40, 3), np.uint8))
     assert all(map(np.array_equal, predictor.predict(**prompt), plain.predict(**prompt)))
     assert not detector.images
@@ -166,7 +166,7 @@ def test_a_network_that_answers_nan_is_an_error_without_clicks_too():
 def test_edits_are_the_automatic_clicks_then_the_users():
     predictor = salient_on(800, 600, DiscDetector())
     _, _, low_res_masks = predictor.predict(multimask_output=False)
-    plain = SamPredictor(disc_network, SIZE)
+    plain = SamPredictor(disc_network, SIZE, looking=None)
     plain.set_image(np.zeros((600, 800, 3), np.uint8))
     edited = predictor.edit([(20, 20), (700, 30)], [0, 1], low_res_masks)
     finding = predictor.finding
@@ -181,7 +181,7 @@ def test_edits_are_the_automatic_clicks_then_the_users():
 
 def test_edits_where_nothing_stands_out_are_the_users_clicks_alone():
     predictor = salient_on(40, 30, level_detector(-9.0))
-    plain = SamPredictor(disc_network, SIZE)
+    plain = SamPredictor(disc_network, SIZE, looking=None)
     plain.set_image(np.zeros((30, 40, 3), np.uint8))
     edited = predictor.edit([(20, 20)], [1], None)
     assert all(map(np.array_equal, edited, plain.predict([(20, 20)], [1], multimask_output=False)))
@@ -218,7 +218,7 @@ def test_edits_by_bad_clicks_name_them(coords, labels, message):
 
 
 def test_without_a_photo():
-    predictor = SalientSqueezeSam(disc_network, DiscDetector(), SIZE)
+    predictor = SaliencyPredictor(disc_network, DiscDetector(), SIZE, SIZE)
     for ask in (predictor.predict, lambda: predictor.finding, lambda: predictor.edit([], [], None)):
         with pytest.raises(ImageError, match="set_image"):
             ask()
@@ -232,20 +232,32 @@ def test_without_a_photo():
 def test_networks_that_do_not_go_together_are_refused():
     segmenter = SqueezeSam(nano(), SIZE).eval()
     detector = SaliencyDetector(DETECTORS["saliency"], SIZE).eval()
-    assert SalientSqueezeSam(segmenter, detector).size == SIZE
+    assert SaliencyPredictor(segmenter, detector).size == SIZE
     with pytest.raises(ConfigError, match="the model is a salient-object detector; give a prompt"):
-        SalientSqueezeSam(detector, segmenter)
+        SaliencyPredictor(detector, segmenter)
     with pytest.raises(ConfigError, match="the detector is a promptable network; give a salient"):
-        SalientSqueezeSam(segmenter, segmenter)
-    detector.set_size(2 * SIZE)
-    with pytest.raises(ConfigError, match=f"detector takes images of {2 * SIZE} pixels"):
-        SalientSqueezeSam(segmenter, detector)
+        SaliencyPredictor(segmenter, segmenter)
+
+
+def test_the_detector_has_a_size_of_its_own():
+    """Its heat map lies at the same place of the photo in the frame of the masks."""
+    detector = DiscDetector()
+    predictor = SaliencyPredictor(disc_network, detector, 2 * SIZE, SIZE)
+    predictor.set_image(np.zeros((600, 800, 3), np.uint8))
+    finding = predictor.finding
+    (mask,) = finding.mask_input(Letterbox.fit(800, 600, 2 * SIZE)) > 0
+    assert mask.shape == (SIZE, SIZE)
+    y, x = np.nonzero(mask)
+    stride = 2 * SALIENCY_STRIDE / MAP_STRIDE  # mask pixels a pixel of the heat map
+    assert x.mean() + 0.5 == pytest.approx(stride * detector.x, abs=0.5)
+    assert y.mean() + 0.5 == pytest.approx(stride * detector.y, abs=0.5)
+    assert mask.sum() == pytest.approx(np.pi * (stride * detector.radius) ** 2, rel=0.05)
 
 
 def test_channel_order():
     photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     detector = DiscDetector()
-    predictor = SalientSqueezeSam(disc_network, detector, SIZE)
+    predictor = SaliencyPredictor(disc_network, detector, SIZE, SIZE)
     predictor.set_image(photo)
     predictor.predict()
     predictor.set_image(np.ascontiguousarray(photo[..., ::-1]), image_format="BGR")

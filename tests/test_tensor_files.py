@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,25 @@ def test_huge_headers_are_refused_unread(tmp_path: Path, size: int) -> None:
     path = tmp_path / "x.safetensors"
     write_raw(path, b"{}", size=size)
     with pytest.raises(WeightsError, match=f"header of {size} bytes"):
+        load_weights(path)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    size = 2**32
+    write_raw(
+        path, json.dumps({"a": FLOAT | {"shape": [2**30], "data_offsets": [0, size]}}).encode()
+    )
+    os.truncate(path, path.stat().st_size - 8 + size)
+    with pytest.raises(WeightsError, match="bytes, more than"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "x.safetensors"
+    make(path)
+    with pytest.raises(WeightsError, match="no weights file"):
         load_weights(path)
 
 

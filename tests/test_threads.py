@@ -13,7 +13,7 @@ from small_networks import DETECTOR_SIZE, SIZE, random_detector, random_network,
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import load_network
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 
 THREADS = 8
 CALLS = 1000
@@ -83,7 +83,7 @@ def test_predictors_that_share_a_network(paths, runtime):
 def test_an_answer_is_about_one_photo_while_others_set_theirs():
     model, detector = folded(random_network(4)), random_detector(0, DETECTOR_SIZE)
     model.set_size(DETECTOR_SIZE)
-    predictor = SalientSqueezeSam(model, detector, DETECTOR_SIZE)
+    predictor = SaliencyPredictor(model, detector, DETECTOR_SIZE)
 
     def asked(number: int) -> bytes:
         predictor.set_image(photo(number))

@@ -9,19 +9,7 @@ from numpy.typing import NDArray
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam_benchmarks.sessions import FloatArray, Input
-
-PROVIDER = "CPUExecutionProvider"
-DTYPES: dict[str, np.dtype[Any]] = {
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(float16)": np.dtype(np.float16),
-    "tensor(int64)": np.dtype(np.int64),
-    "tensor(int32)": np.dtype(np.int32),
-    "tensor(uint8)": np.dtype(np.uint8),
-    "tensor(int8)": np.dtype(np.int8),
-    "tensor(bool)": np.dtype(np.bool_),
-    "tensor(double)": np.dtype(np.float64),
-}
-"""ONNX Runtime's names of the element types that inputs have."""
+from squeezesam_export.ort_file import DTYPES, PROVIDER
 
 
 class OrtSession:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from squeezesam import strict_json
 from squeezesam.errors import DataError, OutputError
 from squeezesam.files import PathLike, check_place, whole_file
 from squeezesam_benchmarks.records import record_from_json
@@ -32,7 +33,7 @@ def read_results(path: PathLike) -> list[Result]:
 
 
 def _parse(line: str) -> Result:
-    data = json.loads(line)
+    data = strict_json.parse(line)
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise ValueError(f"not a result of schema version {SCHEMA_VERSION}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from squeezesam.errors import ArtifactError, NoSalientObjectError
 from squeezesam.image_io import read_photo
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam_benchmarks.pipelines import NS_PER_MS, TimedDetector, TimedNetwork
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import PipelineSample
@@ -43,10 +43,12 @@ def salient_samples(
         ArtifactError: nothing stands out in the photo, so there is no mask to time.
     """
     network, detector = TimedNetwork(session), TimedDetector(detector_session)
-    predictor = SalientSqueezeSam(network, detector)
+    predictor = SaliencyPredictor(network, detector)
     prepared = session.prepare(random_inputs(session))
     samples = []
     for _ in range(protocol.pipeline_runs + 1):
+        network.restart()
+        detector.restart()
         began_ns = time.perf_counter_ns()
         pixels = read_photo(photo)
         decoded_ns = time.perf_counter_ns()
@@ -65,10 +67,10 @@ def salient_samples(
         samples.append(
             PipelineSample(
                 decode_ms=(decoded_ns - began_ns) / NS_PER_MS,
-                preprocess_ms=(detector.began_ns - decoded_ns) / NS_PER_MS,
-                detector_ms=(detector.ended_ns - detector.began_ns) / NS_PER_MS,
-                clicks_ms=(network.began_ns - detector.ended_ns) / NS_PER_MS,
-                model_ms=(network.ended_ns - network.began_ns) / NS_PER_MS,
+                preprocess_ms=(detector.ended_ns - decoded_ns - detector.busy_ns) / NS_PER_MS,
+                detector_ms=detector.busy_ns / NS_PER_MS,
+                clicks_ms=(network.ended_ns - detector.ended_ns - network.busy_ns) / NS_PER_MS,
+                model_ms=network.busy_ns / NS_PER_MS,
                 postprocess_ms=(ended_ns - network.ended_ns) / NS_PER_MS,
                 model_alone_ms=(alone_ended_ns - alone_began_ns) / NS_PER_MS,
             )

@@ -9,7 +9,7 @@ from squeezesam.config import DETECTORS
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
 from squeezesam.runtimes import load_detector_network, load_network
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam_benchmarks.places import Place, SalientWay, Subject
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.subjects import exported_subjects
@@ -61,13 +61,12 @@ def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
     """Two files of the user.
 
     Raises:
-        ArtifactError, ConfigError, WeightsError: one is missing, damaged or in the other's place,
-            or they take images of different sizes.
+        ArtifactError, ConfigError, WeightsError: one is missing, damaged or in the other's place.
         MissingDependencyError: its runtime is not installed.
     """
     pair = with_detector(named_subject(model), named_subject(detector), photo)
     # Refuses what does not go together before a worker spends its time on it.
-    SalientSqueezeSam(load_network(model), load_detector_network(detector))
+    SaliencyPredictor(load_network(model), load_detector_network(detector))
     return pair
 
 

@@ -96,12 +96,13 @@ class PipelineSample:
     """One mask of one photo at its size: of a click on its decoded pixels, or automatic.
 
     Attributes:
-        preprocess_ms: letterboxing, and encoding the click where there is one.
-        model_ms: the network, with what its runtime copies in and out.
+        preprocess_ms: letterboxing, and encoding the click where there is one; of two looks, all
+            that comes before the first inference and between the two.
+        model_ms: the network, with what its runtime copies in and out; of two looks, both.
         postprocess_ms: upsampling and thresholding the mask.
         decode_ms: from the file to pixels; this and all that follows: None but for automatic masks.
         detector_ms: the salient-object detector, with what its runtime copies in and out.
-        clicks_ms: from its heat map to encoded clicks.
+        clicks_ms: from its heat map to encoded clicks on a letterboxed view.
         model_alone_ms: no part of the mask: the network on prepared inputs, warm, right after it.
     """
 

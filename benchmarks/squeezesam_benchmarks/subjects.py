@@ -12,13 +12,13 @@ from squeezesam.counting import macs_by_operator, parameters
 from squeezesam.errors import ArtifactError
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
-from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER, TensorSpec
+from squeezesam.runtimes import MANIFEST_NAME, input_side
+from squeezesam.spec import DETECTOR, SEGMENTER, TensorSpec
 from squeezesam.weights import interface_of, known_config
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
-from squeezesam_export.artifacts import checked_path, sha256_of, size_of
+from squeezesam_export.artifacts import artifact_path, sha256_of, size_of
 from squeezesam_export.manifest import Artifact as Exported
 from squeezesam_export.manifest import read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
@@ -48,7 +48,7 @@ def listed_subjects(directory: Path) -> list[Subject]:
     """
     manifest = read_manifest(directory)
     digest = sha256_of(directory / MANIFEST_NAME)
-    size, detector = manifest.contract.input_size, manifest.detector
+    size, detector = manifest.size_of(SEGMENTER), manifest.detector
     reference = ManifestReference(digest, manifest.weights_sha256)
     subjects = [
         exported_subject(directory, one, manifest.variant, reference, size)
@@ -58,7 +58,9 @@ def listed_subjects(directory: Path) -> list[Subject]:
         reference = ManifestReference(digest, detector.weights_sha256)
         subjects += [
             dataclasses.replace(
-                exported_subject(directory, one, detector.variant, reference, size),
+                exported_subject(
+                    directory, one, detector.variant, reference, manifest.size_of(DETECTOR)
+                ),
                 pipeline=None,
                 interface=DETECTOR,
             )
@@ -85,7 +87,7 @@ def exported_subject(
         ops_outside_delegate=None if outside is None else dict(Counter(outside)),
         manifest=reference,
     )
-    path = checked_path(directory, artifact.file, artifact.sha256)
+    path = artifact_path(directory, artifact)
     io_dtypes = tuple(artifact.io_dtypes.items())
     return Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size)
 
@@ -95,7 +97,7 @@ def random_subjects(
     targets: Sequence[str],
     folder: Path,
     progress: Callable[[str], None],
-    size: int = INPUT_SIZE,
+    size: int | None = None,
 ) -> list[Subject]:
     """Artifacts in fp32 with random weights, on which latency does not depend.
 
@@ -105,7 +107,7 @@ def random_subjects(
         targets: names in `squeezesam_export.targets.TARGETS`.
         folder: where the artifacts go.
         progress: told of each artifact.
-        size: side of the square input.
+        size: side of the square input in pixels; by default that of the kind of network.
     """
     subjects = []
     for variant in variants:
@@ -116,12 +118,12 @@ def random_subjects(
             path = folder / f"{variant}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = target.export(job, path)
             progress(f"exported {path.name} with random weights")
-            fresh = fresh_subject(path, target.name, variant, lowered, pipeline, size)
+            fresh = fresh_subject(path, target.name, variant, lowered, pipeline, job.size)
             subjects.append(dataclasses.replace(fresh, interface=job.interface))
     return subjects
 
 
-def random_job(variant: str, size: int) -> Job:
+def random_job(variant: str, size: int | None = None) -> Job:
     """The job of exporting a variant or detector with random weights in FRESH_PRECISION.
 
     Raises:
@@ -129,7 +131,9 @@ def random_job(variant: str, size: int) -> Job:
     """
     torch.manual_seed(0)
     model = folded(build_network(known_config(variant), size))
-    return Job(model, size, SCHEMES[FRESH_PRECISION], interface=interface_of(variant))
+    interface = interface_of(variant)
+    side = input_side(model, size, interface)
+    return Job(model, side, SCHEMES[FRESH_PRECISION], interface=interface)
 
 
 def cost(network: nn.Module, inputs: Sequence[TensorSpec]) -> str:

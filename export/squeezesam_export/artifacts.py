@@ -2,22 +2,37 @@
 
 import hashlib
 import os
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
-from squeezesam.files import content_hash
+from squeezesam.files import content_hash, files_below, path_below
 from squeezesam.runtimes import LoadedNetwork
 from squeezesam.spec import Interface
-from squeezesam_export.manifest import Manifest, read_manifest
+from squeezesam.strict_json import shown
+from squeezesam_export.manifest import Artifact, Manifest, read_manifest
 from squeezesam_export.targets import TARGETS
+from squeezesam_export.trial import MAX_ARTIFACT_BYTES
+
+LONGEST_NAME = 200
+MOST_NAMED = 5
+"""In a message."""
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or all files of a directory in the order of their relative names."""
+    """The file itself, or all files of a directory in the order of their relative names.
+
+    Hidden and system files, such as a `.DS_Store`, are left out.
+
+    Raises:
+        ArtifactError: it holds what is neither file nor folder, or links that lead elsewhere.
+    """
     if path.is_file():
         return [path]
-    inside = [file for file in path.rglob("*") if file.is_file()]
-    return sorted(inside, key=lambda file: file.relative_to(path).as_posix())
+    try:
+        return [path / name for name in files_below(path)]
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} is no artifact ({error}); refused, export again") from error
 
 
 def size_of(path: Path) -> int:
@@ -25,18 +40,37 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files_of(path))
 
 
+def check_size(path: Path) -> None:
+    """See that a file or directory can be an artifact; to hash a sparse one can take days.
+
+    Raises:
+        ArtifactError: it has more bytes than any.
+    """
+    size = size_of(path)
+    if size > MAX_ARTIFACT_BYTES:
+        raise ArtifactError(f"{path} has {size} bytes, more than any artifact; export it again")
+
+
+def hashes_of(path: Path) -> dict[str, str]:
+    """SHA-256 of each file of a directory by its relative POSIX name; nothing of a single file."""
+    if path.is_file():
+        return {}
+    return {
+        file.relative_to(path).as_posix(): content_hash(file).hexdigest() for file in files_of(path)
+    }
+
+
 def sha256_of(path: Path) -> str:
     """Hash of a file's content, or of a directory.
 
     Of a directory: for each file in order of its relative POSIX name, the name in UTF-8, a zero
-    byte, and the raw SHA-256 of the content.
+    byte, and the raw SHA-256 of the content. Hidden and system files are left out.
     """
     if path.is_file():
         return content_hash(path).hexdigest()
     digest = hashlib.sha256()
-    for file in files_of(path):
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
-        digest.update(content_hash(file).digest())
+    for name, sha256 in hashes_of(path).items():
+        digest.update(name.encode() + b"\0" + bytes.fromhex(sha256))
     return digest.hexdigest()
 
 
@@ -48,7 +82,8 @@ def bundle_digest(directory: Path) -> str:
     first there by themselves, and the content of what the manifest names is in the manifest.
 
     Raises:
-        ArtifactError: a file cannot be read, or has a name that such a text cannot hold.
+        ArtifactError: a file cannot be read, is larger than any artifact, or has a name that such a
+            text cannot hold.
     """
     lines: dict[bytes, bytes] = {}
     try:
@@ -56,6 +91,7 @@ def bundle_digest(directory: Path) -> str:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for path in (Path(folder, name) for name in names if not name.startswith(".")):
                 if path.is_file() and not path.is_symlink():
+                    check_size(path)
                     name = os.fsencode(path.relative_to(directory).as_posix())
                     lines[name] = f"{content_hash(path).hexdigest()}  ".encode() + name + b"\n"
     except OSError as error:
@@ -80,21 +116,44 @@ def check_digest(directory: Path, wanted: str) -> None:
         )
 
 
-def checked_path(directory: Path, name: str, sha256: str) -> Path:
+def checked_path(
+    directory: Path, name: str, sha256: str, files: Mapping[str, str] | None = None
+) -> Path:
     """Path of a file that a manifest names, once its content has proved to be the same.
 
+    Args:
+        directory: of the export.
+        name: relative to it.
+        sha256: as `sha256_of` defines it.
+        files: what `hashes_of` gave, to name those that were altered.
+
     Raises:
-        ArtifactError: outside the directory, missing, or altered.
+        ArtifactError: outside the directory, missing, neither file nor folder, or altered.
     """
-    relative = PurePosixPath(name)
-    if relative.is_absolute() or not relative.parts or ".." in relative.parts:
-        raise ArtifactError(f"the manifest of {directory} names {name!r}, outside of it; refused")
-    path = directory / relative
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing; export again")
+    try:
+        path = path_below(directory, name)
+    except ValueError as error:
+        raise ArtifactError(f"the manifest of {directory} is refused: {error}") from error
+    except OSError as error:
+        reason = "missing" if isinstance(error, FileNotFoundError) else f"no file: {error.strerror}"
+        where = directory / name if len(name) < LONGEST_NAME else shown(name)
+        raise ArtifactError(f"{where} is {reason}; export again") from error
+    check_size(path)
     if sha256_of(path) != sha256:
-        raise ArtifactError(f"{path} was altered since its export; export again")
+        found, listed = hashes_of(path), files or {}
+        names = {one for one in {*found, *listed} if found.get(one) != listed.get(one)}
+        which = f" ({', '.join(sorted(names)[:MOST_NAMED])})" if listed and names else ""
+        raise ArtifactError(f"{path} was altered since its export{which}; export again")
     return path
+
+
+def artifact_path(directory: Path, artifact: Artifact) -> Path:
+    """Path of an artifact that a manifest describes, once its content has proved to be the same.
+
+    Raises:
+        ArtifactError: as `checked_path` does.
+    """
+    return checked_path(directory, artifact.file, artifact.sha256, artifact.files)
 
 
 def check_files(directory: Path, manifest: Manifest) -> None:
@@ -103,8 +162,9 @@ def check_files(directory: Path, manifest: Manifest) -> None:
     Raises:
         ArtifactError: one is outside the directory, missing, or altered.
     """
-    files = [(one.file, one.sha256) for one in manifest.all_artifacts]
-    files += [(one.file, one.sha256) for one in manifest.golden]
+    for artifact in manifest.all_artifacts:
+        artifact_path(directory, artifact)
+    files = [(one.file, one.sha256) for one in manifest.golden]
     files += [(one.file, one.sha256) for one in manifest.vectors]
     for name, sha256 in files:
         checked_path(directory, name, sha256)
@@ -124,7 +184,7 @@ def load_first_runnable(directory: Path, interface: Interface) -> LoadedNetwork:
     if not artifacts:
         raise ArtifactError(f"{directory} holds no {interface.title}; export again with one")
     for artifact in sorted(artifacts, key=lambda one: TARGETS[one.target].load is None):
-        path = checked_path(directory, artifact.file, artifact.sha256)
+        path = artifact_path(directory, artifact)
         try:
             return TARGETS[artifact.target].loader(path)
         except MissingDependencyError as error:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from squeezesam.runtimes import LoadedNetwork
-from squeezesam.saliency.predictor import at_mask_size
-from squeezesam_export.artifacts import checked_path
+from squeezesam.transforms import Letterbox
+from squeezesam_export.artifacts import artifact_path
 from squeezesam_export.golden import Answered, encode_case
 from squeezesam_export.manifest import Artifact, Manifest
 from squeezesam_export.parity import overlaps
@@ -37,9 +37,7 @@ def automatic_iou(
     if not partners:
         return None
     load = TARGETS[artifact.target].loader
-    detector, segmenter = (
-        load(checked_path(directory, one.file, one.sha256)) for one in (artifact, partners[0])
-    )
+    detector, segmenter = (load(artifact_path(directory, one)) for one in (artifact, partners[0]))
     return min(photo_iou(detector, segmenter, photo, masks.get(photo.name)) for photo in detected)
 
 
@@ -51,7 +49,9 @@ def photo_iou(
     cases = photo.cases_of(saliency_logits)
     if not cases or wanted is None:
         return float(not cases and wanted is None)
-    inputs = encode_case(cases[0], photo.letterbox, at_mask_size(saliency_logits))
-    logits, _ = segmenter(*photo.inputs, *inputs)
+    image, *_ = wanted.inputs
+    whole = Letterbox.fit(photo.letterbox.width, photo.letterbox.height, image.shape[-1])
+    earlier = photo.mask_input(saliency_logits, whole)
+    logits, _ = segmenter(image, *encode_case(cases[0], whole, earlier))
     masks = (wanted.masks(one[:, :1]) for one in (logits, wanted.low_res_masks))
     return overlaps(*masks).item()

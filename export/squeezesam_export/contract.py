@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from squeezesam import spec
+from squeezesam.looks import DEFAULT_LOOKING, Looking
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.spec import TensorSpec
 
@@ -107,6 +108,48 @@ class CleaningRules:
 
 
 @dataclass(frozen=True)
+class LookingRules:
+    """How often the network is asked about a photo, and about which part of it."""
+
+    numbers: Looking = DEFAULT_LOOKING
+    glance: str = (
+        "without an earlier mask of the photo: the prompts on the whole photo; channel 0 of the "
+        "answer, cleaned, is the earlier mask of what follows"
+    )
+    found: str = (
+        "edges in photo pixels along x and y of: the smallest box of mask pixels with the earlier "
+        "mask in it, from floor(first * side / cells) to ceil(end * side / cells), with end one "
+        "past the last, side that of the photo and cells the columns or rows of the area that the "
+        "resized photo fills; the photo pixels of the positive clicks, each from floor(place) to "
+        "floor(place) + 1; the box, from floor(low) to ceil(high)"
+    )
+    view: str = (
+        "long = the longer of the two distances between the outermost edges; wanted = "
+        "max(ceil(long * surroundings / 100), smallest); along each axis length = min(wanted, "
+        "side) and start = min(max(floor((lowest + highest - length) / 2), 0), side - length); "
+        "where nothing is found, the whole photo; in whole numbers throughout"
+    )
+    closer: str = (
+        "the view takes the place of the photo: it is letterboxed as preprocessing says; all "
+        "prompts move by its corner, and clicks that lie outside of it are left out; the previous "
+        "mask is the earlier mask, moved; all masks of the answer are cleaned as masks of the view"
+    )
+    moved: str = (
+        "logits from one frame of mask pixels to another, bilinearly: the centre of a mask pixel "
+        "of the new frame, (i + 0.5) * length / cells along each axis of its part of the photo, "
+        "gives a place (that centre in the old frame's part) * cells / length - 0.5 among the "
+        "centres of the old one, beyond which the edge goes on; first down the columns, then along "
+        "the rows, as low + (high - low) * share; outside_logit where the new frame has padding, "
+        "or shows what the old one does not"
+    )
+    outside_logit: float = spec.OUTSIDE_LOGIT
+    answer: str = (
+        "the photo mask is that of the view at its place, and nothing outside of the view; the "
+        "next earlier mask is channel 0 of the answer, moved to the whole photo"
+    )
+
+
+@dataclass(frozen=True)
 class Contract:
     """Inputs and outputs of every artifact of one input size, and how to make and read them."""
 
@@ -117,6 +160,7 @@ class Contract:
     prompt_encoding: PromptEncoding
     mask_threshold: float
     mask_cleaning: CleaningRules = CleaningRules()
+    looking: LookingRules = LookingRules()
     photo_mask: str = (
         "of a cleaned channel of low_res_masks, the columns and rows from the top left that the "
         "resized photo fills (its sides / map_stride), resized bilinearly to the photo (half-pixel "

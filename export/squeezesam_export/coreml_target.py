@@ -36,6 +36,7 @@ from squeezesam_export.target import (
     Lowered,
     Target,
     check_shapes,
+    checked_answers,
     float32_io,
     interface_named,
     optional,
@@ -162,7 +163,7 @@ def load(path: Path) -> LoadedNetwork:
     names = ([one.name for one in features] for features in (description.input, description.output))
     interface = interface_named(path, *names)
     size = description.input[0].type.imageType.width
-    return LoadedNetwork(interface, size, runner_of(package.predict, interface))
+    return LoadedNetwork(interface, size, runner_of(path, package.predict, interface, size))
 
 
 def interpret(path: Path) -> InterpretedNetwork:
@@ -179,13 +180,19 @@ def interpret(path: Path) -> InterpretedNetwork:
         [feature.name for feature in model.inputs],
         [feature.name for feature in model.outputs],
     )
-    run = runner_of(model.predict, interface)
+    size = shapes[0][-1] if shapes[0] else 0
+    if interface.shapes(size)[0] != shapes:
+        raise ArtifactError(
+            f"{path} takes {shapes}, which is none of our networks; export it again"
+        )
+
+    run = runner_of(path, model.predict, interface, size)
 
     def checked(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         return run(inputs)
 
-    return InterpretedNetwork(interface, shapes[0][-1], checked)
+    return InterpretedNetwork(interface, size, checked)
 
 
 def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:
@@ -197,7 +204,7 @@ def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:
 
 
 def runner_of(
-    predict: Predict, interface: Interface
+    path: Path, predict: Predict, interface: Interface, size: int
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Inputs -> outputs by what runs a package, be it Core ML or the interpreter."""
     (image_name, *array_names), output_names = interface.names()
@@ -206,7 +213,7 @@ def runner_of(
         image, *arrays = inputs
         feed = {name: tensor.numpy() for name, tensor in zip(array_names, arrays, strict=True)}
         answer = predict({image_name: picture(image), **feed})
-        return [torch.from_numpy(answer[name]) for name in output_names]
+        return checked_answers(path, [answer[name] for name in output_names], interface, size)
 
     return run
 

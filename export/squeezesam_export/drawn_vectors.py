@@ -5,20 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from squeezesam import mask_vectors
+from squeezesam import look_vectors, mask_vectors, strict_json
 from squeezesam.errors import ArtifactError
 from squeezesam.saliency import vectors as click_vectors
-from squeezesam_export import strict_json
+from squeezesam.strict_json import JsonError
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.golden import FOLDER
 from squeezesam_export.manifest import HashedFile, Manifest
-from squeezesam_export.strict_json import JsonError
 
 CLICK_SAMPLING = "click_sampling.json"
 MASK_CLEANING = "mask_cleaning.json"
+LOOKS = "looks.json"
 VECTORS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     CLICK_SAMPLING: click_vectors.golden_vectors,
     MASK_CLEANING: mask_vectors.golden_vectors,
+    LOOKS: look_vectors.golden_vectors,
 }
 """Cases by the name of their file."""
 
@@ -40,8 +41,8 @@ def check_vectors(directory: Path, manifest: Manifest) -> None:
     for vectors in manifest.vectors:
         path = directory / vectors.file
         try:
-            cases = strict_json.parse(path.read_text(encoding="utf-8"))
-        except (OSError, JsonError, UnicodeDecodeError) as error:
+            cases = strict_json.read(path)
+        except (OSError, JsonError) as error:
             raise ArtifactError(f"{path} is damaged: {error}; export again") from error
         wanted = VECTORS.get(path.name)
         # Through JSON, so that tuples and lists are alike.

@@ -8,7 +8,7 @@ is hardly smaller.
 import copy
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,11 @@ from squeezesam_export.target import (
     Lowered,
     Target,
     check_shapes,
+    checked_answers,
     float32_io,
     optional,
 )
+from squeezesam_export.trial import check_by_trial
 
 DELEGATE_CALL = "executorch_call_delegate"
 TUPLE_ACCESS = "getitem"
@@ -122,6 +124,8 @@ def lower(
 def load(path: Path) -> LoadedNetwork:
     """A .pte file as a callable in float32, whatever the types of its inputs and outputs are.
 
+    It is tried in another process first.
+
     Raises:
         ArtifactError: missing or damaged, of none of our networks, or for a delegate that this
             platform lacks.
@@ -131,6 +135,24 @@ def load(path: Path) -> LoadedNetwork:
     if not path.is_file():
         raise ArtifactError(f"no ExecuTorch program {path}; export it again")
     with quiet(), optional("executorch"):
+        import executorch.runtime  # noqa: F401 - a forked child has it already
+    check_by_trial(attempt, path)
+    return opened(path)
+
+
+def attempt(path: Path) -> None:
+    """Load a file and run it once on zeros."""
+    network = opened(path)
+    network.run([torch.zeros(spec.shape) for spec in network.interface.inputs(network.size)])
+
+
+def opened(path: Path) -> LoadedNetwork:
+    """A .pte file as a callable in this process.
+
+    Raises:
+        ArtifactError: as `load` does.
+    """
+    with quiet():
         from executorch.runtime import Runtime, Verification
 
         try:
@@ -138,29 +160,47 @@ def load(path: Path) -> LoadedNetwork:
                 path, verification=Verification.InternalConsistency
             )
             meta = program.load_method("forward").metadata
-        except (RuntimeError, KeyError) as error:
+            takes = [tensor_of(meta.input_tensor_meta, i) for i in range(meta.num_inputs())]
+            gives = [tensor_of(meta.output_tensor_meta, i) for i in range(meta.num_outputs())]
+        except Exception as error:  # whatever the runtime makes of a damaged program
             raise ArtifactError(
                 f"ExecuTorch refuses {path} ({error}); it is damaged, or its delegate is not part "
                 "of this platform's runtime"
             ) from error
-    shapes = [tuple(meta.input_tensor_meta(i).sizes()) for i in range(meta.num_inputs())]
-    outputs = [tuple(meta.output_tensor_meta(i).sizes()) for i in range(meta.num_outputs())]
-    interface = interface_shaped(path, shapes, outputs)
-    half = meta.input_tensor_meta(0).nbytes() == 2 * torch.Size(shapes[0]).numel()
-    dtype = torch.float16 if half else torch.float32
+    shapes = [shape for shape, _ in takes]
+    interface = interface_shaped(path, shapes, [shape for shape, _ in gives])
+    size = shapes[0][-1]
+    dtypes = {dtype for _, dtype in takes}
+    dtype = dtypes.pop()
+    if dtypes or dtype is None:
+        raise ArtifactError(f"{path} takes other numbers than float32 or float16; export it again")
 
     running = threading.Lock()  # a method has one memory for its values
 
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
-        with running:
-            # Asked of the program each time, which caches it: the program owns the method's memory.
-            method = program.load_method("forward")
-            outputs = method.execute([tensor.to(dtype) for tensor in inputs])
-            # A copy: the next call writes where the outputs lie.
-            return [one.to(torch.float32, copy=True) for one in outputs]
+        try:
+            with running:
+                # Asked of the program each time, which caches it: the program owns the method's
+                # memory.
+                method = program.load_method("forward")
+                given = method.execute([tensor.to(dtype) for tensor in inputs])
+                # A copy: the next call writes where the outputs lie.
+                given = [one.to(torch.float32, copy=True) for one in given]
+        except Exception as error:
+            raise ArtifactError(f"{path} does not run ({error}); export it again") from error
+        return checked_answers(path, given, interface, size)
 
-    return LoadedNetwork(interface, shapes[0][-1], answer)
+    return LoadedNetwork(interface, size, answer)
+
+
+def tensor_of(meta: Callable[[int], Any], index: int) -> tuple[tuple[int, ...], torch.dtype | None]:
+    """Shape and element type of a tensor of a program; None where it is not of 2 or 4 bytes."""
+    tensor = meta(index)
+    shape = tuple(tensor.sizes())
+    elements = torch.Size(shape).numel()
+    by_bytes = {2 * elements: torch.float16, 4 * elements: torch.float32}
+    return shape, by_bytes.get(tensor.nbytes()) if elements else None
 
 
 def interface_shaped(

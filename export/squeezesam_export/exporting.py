@@ -12,14 +12,15 @@ from squeezesam.files import PathLike, whole_directory
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.progress import step
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import INPUT_SIZE, INTERFACES
+from squeezesam.spec import DETECTOR, INTERFACES, SEGMENTER
 from squeezesam.versions import tool_versions
-from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_export.artifacts import hashes_of, sha256_of, size_of
 from squeezesam_export.contract import contract
-from squeezesam_export.drawn_vectors import CLICK_SAMPLING, MASK_CLEANING, write_vectors
+from squeezesam_export.drawn_vectors import CLICK_SAMPLING, LOOKS, MASK_CLEANING, write_vectors
 from squeezesam_export.golden import GoldenAnswer, write_golden
 from squeezesam_export.golden_reading import read_answers
 from squeezesam_export.manifest import (
+    MAX_SIZE,
     SCHEMA_VERSION,
     Artifact,
     Detector,
@@ -37,8 +38,6 @@ from squeezesam_export.target import Job, Target
 from squeezesam_export.targets import plan
 from squeezesam_export.verification import broken_bound
 
-MAX_SIZE = 2048
-
 
 @dataclass(frozen=True)
 class ExportOptions:
@@ -52,7 +51,8 @@ class ExportOptions:
         keep_float: blocks that stay in float where a scheme quantizes; empty for the scheme's.
         variant: of the network; None for that of the weights, or the default.
         weights: None for those that are shipped.
-        size: side of the square input in pixels, a multiple of 32, with a detector of 64.
+        size: side of the segmenter's square input in pixels, a multiple of 32.
+        detector_size: side of the detector's, a multiple of 64.
         detector: weights of the salient-object detector; None for those that are shipped.
         with_detector: whether it is exported too.
     """
@@ -63,20 +63,18 @@ class ExportOptions:
     keep_float: tuple[str, ...] = ()
     variant: str | None = None
     weights: Path | None = None
-    size: int = INPUT_SIZE
+    size: int = SEGMENTER.size
+    detector_size: int = DETECTOR.size
     detector: Path | None = None
     with_detector: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.size <= MAX_SIZE or self.size % BOTTOM_STRIDE:
-            raise ConfigError(
-                f"size {self.size} must be a multiple of {BOTTOM_STRIDE} up to {MAX_SIZE}"
-            )
-        if self.with_detector and self.size % DetectorConfig.bottom_stride:
-            raise ConfigError(
-                f"size {self.size} suits no salient-object detector; give a multiple of "
-                f"{DetectorConfig.bottom_stride}, or --no-detector"
-            )
+        for name, size, stride in (
+            ("size", self.size, BOTTOM_STRIDE),
+            ("detector size", self.detector_size, DetectorConfig.bottom_stride),
+        ):
+            if not 0 < size <= MAX_SIZE or size % stride:
+                raise ConfigError(f"{name} {size} must be a multiple of {stride} up to {MAX_SIZE}")
 
     @property
     def command(self) -> str:
@@ -88,8 +86,9 @@ class ExportOptions:
         words += ["--variant", self.variant] if self.variant else []
         words += ["--weights", str(self.weights)] if self.weights else []
         words += ["--detector", str(self.detector)] if self.detector else []
-        words += [] if self.with_detector else ["--no-detector"]
-        return shlex.join([*words, "--size", str(self.size)])
+        words += ["--size", str(self.size)]
+        detector = ["--detector-size", str(self.detector_size)]
+        return shlex.join([*words, *(detector if self.with_detector else ["--no-detector"])])
 
 
 def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None]) -> None:
@@ -121,17 +120,20 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
         segmenter = load_segmenter(options.weights, options.variant, options.size)
         detector = None
         if options.with_detector:
-            detector = load_saliency_detector(options.detector, options.size)
+            detector = load_saliency_detector(options.detector, options.detector_size)
         networks = [segmenter] if detector is None else [segmenter, detector]
         check_blocks(options.keep_float, [network.model for network in networks])
         calibration = NO_CALIBRATION
         if calibrated:
             folder = options.calibration or SHIPPED_PHOTOS
             with step(f"seeing the ranges of activations on the photos of {folder}"):
-                calibration = calibrate(segmenter.model, folder, options.size)
+                detector_size = options.detector_size if options.with_detector else None
+                calibration = calibrate(segmenter.model, folder, options.size, detector_size)
         finder = None if detector is None else detector.model
         with step("answering the golden cases with PyTorch"):
-            golden = write_golden(segmenter.model, finder, options.size, directory)
+            golden = write_golden(
+                segmenter.model, finder, options.size, options.detector_size, directory
+            )
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             variant=segmenter.variant,
@@ -139,9 +141,10 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
             contract=contract(options.size),
             artifacts=(),
             mask_vectors=write_vectors(MASK_CLEANING, directory),
+            look_vectors=write_vectors(LOOKS, directory),
             detector=None
             if detector is None
-            else describe_detector(detector, options.size, directory),
+            else describe_detector(detector, options.detector_size, directory),
             golden=golden,
             calibration_photos=calibration.photos,
             tool_versions=tool_versions(),
@@ -158,7 +161,7 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
             kind = network.interface
             job = Job(
                 network.model,
-                options.size,
+                options.size if network.interface is SEGMENTER else options.detector_size,
                 with_blocks_of(scheme, network.model),
                 calibration.inputs_of(kind),
                 kind,
@@ -206,6 +209,7 @@ def export_artifact(
         keep_float=scheme.keep_float if isinstance(scheme, Quantized) else (),
         requirement=lowered.requirement,
         sha256=sha256_of(path),
+        files=hashes_of(path),
         size_bytes=size_of(path),
         io_dtypes=lowered.io_dtypes,
         delegated_ops=lowered.delegated,

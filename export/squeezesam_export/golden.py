@@ -18,14 +18,11 @@ from squeezesam.image_io import read_photo
 from squeezesam.mask_cleanup import Asked, cleaned_logits
 from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import DetectorCallable, NetworkCallable
-from squeezesam.saliency.predictor import at_mask_size
 from squeezesam.spec import (
     IMAGE,
     IOU_PREDICTIONS,
     LOW_RES_MASKS,
     MASK_THRESHOLD,
-    PIXEL_MEAN,
-    PIXEL_SCALE,
     PROMPT_MAPS,
     PROMPT_TOKENS,
     SALIENCY_LOGITS,
@@ -35,7 +32,7 @@ from squeezesam.transforms import Letterbox
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.finite import finite_only
 from squeezesam_export.manifest import Click, GoldenCase, GoldenFile
-from squeezesam_export.salient_golden import Detected, detect
+from squeezesam_export.salient_golden import Detected, detect, image_bytes
 
 FOLDER = "golden"
 BOX_MARGIN = (50, 80)
@@ -92,14 +89,19 @@ def cases_of(example: Example) -> tuple[GoldenCase, ...]:
 
 
 def write_golden(
-    model: NetworkCallable, detector: DetectorCallable | None, size: int, directory: Path
+    model: NetworkCallable,
+    detector: DetectorCallable | None,
+    size: int,
+    detector_size: int,
+    directory: Path,
 ) -> tuple[GoldenFile, ...]:
     """Answer the cases of all shipped photos and write them below `directory`.
 
     Args:
         model: in float32.
         detector: likewise; what it finds is one more case of each photo.
-        size: side of the square input of both in pixels.
+        size: side of the square input of the model in pixels.
+        detector_size: side of the detector's.
         directory: of the export.
 
     Raises:
@@ -117,9 +119,10 @@ def write_golden(
         previous: dict[str | None, Tensor] = {}
         detected = None
         if detector is not None:
-            detected = detect(detector, example.path.name, image, letterbox)
+            frame = Letterbox.fit(width, height, detector_size)
+            detected = detect(detector, example.path.name, frame.apply(photo), frame)
             cases += detected.cases()
-            previous[SALIENCY_LOGITS] = at_mask_size(detected.saliency_logits)
+            previous[SALIENCY_LOGITS] = detected.mask_input(detected.saliency_logits, letterbox)
         answered: dict[str, Answered] = {}
         for case in cases:
             before = previous.get(case.previous)
@@ -181,7 +184,7 @@ def write_answers(answers: list[Answered], more: Mapping[str, Any], path: Path) 
     """Write the cases of one photo, one row a case, and more arrays beside them."""
     image, _, _ = answers[0].inputs
     arrays: dict[str, Any] = {
-        IMAGE: (image / PIXEL_SCALE + PIXEL_MEAN).round().to(torch.uint8),
+        IMAGE: image_bytes(image),
         PROMPT_MAPS: torch.cat([answer.inputs[1] for answer in answers]),
         PROMPT_TOKENS: torch.cat([answer.inputs[2] for answer in answers]),
         LOW_RES_MASKS: torch.cat([answer.low_res_masks for answer in answers]),

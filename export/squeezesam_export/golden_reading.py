@@ -10,6 +10,7 @@ from torch import Tensor
 
 from squeezesam.errors import ArtifactError
 from squeezesam.spec import (
+    DETECTOR,
     IMAGE,
     IOU_PREDICTIONS,
     LOW_RES_MASKS,
@@ -20,10 +21,11 @@ from squeezesam.spec import (
     Interface,
 )
 from squeezesam.transforms import Letterbox, scaled
+from squeezesam_export.array_files import ArrayFile, Form, check_forms
 from squeezesam_export.artifacts import checked_path
 from squeezesam_export.golden import Answered, GoldenAnswer
 from squeezesam_export.manifest import GoldenCase, GoldenFile, Manifest
-from squeezesam_export.salient_golden import HEAT, Detected
+from squeezesam_export.salient_golden import DETECTOR_IMAGE, HEAT, Detected
 
 
 def read_answers(
@@ -82,7 +84,7 @@ def read_file(directory: Path, manifest: Manifest, golden: GoldenFile) -> list[A
     """
     path = checked_path(directory, golden.file, golden.sha256)
     arrays = read_arrays(path, manifest, golden)
-    image = image_of(arrays)
+    image = image_of(arrays, IMAGE)
     names = (PROMPT_MAPS, PROMPT_TOKENS, LOW_RES_MASKS, IOU_PREDICTIONS)
     rows = {name: torch.from_numpy(arrays[name]).split(1) for name in names}
     return [
@@ -110,8 +112,8 @@ def read_detected(directory: Path, manifest: Manifest) -> list[Detected]:
         arrays = read_arrays(path, manifest, golden)
         detected = Detected(
             golden.photo,
-            (image_of(arrays),),
-            Letterbox.fit(golden.width, golden.height, manifest.contract.input_size),
+            (image_of(arrays, DETECTOR_IMAGE),),
+            Letterbox.fit(golden.width, golden.height, manifest.size_of(DETECTOR)),
             torch.from_numpy(arrays[SALIENCY_LOGITS]),
         )
         cases = tuple(case for case in golden.cases if is_automatic(case, golden))
@@ -124,9 +126,9 @@ def read_detected(directory: Path, manifest: Manifest) -> list[Detected]:
     return found
 
 
-def image_of(arrays: Mapping[str, Any]) -> Tensor:
-    """The input `image` of a golden file."""
-    return scaled(torch.from_numpy(arrays[IMAGE]).float())
+def image_of(arrays: Mapping[str, Any], name: str) -> Tensor:
+    """The input that a golden file holds under a name as bytes."""
+    return scaled(torch.from_numpy(arrays[name]).float())
 
 
 def read_arrays(path: Path, manifest: Manifest, golden: GoldenFile) -> dict[str, Any]:
@@ -136,22 +138,18 @@ def read_arrays(path: Path, manifest: Manifest, golden: GoldenFile) -> dict[str,
         ArtifactError: it holds something else.
     """
     tensors = (*manifest.contract.inputs, *manifest.contract.outputs)
-    wanted: dict[str, Any] = {
-        spec.name: ("float32", (len(golden.cases), *spec.shape[1:])) for spec in tensors
-    } | {IMAGE: ("uint8", manifest.contract.inputs[0].shape)}
+    floats, bytes_ = np.dtype(np.float32), np.dtype(np.uint8)
+    wanted = {spec.name: Form(floats, (len(golden.cases), *spec.shape[1:])) for spec in tensors}
+    wanted[IMAGE] = Form(bytes_, manifest.contract.inputs[0].shape)
     if manifest.detector is not None:
-        (logits,) = manifest.detector.contract.outputs
-        letterbox = Letterbox.fit(golden.width, golden.height, manifest.contract.input_size)
-        wanted |= {
-            logits.name: ("float32", logits.shape),
-            HEAT: ("uint8", letterbox.heat_size[::-1]),
-        }
+        (image,), (logits,) = manifest.detector.contract.inputs, manifest.detector.contract.outputs
+        letterbox = Letterbox.fit(golden.width, golden.height, manifest.size_of(DETECTOR))
+        wanted[DETECTOR_IMAGE] = Form(bytes_, image.shape)
+        wanted[logits.name] = Form(floats, logits.shape)
+        wanted[HEAT] = Form(bytes_, letterbox.heat_size[::-1])
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise ArtifactError(f"{path} is no golden file ({error}); export again") from error
-    found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
-    if found != wanted:
-        raise ArtifactError(f"{path} holds {found}, not {wanted}; export again")
-    return arrays
+        file = ArrayFile(path)
+        check_forms(file.forms, wanted)
+        return {name: file.read(name) for name in wanted}
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no golden file: {error}; export again") from error

@@ -5,20 +5,29 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from squeezesam.errors import ArtifactError, ConfigError
-from squeezesam.files import PathLike
+from squeezesam import strict_json
+from squeezesam.config import DetectorConfig
+from squeezesam.errors import ArtifactError
+from squeezesam.files import PathLike, path_below
+from squeezesam.image_io import MAX_PHOTO_SIDE
+from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.runtimes import MANIFEST_NAME
 from squeezesam.spec import DETECTOR, SEGMENTER, Interface
-from squeezesam_export import strict_json
+from squeezesam.strict_json import JsonError, shown
 from squeezesam_export.contract import Contract, contract
 from squeezesam_export.salient_contract import SalientContract, salient_contract
-from squeezesam_export.strict_json import JsonError
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
+
+MAX_BYTES = 4_000_000
+MAX_SIZE = 2048
+"""Of the side of the square input in pixels."""
+
+DETECTOR_STRIDE = DetectorConfig.bottom_stride
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,9 @@ class Parity:
     Attributes:
         max_mask_error: largest absolute difference of a logit of a mask or heat map.
         mask_sqnr_db: signal to error power of all these logits; None when there is no error.
-        min_mask_iou: smallest over all cases and masks, at the threshold.
+        min_mask_iou: smallest of mask 0, which is the answer, over all cases, at the threshold. The
+            alternatives count in the mean alone: where nothing asks for a part, one of them may be
+            noise around the threshold that no app ever shows.
         mean_mask_iou: mean over all cases and masks.
         max_iou_error: largest absolute difference of a predicted IoU; None of a detector.
         max_click_distance: largest distance between its clicks and PyTorch's in pixels of the heat
@@ -55,6 +66,7 @@ class Artifact:
         precision: name of its scheme.
         keep_float: blocks of the network that stayed in float though the scheme quantizes.
         sha256: of the file; of a directory as `artifacts.sha256_of` defines it.
+        files: SHA-256 of each file of a directory by its relative name; empty for a single file.
         delegated_ops: inside the delegate; None where the format has none.
         ops_outside_delegate: their names; None likewise.
         measured_with: what ran the artifact at export: its runtime, or the reference interpreter.
@@ -67,6 +79,7 @@ class Artifact:
     keep_float: tuple[str, ...]
     requirement: str
     sha256: str
+    files: dict[str, str]
     size_bytes: int
     io_dtypes: dict[str, IoDtype]
     delegated_ops: int | None
@@ -93,7 +106,7 @@ class GoldenCase:
         clicks: oldest first.
         box: (x0, y0, x1, y1) in photo pixels.
         previous: an earlier case of the same photo whose mask 0, cleaned, is the previous mask, or
-            `saliency_logits`, which is then the previous mask at the size of masks.
+            `saliency_logits`, which is then moved into the frame of masks.
     """
 
     name: str
@@ -120,13 +133,17 @@ class SalientGolden:
 class GoldenFile:
     """The cases of one photo, as an .npz.
 
-    `image` is uint8 [1, 3, S, S], the letterboxed bytes; `prompt_maps`, `prompt_tokens`,
-    `low_res_masks` and `iou_predictions` are float32 with one row a case. Beside a detector there
-    are float32 `saliency_logits` [1, 1, S/4, S/4] and uint8 `heat` [h, w], the part of the heat map
-    that lies on the photo.
+    `image` is uint8 [1, 3, S, S], the letterboxed bytes of the whole photo; `prompt_maps`,
+    `prompt_tokens`, `low_res_masks` and `iou_predictions` are float32 with one row a case. Beside a
+    detector there are, with D the side of its input, uint8 `detector_image` [1, 3, D, D], float32
+    `saliency_logits` [1, 1, D/4, D/4] and uint8 `heat` [h, w], the part of the heat map that lies
+    on the photo.
 
     Attributes:
         salient: None where no detector was exported.
+
+    Raises:
+        ValueError: the photo has no size that a photo can have.
     """
 
     file: str
@@ -136,6 +153,10 @@ class GoldenFile:
     height: int
     cases: tuple[GoldenCase, ...]
     salient: SalientGolden | None
+
+    def __post_init__(self) -> None:
+        if not (0 < self.width <= MAX_PHOTO_SIDE and 0 < self.height <= MAX_PHOTO_SIDE):
+            raise ValueError(f"{self.width}x{self.height} is not the size of a photo")
 
 
 @dataclass(frozen=True)
@@ -168,6 +189,7 @@ class Manifest:
 
     Attributes:
         mask_vectors: drawn masks with their clean ones, as `squeezesam.mask_vectors` says.
+        look_vectors: drawn glances with their views, as `squeezesam.look_vectors` says.
         detector: None where it was left out.
         calibration_photos: on which the ranges of int8 activations were seen; empty where no
             artifact has any.
@@ -179,6 +201,7 @@ class Manifest:
     contract: Contract
     artifacts: tuple[Artifact, ...]
     mask_vectors: HashedFile
+    look_vectors: HashedFile
     detector: Detector | None
     golden: tuple[GoldenFile, ...]
     calibration_photos: tuple[str, ...]
@@ -187,10 +210,20 @@ class Manifest:
     created: str
     command: str
 
+    def size_of(self, interface: Interface) -> int:
+        """Side of the square input of one kind of network in pixels; 0 where there is none."""
+        if interface is SEGMENTER:
+            return self.contract.input_size
+        return self.detector.contract.input_size if self.detector else 0
+
     @property
     def vectors(self) -> tuple[HashedFile, ...]:
         """Files of drawn inputs with what the apps' own code has to answer."""
-        return (self.mask_vectors, *([self.detector.click_vectors] if self.detector else []))
+        return (
+            self.mask_vectors,
+            self.look_vectors,
+            *([self.detector.click_vectors] if self.detector else []),
+        )
 
     @property
     def all_artifacts(self) -> tuple[Artifact, ...]:
@@ -219,6 +252,24 @@ def write_manifest(manifest: Manifest, directory: PathLike) -> None:
     (Path(directory) / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
+def manifest_content(directory: Path) -> Any:
+    """What stands in manifest.json, unchecked.
+
+    Raises:
+        ArtifactError: missing, no regular file or a link out of the directory, or no JSON.
+    """
+    path = directory / MANIFEST_NAME
+    try:
+        return strict_json.read(path_below(directory, MANIFEST_NAME), MAX_BYTES)
+    except OSError as error:
+        raise ArtifactError(
+            f"{directory} is no export directory: {MANIFEST_NAME}: {error.strerror}; "
+            "name what 'squeezesam export --out' wrote"
+        ) from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged: {error}; export again") from error
+
+
 def read_manifest(directory: PathLike) -> Manifest:
     """Read and check manifest.json.
 
@@ -226,26 +277,27 @@ def read_manifest(directory: PathLike) -> Manifest:
         ArtifactError: missing, damaged, of another schema version, or of another contract than
             this version's predictor follows.
     """
-    path = Path(directory) / MANIFEST_NAME
-    try:
-        content = strict_json.parse(path.read_text(encoding="utf-8"))
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if type(version) is int and version != SCHEMA_VERSION:
-            raise ArtifactError(
-                f"{path} has schema version {version}, this squeezesam reads {SCHEMA_VERSION}; "
-                "use the squeezesam that wrote it or export again"
-            )
-        manifest = strict_json.decode(Manifest, content)
-    except OSError as error:
+    directory = Path(directory)
+    path = directory / MANIFEST_NAME
+    content = manifest_content(directory)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if type(version) is int and version != SCHEMA_VERSION:
         raise ArtifactError(
-            f"{directory} is no export directory: {MANIFEST_NAME}: {error.strerror}; "
-            "name what 'squeezesam export --out' wrote"
-        ) from error
-    except (JsonError, UnicodeDecodeError, ConfigError) as error:
+            f"{path} has schema version {shown(version)}, this squeezesam reads {SCHEMA_VERSION}; "
+            "use the squeezesam that wrote it or export again"
+        )
+    try:
+        manifest = strict_json.decode(Manifest, content)
+    except JsonError as error:
         raise ArtifactError(f"{path} is damaged: {error}; export again") from error
     size, detector = manifest.contract.input_size, manifest.detector
+    sizes = [(size, BOTTOM_STRIDE)]
+    sizes += [(detector.contract.input_size, DETECTOR_STRIDE)] if detector else []
+    for side, stride in sizes:
+        if not 0 < side <= MAX_SIZE or side % stride:
+            raise ArtifactError(f"{path} is for inputs of {side} pixels; export again")
     if manifest.contract != contract(size) or (
-        detector is not None and detector.contract != salient_contract(size)
+        detector is not None and detector.contract != salient_contract(detector.contract.input_size)
     ):
         raise ArtifactError(
             f"{path} has other inputs, outputs or encodings than this version; export again"

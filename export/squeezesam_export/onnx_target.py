@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import LoadedNetwork
-from squeezesam_export.ort_file import open_session
+from squeezesam_export.ort_file import OnnxFile
 from squeezesam_export.quantization import onnx_quantization
 from squeezesam_export.quantization.schemes import Floating, StaticInt8, WeightInt8
 from squeezesam_export.quiet import quiet
@@ -17,6 +18,7 @@ from squeezesam_export.target import (
     Lowered,
     Target,
     check_shapes,
+    checked_answers,
     float32_io,
     interface_named,
     optional,
@@ -92,17 +94,23 @@ def load(path: Path) -> LoadedNetwork:
         ArtifactError: missing or damaged, or of none of our networks.
         MissingDependencyError: onnxruntime is not installed.
     """
-    session = open_session(path)
-    names = [node.name for node in session.get_inputs()]
-    shapes = [tuple(node.shape) for node in session.get_inputs()]
-    interface = interface_named(path, names, [node.name for node in session.get_outputs()])
+    file = OnnxFile(path)
+    names = [node.name for node in file.inputs]
+    shapes = [node.shape for node in file.inputs]
+    interface = interface_named(path, names, [node.name for node in file.outputs])
+
+    size = shapes[0][-1] if shapes[0] else None
+    if not isinstance(size, int) or interface.shapes(size)[0] != shapes:
+        raise ArtifactError(
+            f"{path} takes {shapes}, which is none of our networks; export it again"
+        )
 
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
-        return [torch.from_numpy(array) for array in session.run(None, feed)]
+        return checked_answers(path, file.run(None, feed), interface, size)
 
-    return LoadedNetwork(interface, shapes[0][-1], answer)
+    return LoadedNetwork(interface, size, answer)
 
 
 TARGET = Target(

@@ -41,6 +41,7 @@ def measure(network: Callable[..., Any], answers: Sequence[GoldenAnswer]) -> Mea
     network(*answers[0].inputs)
     milliseconds: list[float] = []
     ious: list[float] = []
+    first_ious: list[float] = []
     iou_errors: list[float] = []
     click_distances: list[float] = []
     mask_error, signal, noise = 0.0, 0.0, 0.0
@@ -56,7 +57,9 @@ def measure(network: Callable[..., Any], answers: Sequence[GoldenAnswer]) -> Mea
         mask_error = max(mask_error, error.abs().max().item())
         noise += error.square().sum().item()
         signal += wanted_logits.double().square().sum().item()
-        ious += overlaps(answer.masks(logits), answer.masks(wanted_logits)).flatten().tolist()
+        overlap = overlaps(answer.masks(logits), answer.masks(wanted_logits))
+        ious += overlap.flatten().tolist()
+        first_ious += overlap[:, 0].tolist()
         if isinstance(answer, Detected):
             click_distances.append(answer.click_distance(logits))
         else:
@@ -65,7 +68,7 @@ def measure(network: Callable[..., Any], answers: Sequence[GoldenAnswer]) -> Mea
         Parity(
             max_mask_error=mask_error,
             mask_sqnr_db=10 * math.log10(signal / noise) if signal and noise else None,
-            min_mask_iou=min(ious),
+            min_mask_iou=min(first_ious),
             mean_mask_iou=statistics.mean(ious),
             max_iou_error=max(iou_errors, default=None),
             max_click_distance=max(click_distances, default=None),

@@ -59,6 +59,7 @@ class ClickRules:
 class SalientContract:
     """The detector's tensors, and the pipeline of detector, clicks and segmenter."""
 
+    input_size: int
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     heat_map: HeatMap = HeatMap()
@@ -66,8 +67,10 @@ class SalientContract:
     click_rules: ClickRules = ClickRules()
     automatic_mask: str = (
         "the clicks, in photo pixels and in their order, go to the segmenter as positive points, "
-        "without box; the previous mask is saliency_logits, enlarged bilinearly to the size of "
-        "masks (half-pixel centres, edges repeated); channel 0 of low_res_masks is the answer"
+        "without box; the earlier mask of the whole photo is saliency_logits, enlarged bilinearly "
+        "by stride / map_stride (half-pixel centres, edges repeated), and moved from the photo in "
+        "the detector's input to the photo in the segmenter's as looking.moved says, so that "
+        "there is no glance; channel 0 of low_res_masks is the answer"
     )
     edit: str = (
         "the automatic clicks first, then all of the user's so far, oldest first, so that a "
@@ -80,5 +83,7 @@ class SalientContract:
 def salient_contract(size: int) -> SalientContract:
     """That of this version at an input size."""
     return SalientContract(
-        inputs=spec.detector_input_specs(size), outputs=spec.detector_output_specs(size)
+        input_size=size,
+        inputs=spec.detector_input_specs(size),
+        outputs=spec.detector_output_specs(size),
     )

@@ -12,12 +12,13 @@ from torch import Tensor
 from squeezesam.runtimes import DetectorCallable
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING, Pixel
 from squeezesam.saliency.predictor import Finding, find, heat_bytes
-from squeezesam.spec import SALIENCY_LOGITS, PointLabel
+from squeezesam.spec import PIXEL_MEAN, PIXEL_SCALE, SALIENCY_LOGITS, PointLabel
 from squeezesam.transforms import Letterbox
 from squeezesam_export.finite import finite_only
 from squeezesam_export.manifest import Click, GoldenCase, SalientGolden
 
 HEAT = "heat"
+DETECTOR_IMAGE = "detector_image"
 CASE = "most prominent object"
 
 
@@ -45,6 +46,10 @@ class Detected:
     def found(self, logits: Tensor) -> Finding:
         """What an answer [1, 1, S/4, S/4] finds in the photo."""
         return find(logits, self.letterbox, DEFAULT_SAMPLING)
+
+    def mask_input(self, logits: Tensor, photo: Letterbox) -> Tensor:
+        """An answer as an earlier mask [1, 1, P/2, P/2] in the segmenter's input of P pixels."""
+        return torch.from_numpy(self.found(logits).mask_input(photo))[None]
 
     def masks(self, logits: Tensor) -> Tensor:
         """Which pixels of the photo are hot in an answer: [1, 1, h, w]."""
@@ -82,8 +87,16 @@ class Detected:
 
     def arrays(self) -> dict[str, Any]:
         """For the golden file."""
-        heat = self.found(self.saliency_logits).heat
-        return {SALIENCY_LOGITS: self.saliency_logits, HEAT: heat}
+        return {
+            DETECTOR_IMAGE: image_bytes(self.inputs[0]),
+            SALIENCY_LOGITS: self.saliency_logits,
+            HEAT: self.found(self.saliency_logits).heat,
+        }
+
+
+def image_bytes(image: Tensor) -> Tensor:
+    """A network's input [1, 3, S, S] as the bytes that it was made from."""
+    return (image / PIXEL_SCALE + PIXEL_MEAN).round().to(torch.uint8)
 
 
 def detect(detector: DetectorCallable, name: str, image: Tensor, letterbox: Letterbox) -> Detected:

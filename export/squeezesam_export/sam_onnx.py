@@ -13,7 +13,7 @@ from squeezesam.files import PathLike
 from squeezesam.image_io import Photo, as_photo
 from squeezesam.prompts import FloatArray, as_floats, check_prompts
 from squeezesam.spec import MASK_THRESHOLD
-from squeezesam_export.ort_file import one_line, open_session
+from squeezesam_export.ort_file import OnnxFile
 from squeezesam_export.sam_layouts import (
     DECODERS,
     ENCODERS,
@@ -166,13 +166,13 @@ class _Graph:
     def __init__(self, path: Path) -> None:
         with optional("onnx"):
             import onnxruntime
-        self._session = open_session(path)
+        self._file = OnnxFile(path)
         # Upsampling inside the decoder costs more than all else, and its result is not read.
         self._run_options = onnxruntime.RunOptions()
         self._run_options.only_execute_path_to_fetches = True
         self.path = path
-        self.inputs = {node.name: tuple(node.shape) for node in self._session.get_inputs()}
-        self.outputs = [node.name for node in self._session.get_outputs()]
+        self.inputs = {node.name: node.shape for node in self._file.inputs}
+        self.outputs = [node.name for node in self._file.outputs]
 
     def __str__(self) -> str:
         inputs = ", ".join(
@@ -181,10 +181,7 @@ class _Graph:
         return f"{self.path} (inputs {inputs}; outputs {', '.join(self.outputs)})"
 
     def run(self, outputs: list[str], feed: dict[str, NDArray[Any]]) -> list[FloatArray]:
-        try:
-            return list(self._session.run(outputs, feed, self._run_options))
-        except Exception as error:
-            raise ArtifactError(f"{self.path} does not run ({one_line(error)})") from error
+        return self._file.run(outputs, feed, self._run_options)
 
 
 def _encoder_layout(graph: _Graph) -> EncoderLayout:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
@@ -160,3 +161,28 @@ def check_shapes(path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[in
         raise ArtifactError(
             f"{path} takes inputs of shapes {list(shapes)}, not {given}; export it with that --size"
         )
+
+
+def checked_answers(
+    path: Path, given: Sequence[object], interface: Interface, size: int
+) -> list[Tensor]:
+    """An artifact's answers in float32, once they have proved to be those of its kind of network.
+
+    Args:
+        path: of the artifact.
+        given: tensors or arrays, in order.
+        interface: of the network.
+        size: side of its square input in pixels.
+
+    Raises:
+        ArtifactError: there are others, or they are of other shapes or no numbers.
+    """
+    _, wanted = interface.shapes(size)
+    try:
+        answers = [torch.as_tensor(one).float() for one in given]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArtifactError(f"{path} gives no numbers ({error}); export it again") from error
+    shapes = [tuple(one.shape) for one in answers]
+    if shapes != wanted:
+        raise ArtifactError(f"{path} gives {shapes}, not {wanted}; export it again")
+    return answers

@@ -10,7 +10,7 @@ from squeezesam.files import PathLike
 from squeezesam.progress import step
 from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
 from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam_export.artifacts import check_files, checked_path
+from squeezesam_export.artifacts import artifact_path, check_files
 from squeezesam_export.automatic import automatic_iou
 from squeezesam_export.drawn_vectors import check_vectors
 from squeezesam_export.golden import GoldenAnswer
@@ -97,7 +97,7 @@ def verify_artifact(
 ) -> Iterator[Verdict]:
     """One verdict on an artifact, or with `compare` as many as there are comparisons."""
     target = TARGETS[artifact.target]
-    path = checked_path(directory, artifact.file, artifact.sha256)
+    path = artifact_path(directory, artifact)
     with step(f"running {path.name}"):
         network = target.loader(path)
         verdict = judge(artifact, target.runs_on, network, answers)

@@ -27,10 +27,12 @@ from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.subjects import load_model, load_named_baseline
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
+from squeezesam.looks import DEFAULT_LOOKING
 from squeezesam.mask_cleanup import DEFAULT_CLEANING
 from squeezesam.predictor import Predictor
 from squeezesam.runtimes import detector_beside
 from squeezesam.saliency.clicks import ClickSampling
+from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import shipped_weights
 
 HELP = "measure IoU, clicks to reach an IoU and boundary IoU on photos with masks"
@@ -86,7 +88,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--raw-masks", action="store_true", help="masks as the network gives them, not cleaned"
     )
-    parser.add_argument("--size", type=int, help="input size, for weights only (default 512)")
+    parser.add_argument(
+        "--one-look", action="store_true", help="one inference on the whole photo, no closer look"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        help=f"input size of the segmenter, for weights only (default {INPUT_SIZE})",
+    )
     parser.add_argument("--limit", type=int, help="only N photos of each data set, evenly spread")
     parser.add_argument(
         "--out", type=Path, help=f"folder of {RESULTS_NAME}, {REPORT_NAME} and contact sheets"
@@ -171,10 +180,14 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
             detector = detector_beside(args.model)
         model = args.model or shipped_weights(DEFAULT_VARIANT)
         cleaning = None if args.raw_masks else DEFAULT_CLEANING
-        return load_model(model, args.size, detector, parse_sampling(args.sampling), cleaning)
-    if args.model or args.size is not None or args.detector or args.raw_masks:
+        looking = None if args.one_look else DEFAULT_LOOKING
+        sampling = parse_sampling(args.sampling)
+        return load_model(model, args.size, detector, sampling, cleaning, looking)
+    of_models = (args.model, args.detector, args.raw_masks, args.one_look)
+    if any(of_models) or args.size is not None:
         raise ConfigError(
-            "--baseline stands alone; leave --model, --detector, --size and --raw-masks out"
+            "--baseline stands alone; leave --model, --detector, --size, --raw-masks and "
+            "--one-look out"
         )
     return load_named_baseline(args.baseline)
 

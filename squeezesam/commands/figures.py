@@ -13,7 +13,8 @@ from squeezesam.figures.tables import all_tables
 from squeezesam.files import check_place
 from squeezesam.image_io import write_image
 from squeezesam.runtimes import WEIGHTS_SUFFIX, load_detector_network, load_network
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import ZOO, shipped_weights
 
 HELP = "make every figure and picture that hangs on the weights, and write the page of results"
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, nargs="+", help="weights; default: all that are shipped"
     )
     parser.add_argument("--detector", type=Path, help="weights; default: the shipped ones")
-    parser.add_argument("--size", type=int, help="input size (default 512)")
+    parser.add_argument(
+        "--size", type=int, help=f"input size of the segmenter (default {INPUT_SIZE})"
+    )
     parser.add_argument(
         "--limit", type=int, help="a quick look: only N photos of each data set, evenly spread"
     )
@@ -78,9 +81,8 @@ def run(args: argparse.Namespace) -> None:
         if path.suffix != WEIGHTS_SUFFIX:
             raise ConfigError(f"{path} is no {WEIGHTS_SUFFIX}; artifacts are for `squeezesam eval`")
     plan = Plan(sets, held_out, models, detector, args.keep, args.limit, args.size)
-    options = {} if plan.size is None else {"size": plan.size}
-    networks = [load_network(path, **options) for path in models.values()]
-    predictor = SalientSqueezeSam(networks[0], load_detector_network(detector, **options))
+    networks = [load_network(path, plan.size) for path in models.values()]
+    predictor = SaliencyPredictor(networks[0], load_detector_network(detector))
     check_documents(args.into)
     page = args.docs / PAGE_NAME
     if page.is_dir():

@@ -11,7 +11,7 @@ from squeezesam.network.build import build_network
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.reference import ReferenceSam
-from squeezesam.spec import INPUT_SIZE, INTERFACES
+from squeezesam.spec import INTERFACES
 from squeezesam.tables import aligned_table
 from squeezesam.versions import check_pair, tool_versions
 from squeezesam.weights import interface_of, known_config, shipped_weights
@@ -37,18 +37,18 @@ def variants_table() -> str:
     rows = []
     for name, config in {**VARIANTS, **DETECTORS}.items():
         network = unallocated(name)
-        cells = INPUT_SIZE // config.bottom_stride
+        cells = network.size // config.bottom_stride
         rows.append(
             (
                 name,
                 f"{parameters(network) / 1e6:.2f}",
-                f"{macs(network, interface=interface_of(name)) / 1e9:.2f}",
+                f"{macs(network, network.size, interface_of(name)) / 1e9:.2f} at {network.size}",
                 f"1/{config.bottom_stride} ({cells}x{cells})",
                 weights_text(name),
             )
         )
-    header = ("variant", "M parameters", f"GMAC at {INPUT_SIZE}", "bottom scale", "weights")
-    return aligned_table(header, rows, {"variant", "bottom scale", "weights"})
+    header = ("variant", "M parameters", "GMAC", "bottom scale", "weights")
+    return aligned_table(header, rows, {"variant", "GMAC", "bottom scale", "weights"})
 
 
 def blocks_table(variant: str) -> str:
@@ -57,7 +57,8 @@ def blocks_table(variant: str) -> str:
     Raises:
         ConfigError: unknown variant.
     """
-    counts = macs_by_block(unallocated(variant), interface=interface_of(variant))
+    network = unallocated(variant)
+    counts = macs_by_block(network, network.size, interface_of(variant))
     total = sum(counts.values())
     rows = [
         (block, f"{count / 1e6:.1f}", f"{100 * count / total:.1f}")
@@ -72,7 +73,7 @@ def tensors_table() -> str:
         (interface.name, kind, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
         for interface in INTERFACES
         for kind, specs in (("input", interface.inputs), ("output", interface.outputs))
-        for spec in specs(INPUT_SIZE)
+        for spec in specs(interface.size)
     ]
     header = ("network", "", "tensor", "shape", "meaning")
     return aligned_table(header, rows, header)

@@ -7,7 +7,7 @@ from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.data.open import open_datasets
 from squeezesam.evaluation.people import person_rows, person_table
 from squeezesam.runtimes import detector_beside, load_detector_network, load_network
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.weights import shipped_weights
 
 HELP = "the paper's person table: one click, no click, and a model tuned on people"
@@ -35,6 +35,6 @@ def run(args: argparse.Namespace) -> None:
     if args.tuned:
         models["person-tuned model"] = args.tuned
     predictors = {
-        name: SalientSqueezeSam(load_network(path), detector) for name, path in models.items()
+        name: SaliencyPredictor(load_network(path), detector) for name, path in models.items()
     }
     print(person_table(list(person_rows(predictors, datasets))))

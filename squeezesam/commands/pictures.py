@@ -13,7 +13,7 @@ from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import check_prompts
 from squeezesam.runtimes import detector_beside, load_detector_network, load_network
 from squeezesam.saliency.explain import explain
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.saliency.sampling_picture import sampling_picture
 from squeezesam.spec import PointLabel
 from squeezesam.weights import shipped_weights
@@ -31,11 +31,11 @@ def run(args: argparse.Namespace) -> None:
     """Clicks on each photo, the way to a mask without any, and how clicks are sampled."""
     model = load_network(args.model or shipped_weights(DEFAULT_VARIANT))
     detector = load_detector_network(detector_beside(args.model))
-    for path in draw_pictures(SalientSqueezeSam(model, detector), args.out):
+    for path in draw_pictures(SaliencyPredictor(model, detector), args.out):
         print(f"wrote {path}")
 
 
-def draw_pictures(predictor: SalientSqueezeSam, out: Path) -> list[Path]:
+def draw_pictures(predictor: SaliencyPredictor, out: Path) -> list[Path]:
     """Write every picture into a folder, and say where they are.
 
     Raises:
@@ -51,7 +51,7 @@ def draw_pictures(predictor: SalientSqueezeSam, out: Path) -> list[Path]:
     return [out / name for name in pictures]
 
 
-def clicked(predictor: SalientSqueezeSam) -> Image.Image:
+def clicked(predictor: SaliencyPredictor) -> Image.Image:
     """One, two and three clicks on the first photo."""
     first = EXAMPLES[0]
     clicks = [
@@ -77,9 +77,9 @@ def answer(
     return draw_overlay(photo, masks[0], prompts)
 
 
-def explained(predictor: SalientSqueezeSam) -> Image.Image:
+def explained(predictor: SaliencyPredictor) -> Image.Image:
     """The way to the first photo's mask without a click."""
     photo = read_photo(EXAMPLES[0].path)
     predictor.set_image(photo)
     masks, _, _ = predictor.predict(multimask_output=False)
-    return explain(photo, predictor.finding, masks[0], size=predictor.size)
+    return explain(photo, predictor.finding, masks[0])

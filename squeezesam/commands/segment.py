@@ -13,12 +13,12 @@ from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.errors import ConfigError, NoSalientObjectError, OutputError
 from squeezesam.image_io import STDOUT, check_format, read_photo, write_image
 from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
-from squeezesam.predictor import SamPredictor
+from squeezesam.predictor import MaskAnswer, SamPredictor
 from squeezesam.prompt_text import POINT_FORM, click_in_pixels, parse_box, parse_point
 from squeezesam.prompts import Prompts, check_prompts
 from squeezesam.runtimes import detector_beside, load_detector_network, load_network
 from squeezesam.saliency.explain import explain
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.weights import shipped_weights
 
 HELP = "cut the object under your clicks, or the most prominent one, out of a photo"
@@ -129,11 +129,8 @@ def prompted(args: argparse.Namespace, photo: NDArray[np.uint8], prompts: Prompt
     """What the prompts mean on a photo [H, W, 3]; no detector is loaded."""
     predictor = SamPredictor(load_network(model_path(args)))
     predictor.set_image(photo)
-    masks, ious, low_res_masks = predictor.predict(
-        prompts.coords, prompts.labels, prompts.box, multimask_output=False
-    )
-    (alpha,) = predictor.photo_alphas(low_res_masks)
-    return Answer(masks[0], alpha, float(ious[0]), prompts)
+    answer = predictor.answer(prompts.coords, prompts.labels, prompts.box, multimask_output=False)
+    return cut_out(answer, prompts)
 
 
 def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
@@ -143,24 +140,29 @@ def automatic(args: argparse.Namespace, photo: NDArray[np.uint8]) -> Answer:
         NoSalientObjectError: nothing stands out; what was seen is explained first.
     """
     detector = load_detector_network(args.detector or detector_beside(args.model))
-    predictor = SalientSqueezeSam(load_network(model_path(args)), detector)
+    predictor = SaliencyPredictor(load_network(model_path(args)), detector)
     predictor.set_image(photo)
     finding = predictor.finding
     try:
-        masks, ious, low_res_masks = predictor.predict(multimask_output=False)
+        answer = predictor.answer(multimask_output=False)
     except NoSalientObjectError:
         if args.explain is not None:
-            write_image(explain(photo, finding, None, size=predictor.size), args.explain)
+            write_image(explain(photo, finding, None), args.explain)
             print(
                 f"wrote {args.explain}",
                 file=sys.stderr if args.explain == STDOUT else sys.stdout,
             )
         raise
+    found = cut_out(answer, Prompts(finding.coords, finding.labels, None))
     if args.explain is not None:
-        write_image(explain(photo, finding, masks[0], size=predictor.size), args.explain)
-    (alpha,) = predictor.photo_alphas(low_res_masks)
-    prompts = Prompts(finding.coords, finding.labels, None)
-    return Answer(masks[0], alpha, float(ious[0]), prompts)
+        write_image(explain(photo, finding, found.mask), args.explain)
+    return found
+
+
+def cut_out(answer: MaskAnswer, prompts: Prompts) -> Answer:
+    """The first mask of an answer at the size of its photo."""
+    (mask,), (alpha,) = answer.photo_masks(), answer.photo_alphas()
+    return Answer(mask, alpha, float(answer.iou_predictions[0]), prompts)
 
 
 def draw(output: str, photo: NDArray[np.uint8], answer: Answer) -> Image.Image:

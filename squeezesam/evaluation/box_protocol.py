@@ -7,6 +7,7 @@ import numpy as np
 
 from squeezesam.blobs import bounding_window
 from squeezesam.evaluation.protocol import PERCENT, Attempt, Measure, attempt
+from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import Target
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts
@@ -43,6 +44,10 @@ class BoxProtocol:
         box = np.array([columns.start, rows.start, columns.stop, rows.stop], np.float32)
         no_clicks = np.zeros((0, 2), np.float32), np.zeros(0, np.int64)
         yield attempt(predictor, target, Prompts(*no_clicks, box))
+
+    def is_complete(self, result: ObjectResult) -> bool:
+        """One attempt."""
+        return len(result.ious) == 1
 
     def pictured(self, ious: Sequence[float]) -> int:  # noqa: ARG002
         """The box."""

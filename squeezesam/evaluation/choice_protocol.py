@@ -75,6 +75,10 @@ class ChoiceProtocol:
         for mask, iou in zip(masks, ious, strict=True):
             yield Attempt(prompts, target.judged(mask), float(iou))
 
+    def is_complete(self, result: ObjectResult) -> bool:
+        """A predicted IoU for each mask."""
+        return len(result.predicted_ious) == len(result.ious)
+
     def pictured(self, ious: Sequence[float]) -> int:  # noqa: ARG002
         """Mask 0."""
         return 0

@@ -81,6 +81,10 @@ class ClickProtocol:
                 latest = attempt(predictor, target, click_prompts(given), latest)
             yield latest
 
+    def is_complete(self, result: ObjectResult) -> bool:
+        """At least one attempt for each click."""
+        return len(result.ious) >= self.clicks
+
     def pictured(self, ious: Sequence[float]) -> int:  # noqa: ARG002
         """The first click."""
         return 0

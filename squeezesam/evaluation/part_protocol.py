@@ -17,6 +17,7 @@ import numpy as np
 
 from squeezesam.evaluation.clicks import Click
 from squeezesam.evaluation.protocol import PERCENT, Attempt, Measure, attempt, click_prompts
+from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.regions import Mask, deepest_point, largest_region
 from squeezesam.evaluation.targets import Target
 from squeezesam.predictor import Predictor
@@ -61,6 +62,10 @@ class PartProtocol:
         """One for each part."""
         for click in part_clicks(target.parts) or band_clicks(target.mask, self.bands):
             yield attempt(predictor, target, click_prompts([click]))
+
+    def is_complete(self, result: ObjectResult) -> bool:
+        """An attempt for each part, however many those are."""
+        return bool(result.ious)
 
     def pictured(self, ious: Sequence[float]) -> int:
         """The worst part."""

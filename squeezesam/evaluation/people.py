@@ -14,7 +14,7 @@ from squeezesam.evaluation.protocol import PERCENT, EvaluationProtocol
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.statistics import mean_interval
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.tables import markdown_table
 
 WAYS: dict[str, EvaluationProtocol] = {
@@ -49,7 +49,7 @@ class PersonRow:
 
 
 def person_rows(
-    predictors: dict[str, SalientSqueezeSam], datasets: Sequence[Dataset]
+    predictors: dict[str, SaliencyPredictor], datasets: Sequence[Dataset]
 ) -> Iterator[PersonRow]:
     """Evaluate every model in every one of WAYS.
 

@@ -105,6 +105,9 @@ class EvaluationProtocol(Protocol):
     def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
         """Try one object of the photo that is set; at least one attempt."""
 
+    def is_complete(self, result: ObjectResult) -> bool:
+        """Whether a result has the numbers that the measures are made of."""
+
     def pictured(self, ious: Sequence[float]) -> int:
         """The attempt to draw on the contact sheet, and to rank objects by, given all IoUs."""
 

@@ -2,17 +2,21 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
+from squeezesam import strict_json
 from squeezesam.data.records import Skipped
 from squeezesam.errors import DataError
 from squeezesam.files import PathLike
+from squeezesam.spec import PointLabel
+from squeezesam.strict_json import JsonError, shown
 
 SCHEMA_VERSION = 2
 """2: predicted IoUs and labels of clicks; the folder that a data set was found in."""
+
+MAX_IOU = 1e6
+"""In size; the IoUs that networks predict may lie outside of 0..1."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class ObjectResult:
         predicted_ious: what the predictor says of each attempt; none where it says nothing.
         labels: of the newest click of each attempt, as in `squeezesam.spec.PointLabel`; PAD where
             there is no click.
+
+    Raises:
+        ValueError: a number is out of range, or there is not one for each attempt.
     """
 
     photo: str
@@ -42,12 +49,19 @@ class ObjectResult:
     predicted_ious: tuple[float, ...] = ()
     labels: tuple[int, ...] = ()
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From the fields that `json.loads` gives."""
-        names = ("ious", "boundary_ious", "predicted_ious")
-        arrays = {name: tuple(map(float, data[name])) for name in names}
-        return cls(**{**data, **arrays, "labels": tuple(map(int, data["labels"]))})
+    def __post_init__(self) -> None:
+        if min(self.place, self.index, self.area) < 0 or self.photo_pixels < 1:
+            raise ValueError("place, index and area must not be negative, nor a photo empty")
+        if not self.ious or len(self.boundary_ious) != len(self.ious):
+            raise ValueError("there must be an IoU and a boundary IoU for each attempt")
+        numbers = (*self.ious, *self.boundary_ious, *self.predicted_ious)
+        if any(abs(number) > MAX_IOU for number in numbers):
+            raise ValueError(f"no IoU may be beyond {MAX_IOU:g}")
+        for name in ("predicted_ious", "labels"):
+            if len(getattr(self, name)) not in (0, len(self.ious)):
+                raise ValueError(f"{name} must be none, or one for each attempt")
+        if not {*self.labels} <= {*PointLabel}:
+            raise ValueError(f"labels must be of {', '.join(map(str, map(int, PointLabel)))}")
 
 
 @dataclass(frozen=True)
@@ -62,14 +76,9 @@ class ProtocolResult:
     """
 
     protocol: str
-    options: dict[str, Any]
+    options: dict[str, int]
     definition: str
     objects: tuple[ObjectResult, ...]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From the fields that `json.loads` gives."""
-        return cls(**{**data, "objects": tuple(map(ObjectResult.from_json, data["objects"]))})
 
 
 @dataclass(frozen=True)
@@ -90,17 +99,6 @@ class DataResult:
     skipped: tuple[Skipped, ...]
     protocols: tuple[ProtocolResult, ...]
     parent: str = ""
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From the fields that `json.loads` gives."""
-        return cls(
-            **{
-                **data,
-                "skipped": tuple(Skipped(**entry) for entry in data["skipped"]),
-                "protocols": tuple(map(ProtocolResult.from_json, data["protocols"])),
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -148,17 +146,6 @@ class Evaluation:
     machine: dict[str, str]
     data: tuple[DataResult, ...]
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From the fields that `json.loads` gives."""
-        return cls(
-            **{
-                **data,
-                "subject": Subject(**data["subject"]),
-                "data": tuple(map(DataResult.from_json, data["data"])),
-            }
-        )
-
 
 def write_evaluation(evaluation: Evaluation, path: PathLike) -> None:
     """Write a results file."""
@@ -173,14 +160,15 @@ def read_evaluation(path: PathLike) -> Evaluation:
         DataError: missing, or not a results file of this schema version.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        if data["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {data['schema_version']}")
-        return Evaluation.from_json(data)
+        content = strict_json.read(Path(path))
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version != SCHEMA_VERSION:
+            raise JsonError(f"its schema version is {shown(version)}")
+        return strict_json.decode(Evaluation, content)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; name a results.json") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except JsonError as error:
         raise DataError(
-            f"{path} is no result of schema version {SCHEMA_VERSION} ({error!r}); "
+            f"{path} is no result of schema version {SCHEMA_VERSION} ({error}); "
             "run `squeezesam eval --out` again"
         ) from error

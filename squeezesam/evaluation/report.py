@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from squeezesam import strict_json
 from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import SIZE_BOUNDS, size_class
 from squeezesam.evaluation.protocol import Column, EvaluationProtocol
@@ -18,6 +19,7 @@ from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import DataResult, Evaluation, ObjectResult, ProtocolResult
 from squeezesam.evaluation.statistics import Interval, figure_interval
 from squeezesam.runtimes import INTERPRETER_LIMITS
+from squeezesam.strict_json import JsonError, shown
 from squeezesam.tables import markdown_table
 
 ALL_SIZES = "all"
@@ -63,7 +65,7 @@ def markdown_report(evaluations: Sequence[Evaluation]) -> str:
         evaluations: in the order of the rows.
 
     Raises:
-        DataError: a result names a protocol that this version does not know.
+        DataError: a result does not fit the protocol that it names.
     """
     interpreted = any(evaluation.subject.interpreter for evaluation in evaluations)
     notes = [small_print(), *([f"{INTERPRETER_LIMITS}."] if interpreted else [])]
@@ -79,6 +81,7 @@ def entries_by_table(evaluations: Sequence[Evaluation]) -> list[list[Entry]]:
         for data in evaluation.data:
             title = data.parent if data.parent and siblings[data.parent] > 1 else data.name
             for result in data.protocols:
+                protocol_of(result)
                 key = title, result.protocol, json.dumps(result.options, sort_keys=True)
                 entry = tables.setdefault(key, {}).setdefault(label, Entry(label, title))
                 entry.data.append(data)
@@ -142,14 +145,25 @@ def protocol_of(result: ProtocolResult) -> EvaluationProtocol:
     """The protocol with the options that a result was made with.
 
     Raises:
-        DataError: this version does not know it.
+        DataError: this version does not know it, or the result has no objects, or not as many
+            attempts at one as the protocol makes.
     """
     try:
-        return PROTOCOLS[result.protocol](**result.options)
-    except (KeyError, TypeError) as error:
+        protocol = strict_json.decode(PROTOCOLS[result.protocol], result.options, "its options")
+    except (KeyError, JsonError) as error:
         raise DataError(
-            f"unknown protocol {result.protocol!r} with {result.options}; evaluate again"
+            f"unknown protocol {shown(result.protocol)} with {shown(result.options)}; "
+            "evaluate again"
         ) from error
+    if not result.objects:
+        raise DataError(f"a result of protocol {result.protocol} has no objects; evaluate again")
+    for one in result.objects:
+        if not protocol.is_complete(one):
+            raise DataError(
+                f"{shown(one.photo)} object {one.index} lacks the numbers of each attempt of "
+                f"protocol {result.protocol}; evaluate again"
+            )
+    return protocol
 
 
 def rows_by_size(entry: Entry, columns: Sequence[Column]) -> list[list[str]]:

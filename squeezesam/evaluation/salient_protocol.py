@@ -12,7 +12,7 @@ from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import Target
 from squeezesam.predictor import Predictor
 from squeezesam.prompts import Prompts
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SalientProtocol:
         Raises:
             ConfigError: the predictor has no detector.
         """
-        if not isinstance(predictor, SalientSqueezeSam):
+        if not isinstance(predictor, SaliencyPredictor):
             raise ConfigError("protocol salient needs the detector; leave --baseline out")
         coords, labels = predictor.finding.coords, predictor.finding.labels
         latest = Attempt(Prompts(coords, labels, None), np.zeros_like(target.mask))
@@ -84,6 +84,10 @@ class SalientProtocol:
                 )
                 latest = Attempt(shown, target.judged(masks[0]), float(ious[0]), low_res_masks)
             yield latest
+
+    def is_complete(self, result: ObjectResult) -> bool:
+        """The automatic mask and at least one attempt for each correction."""
+        return len(result.ious) >= self.corrections + 1
 
     def pictured(self, ious: Sequence[float]) -> int:  # noqa: ARG002
         """The automatic mask."""

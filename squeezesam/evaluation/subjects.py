@@ -7,6 +7,7 @@ from pathlib import Path
 from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.records import Subject
 from squeezesam.files import content_hash, is_system_file
+from squeezesam.looks import DEFAULT_LOOKING, Looking
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import Predictor, SamPredictor
 from squeezesam.runtimes import (
@@ -16,7 +17,7 @@ from squeezesam.runtimes import (
     load_network,
 )
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling
-from squeezesam.saliency.predictor import SalientSqueezeSam
+from squeezesam.saliency.predictor import SaliencyPredictor
 
 
 def load_model(
@@ -25,29 +26,31 @@ def load_model(
     detector: Path | None = None,
     sampling: ClickSampling = DEFAULT_SAMPLING,
     cleaning: MaskCleaning | None = DEFAULT_CLEANING,
+    looking: Looking | None = DEFAULT_LOOKING,
 ) -> tuple[Subject, Predictor]:
     """Weights, an artifact or an export directory.
 
     Args:
         path: of any kind that `squeezesam.runtimes.load_network` knows.
-        size: side of the square input, for weights only; None for the usual one.
+        size: side of the square input of the segmenter, for weights only; None for the usual one.
         detector: finds what to segment where nothing is asked; None where that will not happen.
         sampling: how it finds that.
         cleaning: how masks are cleaned; None leaves them as the network gives them.
+        looking: how close the second look is; None looks once, at the whole photo.
 
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
-    options = {} if size is None else {"size": size}
-    network = load_network(path, **options)
+    network = load_network(path, size)
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = files_in(path)
     name = path.resolve().name
     words = [] if cleaning is not None else ["raw masks"]
+    words += [] if looking is not None else ["one look"]
     if detector is None:
         subject = Subject(", ".join([name, *words]), hashes(files), size, interpreter)
-        return subject, SamPredictor(network, cleaning=cleaning, **options)
-    finder = load_detector_network(detector, **options)
+        return subject, SamPredictor(network, size, cleaning, looking)
+    finder = load_detector_network(detector)
     words += [
         f"{field.name} {getattr(sampling, field.name)}"
         for field in dataclasses.fields(sampling)
@@ -55,8 +58,9 @@ def load_model(
     ]
     name = ", ".join([f"{name} with {detector.name}", *words])
     subject = Subject(name, hashes([*files, *files_in(detector)]), size, interpreter)
-    predictor = SalientSqueezeSam(network, finder, sampling=sampling, cleaning=cleaning, **options)
-    return subject, predictor
+    return subject, SaliencyPredictor(
+        network, finder, size, sampling=sampling, cleaning=cleaning, looking=looking
+    )
 
 
 def load_named_baseline(text: str) -> tuple[Subject, Predictor]:

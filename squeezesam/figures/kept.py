@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from squeezesam import strict_json
 from squeezesam.errors import DataError
 from squeezesam.files import check_place, content_hash, whole_directory
 
@@ -51,7 +52,7 @@ def keep(
 def kept_inputs(folder: Path) -> Inputs | None:
     """What the results in a folder hang on; None where that cannot be read."""
     try:
-        found: Inputs = json.loads((folder / INPUTS_NAME).read_text(encoding="utf-8"))
+        found: Inputs = strict_json.read(folder / INPUTS_NAME)
     except (OSError, ValueError):
         return None
     return found

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from squeezesam import strict_json
 from squeezesam.data.held_out import split
 from squeezesam.data.open import open_datasets, open_with_parents
 from squeezesam.data.records import Dataset
@@ -26,6 +27,7 @@ from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.figures.kept import Inputs, folder_hash, keep
 from squeezesam.files import content_hash
 from squeezesam.runtimes import load_detector_network
+from squeezesam.strict_json import JsonError
 
 RESULTS_NAME = "results.json"
 HEAT_NAME = "heat.json"
@@ -173,8 +175,7 @@ def heat_on(plan: Plan, path: Path, data_hash: str, *, held_out: bool) -> Heat:
 
     def compute(result: Path) -> None:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        options = {} if plan.size is None else {"size": plan.size}
-        detector = load_detector_network(plan.detector, **options)
+        detector = load_detector_network(plan.detector)
         datasets: list[Dataset] = open_datasets(path)
         if held_out:
             datasets = [split(dataset, held_out=True) for dataset in datasets]
@@ -195,9 +196,9 @@ def read_heat(path: Path) -> Heat:
         DataError: missing or damaged.
     """
     try:
-        return Heat(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} holds no figures of heat maps ({error!r}); delete it") from error
+        return strict_json.decode(Heat, strict_json.read(path))
+    except (OSError, JsonError) as error:
+        raise DataError(f"{path} holds no figures of heat maps ({error}); delete it") from error
 
 
 def inputs_of(

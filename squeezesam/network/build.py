@@ -3,25 +3,29 @@
 from squeezesam.config import DetectorConfig, ReferenceConfig, SqueezeSamConfig
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
-from squeezesam.network.reference import ReferenceSam
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.network.reference import PUBLISHED_SIZE, ReferenceSam
+from squeezesam.spec import DETECTOR, SEGMENTER
 
 
 def build_network(
-    config: SqueezeSamConfig | ReferenceConfig | DetectorConfig, size: int = INPUT_SIZE
+    config: SqueezeSamConfig | ReferenceConfig | DetectorConfig, size: int | None = None
 ) -> SqueezeSam | ReferenceSam | SaliencyDetector:
-    """A network with random weights for square inputs of `size` pixels.
+    """A network with random weights.
+
+    Args:
+        config: widths and depths.
+        size: side of the square input in pixels; by default that of the kind of network.
 
     Raises:
         ConfigError: `size` does not fit the network.
     """
     if isinstance(config, ReferenceConfig):
-        return ReferenceSam(config, size)
+        return ReferenceSam(config, PUBLISHED_SIZE if size is None else size)
     return build_trained(config, size)
 
 
 def build_trained(
-    config: SqueezeSamConfig | DetectorConfig, size: int = INPUT_SIZE
+    config: SqueezeSamConfig | DetectorConfig, size: int | None = None
 ) -> SqueezeSam | SaliencyDetector:
     """One of the networks of which weights are kept, with random ones for now.
 
@@ -29,5 +33,5 @@ def build_trained(
         ConfigError: `size` does not fit the network.
     """
     if isinstance(config, DetectorConfig):
-        return SaliencyDetector(config, size)
-    return SqueezeSam(config, size)
+        return SaliencyDetector(config, DETECTOR.size if size is None else size)
+    return SqueezeSam(config, SEGMENTER.size if size is None else size)

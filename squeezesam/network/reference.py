@@ -15,9 +15,12 @@ from torch.nn import functional as F
 
 from squeezesam.config import ReferenceConfig, check_size
 from squeezesam.network.two_way_transformer import TwoWayTransformer
-from squeezesam.spec import INPUT_SIZE, MAP_STRIDE, NUM_MASKS, MapChannel
+from squeezesam.spec import MAP_STRIDE, NUM_MASKS, MapChannel
 
 RGB_BOX_AND_CLICKS = 5
+
+PUBLISHED_SIZE = 512
+"""Side of the input in pixels at which the paper states its compute."""
 
 
 class ConvReluBn(nn.Sequential):
@@ -100,9 +103,10 @@ class ReferenceSam(nn.Module):
 
     cell_positions: Tensor
 
-    def __init__(self, config: ReferenceConfig, size: int = INPUT_SIZE) -> None:
+    def __init__(self, config: ReferenceConfig, size: int = PUBLISHED_SIZE) -> None:
         super().__init__()
         check_size(size, config.bottom_stride)
+        self.size = size
         *skips, bottom = config.encoder
         self.stem = nn.Conv2d(RGB_BOX_AND_CLICKS, config.stem, 2, stride=2)
         self.encoder = nn.ModuleList(

@@ -37,6 +37,7 @@ class UNet(SizedNetwork):
     def __init__(self, config: UNetConfig, maps: int, bottom_stride: int) -> None:
         super().__init__()
         self.config, self.bottom_stride = config, bottom_stride
+        self.zoom = 2 ** (len(config.encoder) - len(config.decoder))
         quarter, eighth, sixteenth, bottom = config.encoder
         self.stem = ConvBn(3, config.stem, stride=2)
         widths_in = (config.stem + maps, quarter, eighth, sixteenth)
@@ -60,7 +61,7 @@ class UNet(SizedNetwork):
         self.decoder = nn.ModuleList(
             UpBlock(width_in, skip, width_out)
             for width_in, skip, width_out in zip(
-                (bottom, *config.decoder[:-1]), skips, config.decoder, strict=True
+                (bottom, *config.decoder), skips, config.decoder, strict=False
             )
         )
 
@@ -106,26 +107,41 @@ class UNet(SizedNetwork):
                 module.attention.out.start_silent()
                 module.mlp_out.start_silent()
 
-    def fuse_tokens(self, x: Tensor, prompt_tokens: Tensor | None) -> Tensor:
-        """Late fusion: image cells and prompts attend to one another; the cells go on."""
-        batch, channels, height, width = x.shape
-        grid = self.grid if self.grid_is_embedded else self.embed_position(self.grid)
-        tokens = x.reshape(batch, channels, 1, height * width) + grid
-        if prompt_tokens is not None:
-            features = prompt_tokens.transpose(1, 2).reshape(batch, TOKEN_FEATURES, 1, -1)
-            tokens = torch.cat([tokens, self.embed_position(features)], dim=3)  # [B, C, 1, HW + 16]
-        cells = self.transformer(tokens)
-        if prompt_tokens is not None:  # else the slice is a copy that no delegate takes
-            cells = cells[..., : height * width]
-        return cells.reshape(x.shape)
+    def fuse_tokens(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Late fusion: image cells and tokens attend to one another.
 
-    def features(self, x: Tensor, prompt_tokens: Tensor | None) -> tuple[Tensor, Tensor]:
-        """From the stem with its maps to the decoder's features at 1/4 and 1/2."""
+        Args:
+            x: [B, C, H, W], the bottom scale.
+            tokens: [B, C, 1, T], or None for the cells alone.
+
+        Returns:
+            cells [B, C, H, W] and tokens [B, C, 1, T], or [B, C, 1, 0] without any.
+        """
+        batch, channels, height, width = x.shape
+        count = height * width
+        grid = self.grid if self.grid_is_embedded else self.embed_position(self.grid)
+        mixed = x.reshape(batch, channels, 1, count) + grid
+        if tokens is None:  # a slice of everything is a copy that no delegate takes
+            return self.transformer(mixed).reshape(x.shape), x.new_zeros(batch, channels, 1, 0)
+        mixed = self.transformer(torch.cat([mixed, tokens], dim=3))  # [B, C, 1, HW + T]
+        return mixed[..., :count].reshape(x.shape), mixed[..., count:]
+
+    def to_pixels(self, channels: Tensor) -> Tensor:
+        """The zoom x zoom pixels of each cell of the finest features, from channels to places.
+
+        [B, N * zoom * zoom, H, W] -> [B, N, H * zoom, W * zoom].
+        """
+        return channels if self.zoom == 1 else F.pixel_shuffle(channels, self.zoom)
+
+    def features(self, x: Tensor, tokens: Tensor | None) -> tuple[list[Tensor], Tensor]:
+        """From the stem with its maps to the decoder's features, coarse to fine, and the tokens."""
         skips = [x]
         for stage in self.encoder:
             x = stage(x)
             skips.append(x)
-        x = self.fuse_tokens(skips.pop(), prompt_tokens)
-        for stage in self.decoder[:-1]:
+        x, tokens = self.fuse_tokens(skips.pop(), tokens)
+        features = []
+        for stage in self.decoder:
             x = stage(x, skips.pop())
-        return x, self.decoder[-1](x, skips.pop())
+            features.append(x)
+        return features, tokens

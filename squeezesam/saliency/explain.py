@@ -31,8 +31,7 @@ from squeezesam.saliency.clicks import (
     most_salient_blob,
 )
 from squeezesam.saliency.predictor import HEAT_LEVELS, Finding
-from squeezesam.spec import INPUT_SIZE, SALIENCY_STRIDE
-from squeezesam.transforms import Letterbox
+from squeezesam.spec import SALIENCY_STRIDE
 
 PANEL = 480
 """Long side of the photo in a panel, in pixels as all of these."""
@@ -70,7 +69,6 @@ def explain(
     finding: Finding,
     mask: NDArray[np.bool_] | None,
     sampling: ClickSampling = DEFAULT_SAMPLING,
-    size: int = INPUT_SIZE,
 ) -> Image.Image:
     """Draw all steps beside each other.
 
@@ -79,10 +77,9 @@ def explain(
         finding: what stands out in it, perhaps nothing.
         mask: [H, W], the automatic answer; None where nothing stands out.
         sampling: that the finding was made with.
-        size: side of the detector's input in pixels.
     """
     height, width = photo.shape[:2]
-    inside = Letterbox.fit(width, height, size).inside
+    inside = finding.letterbox.inside
     shrink = PANEL / max(width, height)
     small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     scene = Image.fromarray(photo).resize(small, Image.Resampling.LANCZOS)

@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,10 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
+from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_view
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
-from squeezesam.predictor import SamPredictor, SetPhoto
+from squeezesam.predictor import MaskAnswer, MaskArrays, SamPredictor, SetPhoto, as_arrays
 from squeezesam.prompts import as_floats
-from squeezesam.runtimes import DetectorCallable, NetworkCallable
+from squeezesam.runtimes import DetectorCallable, NetworkCallable, input_side
 from squeezesam.saliency.clicks import (
     DEFAULT_SAMPLING,
     ClickSampling,
@@ -27,7 +27,6 @@ from squeezesam.spec import DETECTOR, MAP_STRIDE, SALIENCY_STRIDE, SEGMENTER, Po
 from squeezesam.transforms import Letterbox
 
 HEAT_LEVELS = 255
-Answer = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -38,33 +37,47 @@ class Finding:
         heat: [h, w] bytes, the part of the heat map that lies on the photo.
         salient: blob and clicks in pixels of the heat map; None where nothing stands out.
         coords: [5, 2] (x, y), the same clicks in photo pixels; [0, 2] where nothing stands out.
-        mask_input: [1, size/2, size/2] logits, the heat map as a previous mask.
+        saliency_logits: [1, 1, size/4, size/4], as the detector gives them.
+        letterbox: of the photo in the detector's input.
     """
 
     heat: Heat
     salient: SalientObject | None
     coords: NDArray[np.float32]
-    mask_input: NDArray[np.float32]
+    saliency_logits: Tensor
+    letterbox: Letterbox
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Of `coords`: all positive."""
         return np.full(len(self.coords), int(PointLabel.POSITIVE))
 
+    def mask_input(self, photo: Letterbox) -> NDArray[np.float32]:
+        """The heat map as an earlier mask of the photo: [1, S/2, S/2] logits.
 
-class SalientSqueezeSam(SamPredictor):
+        Args:
+            photo: letterbox of the photo in the segmenter's input, of S pixels.
+        """
+        whole = View.whole(photo.width, photo.height)
+        logits = at_mask_size(self.saliency_logits)[0, 0].numpy()
+        return onto_view(logits, self.letterbox, whole, photo)[None]
+
+
+class SaliencyPredictor(SamPredictor):
     """A `SamPredictor` that answers with the most prominent object when it is asked nothing.
 
     Args:
         model: as of `SamPredictor`.
         detector: the salient-object detector, PyTorch's or any exported one
             (`squeezesam.runtimes.load_detector_network`).
-        size: side of the square input of both in pixels; None where they say it themselves.
+        size: side of the model's square input in pixels; None where it says it itself.
+        detector_size: likewise of the detector's.
         sampling: how clicks are found in the heat map.
         cleaning: as of `SamPredictor`.
+        looking: as of `SamPredictor`.
 
     Raises:
-        ConfigError: one is in the other's place, or they take images of different sizes.
+        ConfigError: one is in the other's place.
     """
 
     def __init__(
@@ -72,14 +85,17 @@ class SalientSqueezeSam(SamPredictor):
         model: NetworkCallable,
         detector: DetectorCallable,
         size: int | None = None,
+        detector_size: int | None = None,
         sampling: ClickSampling = DEFAULT_SAMPLING,
         cleaning: MaskCleaning | None = DEFAULT_CLEANING,
+        looking: Looking | None = DEFAULT_LOOKING,
     ) -> None:
         self.detector, self.sampling = detector, sampling
+        self.detector_size = input_side(detector, detector_size, DETECTOR)
         self._detecting = threading.Lock()
         self._findings: WeakKeyDictionary[SetPhoto, Finding] = WeakKeyDictionary()
-        super().__init__(model, size, cleaning)
-        check_pair(model, detector, self.size)
+        super().__init__(model, size, cleaning, looking)
+        check_pair(model, detector)
 
     @property
     def finding(self) -> Finding:
@@ -96,28 +112,29 @@ class SalientSqueezeSam(SamPredictor):
         with self._detecting:
             finding = self._findings.get(photo)
             if finding is None:
+                whole = photo.letterbox
+                letterbox = Letterbox.fit(whole.width, whole.height, self.detector_size)
                 with torch.inference_mode():
-                    logits = self.detector(photo.image)
+                    logits = self.detector(letterbox.apply(photo.pixels))
                 if not logits.isfinite().all():
                     raise ArtifactError(
                         "the detector answers NaN or infinity; use other weights or precision"
                     )
-                finding = find(logits, photo.letterbox, self.sampling)
+                finding = find(logits, letterbox, self.sampling)
                 self._findings[photo] = finding
         return finding
 
-    def predict(
+    def answer(
         self,
         point_coords: ArrayLike | None = None,
         point_labels: ArrayLike | None = None,
         box: ArrayLike | None = None,
         mask_input: ArrayLike | None = None,
         multimask_output: bool = True,
-        return_logits: bool = False,
-    ) -> Answer:
-        """Masks of what the prompts mean; without any, of the most prominent object.
+    ) -> MaskAnswer:
+        """What the prompts mean; without any, the most prominent object.
 
-        Arguments, answers and errors are those of `SamPredictor.predict`.
+        Arguments, answers and errors are those of `SamPredictor.answer`.
 
         Raises:
             NoSalientObjectError: nothing is asked, and nothing stands out in the photo.
@@ -130,10 +147,8 @@ class SalientSqueezeSam(SamPredictor):
                     "nothing in this photo stands out; click on what you mean, or draw a box"
                 )
             point_coords, point_labels = finding.coords, finding.labels
-            mask_input = finding.mask_input
-        return self._predict_on(
-            photo, point_coords, point_labels, box, mask_input, multimask_output, return_logits
-        )
+            mask_input = finding.mask_input(photo.letterbox)
+        return self._answer_on(photo, point_coords, point_labels, box, mask_input, multimask_output)
 
     def edit(
         self,
@@ -142,7 +157,7 @@ class SalientSqueezeSam(SamPredictor):
         mask_input: ArrayLike | None = None,
         multimask_output: bool = False,
         return_logits: bool = False,
-    ) -> Answer:
+    ) -> MaskArrays:
         """Correct the automatic mask: its own clicks, then yours, and the mask so far.
 
         Args:
@@ -162,27 +177,20 @@ class SalientSqueezeSam(SamPredictor):
         finding = self._finding_on(photo)
         coords = np.concatenate([finding.coords, places])
         labels = np.concatenate([finding.labels, codes])
-        return self._predict_on(
-            photo, coords, labels, None, mask_input, multimask_output, return_logits
-        )
+        answer = self._answer_on(photo, coords, labels, None, mask_input, multimask_output)
+        return as_arrays(answer, return_logits)
 
 
-def check_pair(model: NetworkCallable, detector: DetectorCallable, size: int) -> None:
-    """See that two networks work together on images of `size` pixels.
+def check_pair(model: NetworkCallable, detector: DetectorCallable) -> None:
+    """See that two networks are what they are taken for.
 
     Raises:
-        ConfigError: one is in the other's place, or the detector takes images of another size.
+        ConfigError: one is in the other's place.
     """
     for name, network, wanted in (("model", model, SEGMENTER), ("detector", detector, DETECTOR)):
         found = getattr(network, "interface", wanted)
         if found is not wanted:
             raise ConfigError(f"the {name} is a {found.title}; give a {wanted.title} in its place")
-    side = getattr(detector, "size", size)
-    if side != size:
-        raise ConfigError(
-            f"the detector takes images of {side} pixels, the model of {size}; export both with "
-            "one --size"
-        )
 
 
 def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling) -> Finding:
@@ -190,7 +198,7 @@ def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling)
 
     Args:
         saliency_logits: [1, 1, size/4, size/4].
-        letterbox: of the photo.
+        letterbox: of the photo in the detector's input.
         sampling: how clicks are found.
     """
     heat = heat_bytes(saliency_logits[0, 0].numpy(), letterbox)
@@ -198,7 +206,7 @@ def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling)
     clicks = () if salient is None else salient.clicks
     coords = [letterbox.photo_pixel(click.x, click.y) for click in clicks]
     places = np.array(coords, np.float32).reshape(-1, 2)
-    return Finding(heat, salient, places, at_mask_size(saliency_logits)[0].numpy())
+    return Finding(heat, salient, places, saliency_logits, letterbox)
 
 
 def at_mask_size(saliency_logits: Tensor) -> Tensor:

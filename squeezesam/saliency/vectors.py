@@ -33,7 +33,7 @@ import numpy as np
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling, Heat, find_salient_object
 from squeezesam.saliency.predictor import HEAT_LEVELS, as_bytes, chances
 from squeezesam.saliency.shapes import PICTURED, SMALL, noise, soft_disc, two_blobs
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import DETECTOR_SIZE, INPUT_SIZE
 from squeezesam.transforms import Letterbox
 
 Case = dict[str, Any]
@@ -68,7 +68,7 @@ PHOTOS = (
     (3024, 4032),
     (12000, 8000),
 )
-SIZES = (64, INPUT_SIZE, 768)
+SIZES = (64, INPUT_SIZE, DETECTOR_SIZE, 768)
 
 
 def golden_vectors() -> list[Case]:

@@ -8,19 +8,24 @@ one. It appears under its name only when complete, and the one before is removed
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from squeezesam import strict_json
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.files import clear_leftovers, whole_directory
+from squeezesam.strict_json import JsonError
+from squeezesam.tensor_files import read_tensors, write_tensors
 from squeezesam.training.optimizer import HybridOptimizer
 
 PREFIX = "checkpoint-"
 DIGITS = 8
+MOST_UPDATES = 2**24
+"""The optimizers count them in float32."""
 
 
 class Checkpoint:
@@ -63,7 +68,7 @@ class Checkpoint:
             for part, tensors in parts.items():
                 # Tensors of a fresh model may share storage, which safetensors refuses.
                 copies = {name: value.clone().contiguous() for name, value in tensors.items()}
-                save_file(copies, partial / f"{part}.safetensors", metadata=metadata)
+                write_tensors(copies, partial / f"{part}.safetensors", metadata)
         for old in stale:
             if old.name != f"{PREFIX}{step:0{DIGITS}d}":
                 shutil.rmtree(old)
@@ -82,33 +87,81 @@ class Checkpoint:
         newest = saved[-1]
         try:
             parts = {
-                part: load_part(newest / f"{part}.safetensors")
+                part: read_tensors(newest / f"{part}.safetensors")
                 for part in ("model", "averaged", *HybridOptimizer.MOMENTS)
             }
-            self.model.load_state_dict(parts["model"][0])
-            self.averaged.load_state_dict(parts["averaged"][0])
-            metadata = parts["model"][1]
-            earlier = json.loads(metadata["recipe"])
-            moments = {moment: parts[moment][0] for moment in HybridOptimizer.MOMENTS}
-            self.optimizer.restore(moments, int(json.loads(metadata["updates"])))
-            step = int(json.loads(metadata["step"]))
-        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
+        except WeightsError as error:
             raise WeightsError(
-                f"{newest} is not a checkpoint of this network; delete it to start afresh"
+                f"{newest} is damaged ({error}); delete it to start afresh"
             ) from error
+        # Everything is looked at before anything is changed.
+        state = self._checked_state(newest, parts["model"][1])
+        wanted = {
+            "model": dict(self.model.state_dict()),
+            "averaged": dict(self.averaged.state_dict()),
+            **self.optimizer.forms(),
+        }
+        for part, tensors in wanted.items():
+            if forms(parts[part][0]) != forms(tensors):
+                raise WeightsError(
+                    f"{newest} is not a checkpoint of this network: its {part} has other tensors; "
+                    "delete it to start afresh"
+                )
+        self.model.load_state_dict(parts["model"][0])
+        self.averaged.load_state_dict(parts["averaged"][0])
+        moments = {moment: parts[moment][0] for moment in HybridOptimizer.MOMENTS}
+        self.optimizer.restore(moments, state.updates)
+        return state.step
+
+    def _checked_state(self, newest: Path, metadata: Mapping[str, str]) -> "State":
+        """What a checkpoint says of its run.
+
+        Raises:
+            ConfigError: it was made with another recipe.
+            WeightsError: it is damaged.
+        """
+        try:
+            content = {name: strict_json.parse(text) for name, text in metadata.items()}
+            state = strict_json.decode(State, content, "its metadata")
+        except JsonError as error:
+            raise WeightsError(
+                f"{newest} is not a checkpoint of this network ({error}); delete it to start afresh"
+            ) from error
+        if newest.name != f"{PREFIX}{state.step:0{DIGITS}d}":
+            raise WeightsError(
+                f"{newest} says that it is of step {state.step}; delete it to start afresh"
+            )
         for name, value in self.recipe.items():
-            if earlier.get(name) != value:
+            if state.recipe.get(name) != value:
                 raise ConfigError(
-                    f"{newest} was made with {name} {earlier.get(name)}, not {value}; "
+                    f"{newest} was made with {name} {state.recipe.get(name)}, not {value}; "
                     "give the same options again, or another --out"
                 )
-        return step
+        return state
 
     def _saved(self) -> list[Path]:
         return sorted(self.folder.glob(PREFIX + "[0-9]" * DIGITS))
 
 
-def load_part(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of one file of a checkpoint."""
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+@dataclass(frozen=True)
+class State:
+    """What a checkpoint says of its run.
+
+    Attributes:
+        step: batches done.
+        updates: of the weights.
+        recipe: as `Checkpoint` takes it.
+    """
+
+    step: int
+    updates: int
+    recipe: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.step < 10**DIGITS or not 0 <= self.updates < MOST_UPDATES:
+            raise ValueError(f"{self.step} steps and {self.updates} updates are out of range")
+
+
+def forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
+    """Element type and shape of each tensor."""
+    return {name: (value.dtype, value.shape) for name, value in tensors.items()}

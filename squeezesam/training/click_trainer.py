@@ -9,6 +9,7 @@ from squeezesam.spec import MASK_THRESHOLD
 from squeezesam.training.batch import Batch
 from squeezesam.training.chance import happens, per_sample
 from squeezesam.training.clicks import error_click
+from squeezesam.training.closer import closer_look
 from squeezesam.training.loop import Network, Trainer
 from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.prompts import Slots, opening_prompts
@@ -26,11 +27,11 @@ class ClickTrainer(Trainer[Network]):
 
     def train_on(self, raw: RawSample, step: int) -> Tensor:
         """All rounds of one batch."""
-        # The number of rounds is the same for all processes, since they must meet in every one.
+        # The number of answers is the same for all processes, since they must meet in every one.
         seeds = self.seeds(step)
-        rounds = 1 + int(
-            np.random.default_rng(seeds).choice(len(self.config.rounds), p=self.config.rounds)
-        )
+        drawn = np.random.default_rng(seeds)
+        rounds = 1 + int(drawn.choice(len(self.config.rounds), p=self.config.rounds))
+        twice = drawn.random() < self.config.closer.chance
         generator = self.own_generator(seeds)
         batch = self.augmented(raw, generator)
         inside = batch.target > 0.5
@@ -39,9 +40,13 @@ class ClickTrainer(Trainer[Network]):
         )
         previous: Tensor | None = None
         losses, ious = [], []
-        for _ in range(rounds):
+        for turn in range(rounds + twice):
             given, right = previous, None
-            if previous is not None:
+            if previous is not None and twice and turn == 1:
+                closer = self.config.closer
+                batch, slots, given = closer_look(batch, slots, previous, closer, generator)
+                inside = batch.target > 0.5
+            elif previous is not None:
                 answer = (previous > MASK_THRESHOLD) & batch.shown  # nobody clicks on padding
                 slots = slots.add(*error_click(inside, answer, generator))
                 forgotten = happens(len(inside), self.config.prompts.forget_mask, generator)

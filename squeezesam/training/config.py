@@ -13,7 +13,9 @@ from squeezesam.config import check_size
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
 from squeezesam.network.model import BOTTOM_STRIDE
+from squeezesam.spec import INPUT_SIZE
 from squeezesam.training.augment import AugmentConfig
+from squeezesam.training.closer import CloserConfig
 from squeezesam.training.losses import LossConfig
 from squeezesam.training.prompts import PromptConfig
 from squeezesam.training.salient_samples import SalientConfig
@@ -92,11 +94,12 @@ class TrainConfig:
         samples: what is asked for.
         augment: what is done to photos and masks.
         prompts: how the simulated user asks.
+        closer: second looks at what the first answer found.
         losses: what an answer is paid for.
         salient: what the salient-object detector is to find.
     """
 
-    stages: tuple[Stage, ...] = (Stage(256, 6000, 16), Stage(512, 1500, 8))
+    stages: tuple[Stage, ...] = (Stage(224, 4000, 24), Stage(INPUT_SIZE, 8000, 16))
     shares: Mapping[str, float] = field(default_factory=dict)
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
@@ -112,6 +115,7 @@ class TrainConfig:
     samples: SampleConfig = field(default_factory=SampleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
+    closer: CloserConfig = field(default_factory=CloserConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     salient: SalientConfig = field(default_factory=SalientConfig)
 

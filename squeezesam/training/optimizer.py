@@ -91,6 +91,10 @@ class HybridOptimizer:
             for optimizer, parameters, moment in self._parts()
         }
 
+    def forms(self) -> dict[str, dict[str, nn.Parameter]]:
+        """For each moment of each parameter a tensor of its shape and element type."""
+        return {moment: parameters for _, parameters, moment in self._parts()}
+
     def restore(self, moments: Mapping[str, Mapping[str, Tensor]], updates: int) -> None:
         """Go on from an earlier state.
 

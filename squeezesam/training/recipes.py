@@ -5,6 +5,7 @@ from typing import Any
 
 from squeezesam.errors import ConfigError
 from squeezesam.saliency.prominence import Prominence
+from squeezesam.spec import DETECTOR_SIZE, INPUT_SIZE
 from squeezesam.training.augment import AugmentConfig
 from squeezesam.training.config import Stage, TrainConfig
 from squeezesam.training.cropping import CropConfig
@@ -21,7 +22,7 @@ RECIPES: dict[str, TrainConfig] = {
     # The paper's person model: a short second stage on people, opened mostly by the five clicks of
     # the salient pipeline. Give the shares of the people sets with --share.
     "people": TrainConfig(
-        stages=(Stage(384, 400, 8), Stage(512, 400, 8)),
+        stages=(Stage(INPUT_SIZE, 1200, 16),),
         learning_rate=3e-4,
         warmup=50,
         ema=0.995,
@@ -30,7 +31,7 @@ RECIPES: dict[str, TrainConfig] = {
     # The salient-object detector. Its photos show large objects, so smaller ones are pasted in, and
     # whatever is whole is prominent.
     "saliency": TrainConfig(
-        stages=(Stage(512, 2400, 16),),
+        stages=(Stage(DETECTOR_SIZE, 2400, 16),),
         warmup=100,
         ema=0.998,
         samples=SampleConfig(crop=CropConfig(chance=0.4)),

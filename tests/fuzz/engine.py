@@ -1,11 +1,14 @@
 """Cases by number in child processes that are watched: signals, time, memory, foreign errors."""
 
+import contextlib
+import io
 import json
 import multiprocessing
 import resource
 import shutil
 import time
 import traceback
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +84,8 @@ def prepare(target: Target, folder: Path) -> None:
 
 
 def _prepare(target: Target, folder: Path) -> None:
-    target.prepare(folder)
+    with contextlib.redirect_stdout(io.StringIO()):
+        target.prepare(folder)
     for seed in sorted(folder.iterdir()):
         target.check(seed)
 
@@ -91,52 +95,64 @@ def fuzz(
 ) -> tuple[int, list[Finding]]:
     """Try cases from number `first` on until the time is over: the next number, and findings."""
     findings: list[Finding] = []
-    ends = time.monotonic() + seconds
-    number = first
-    while time.monotonic() < ends:
-        number, finding = _stretch(target, seed, number, ends, seeds, scratch)
+    number, left = first, seconds
+    while left > 0:
+        number, spent, finding = _stretch(target, seed, number, left, seeds, scratch)
+        left -= spent
         findings += [finding] if finding else []
     return number, findings
 
 
 def _stretch(
-    target: Target, seed: int, number: int, ends: float, seeds: Path, scratch: Path
-) -> tuple[int, Finding | None]:
-    """Cases in one child, until the time is over or one is a finding."""
+    target: Target, seed: int, number: int, seconds: float, seeds: Path, scratch: Path
+) -> tuple[int, float, Finding | None]:
+    """Cases in one child, until the time is over or one is a finding.
+
+    Returns:
+        The next number, the seconds spent on cases, and the finding.
+    """
     here, there = FORK.Pipe()
-    process = FORK.Process(target=_child, args=(target, seed, number, ends, seeds, scratch, there))
+    process = FORK.Process(
+        target=_child, args=(target, seed, number, seconds, seeds, scratch, there)
+    )
     process.start()
     there.close()
-    finding = None
+    began = time.monotonic()
+    patience = PREPARE_SECONDS  # until it has loaded what it needs
     try:
-        while here.poll(CASE_SECONDS + (0 if number else PREPARE_SECONDS)):
+        while here.poll(patience):
             done, what, details = json.loads(here.recv_bytes())
+            if patience != CASE_SECONDS:
+                patience, began = CASE_SECONDS, time.monotonic()
+                continue
             number = done + 1
             if what:
-                return number, Finding(done, what, details)
-        finding = Finding(number, f"takes more than {CASE_SECONDS:.0f} s")
+                return number, time.monotonic() - began, Finding(done, what, details)
+        finding = Finding(number, f"takes more than {patience:.0f} s")
     except EOFError:
         process.join()
         if process.exitcode == 0:
-            return number, None
+            return number, time.monotonic() - began, None
         finding = Finding(number, f"ends the process with {process.exitcode}")
     finally:
         process.kill()
         process.join()
-    return number + 1, finding
+    return number + 1, time.monotonic() - began, finding
 
 
 def _child(
     target: Target,
     seed: int,
     number: int,
-    ends: float,
+    seconds: float,
     seeds: Path,
     scratch: Path,
     parent: Connection,
 ) -> None:
-    target.check(sorted(seeds.iterdir())[0])  # what is loaded once does not count as memory
-    before = _peak_mb()
+    warnings.simplefilter("ignore")
+    target.check(sorted(seeds.iterdir())[0])  # what is loaded once counts as no time and memory
+    before, ends = _peak_mb(), time.monotonic() + seconds
+    parent.send_bytes(json.dumps([number, "", ""]).encode())
     while time.monotonic() < ends:
         case = case_of(target, seed, number, seeds, scratch)
         what = details = ""

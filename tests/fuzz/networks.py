@@ -10,6 +10,7 @@ from small_networks import SIZE, random_network, run
 from squeezesam.runtimes import load_network
 from squeezesam.spec import input_specs
 from squeezesam.training.checkpoint import Checkpoint
+from squeezesam.training.optimizer import HybridOptimizer
 from squeezesam.weights import load_weights, save_weights
 from squeezesam_export.artifacts import check_files
 from squeezesam_export.golden_reading import read_golden
@@ -27,7 +28,7 @@ def checkpoint(folder: Path) -> Checkpoint:
     """Of a run that is about to start."""
     model = random_network(4)
     averaged = torch.optim.swa_utils.AveragedModel(model)
-    return Checkpoint(folder, model, averaged, torch.optim.AdamW(model.parameters()), {"a": "1"})
+    return Checkpoint(folder, model, averaged, HybridOptimizer(model, 1e-3, 0.0), {"a": "1"})
 
 
 def prepare_checkpoint(folder: Path) -> None:

@@ -90,7 +90,6 @@ class EmulatedArm64:
         cases = spread(golden, self.cases)
         runtime = RUNTIMES[subject.path.suffix]
         _, version = runtime.installed()
-        size = manifest.contract.input_size
         return Measurement(
             runtime=runtime.name,
             runtime_version=version,
@@ -104,7 +103,7 @@ class EmulatedArm64:
             sustained_samples_ms=(),
             peak_memory_bytes=None,
             memory_kind=None,
-            emulation=self.checker.check(subject, size, cases),
+            emulation=self.checker.check(subject, manifest.size_of(subject.interface), cases),
         )
 
 

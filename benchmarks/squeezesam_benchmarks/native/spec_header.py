@@ -26,6 +26,9 @@ NUMBERS = {
         "SPECK_AREA",
         "PINHOLE_AREA",
         "FLIPPED_LOGIT",
+        "SURROUNDINGS",
+        "SMALLEST_VIEW",
+        "OUTSIDE_LOGIT",
     )
 }
 NAMES = ("IMAGE", "PROMPT_MAPS", "PROMPT_TOKENS", "LOW_RES_MASKS")

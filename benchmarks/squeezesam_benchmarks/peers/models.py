@@ -10,7 +10,7 @@ from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_export import onnx_target
 from squeezesam_export.artifacts import sha256_of, size_of
-from squeezesam_export.ort_file import open_session
+from squeezesam_export.ort_file import OnnxFile
 
 
 def model_subject(path: Path) -> Subject:
@@ -20,7 +20,7 @@ def model_subject(path: Path) -> Subject:
         ArtifactError: missing, damaged, or an input without a fixed shape.
         MissingDependencyError: onnxruntime is not installed.
     """
-    nodes = open_session(path).get_inputs()
+    nodes = OnnxFile(path).inputs
     try:
         inputs = declared_inputs(nodes)
     except ArtifactError as error:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from squeezesam.tables import aligned_table
-from squeezesam_export.mlprogram.features import Other, read_feature
+from squeezesam_export.mlprogram.features import Other
 from squeezesam_export.mlprogram.package import Package, read_package
 from squeezesam_export.placement.element_rules import DYNAMIC_SHAPE
 from squeezesam_export.placement.report import Assessment, RuleSummary, assess, summaries
@@ -47,8 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
 def applicable_rules(package: Package) -> Sequence[Rule]:
     """All, but that of dynamic shapes where the inputs have EnumeratedShapes, which it allows."""
-    inputs = map(read_feature, package.description.input)
-    enumerated = any(not isinstance(one, Other) and len(one.shapes) > 1 for one in inputs)
+    enumerated = any(not isinstance(one, Other) and len(one.shapes) > 1 for one in package.inputs)
     return [rule for rule in RULES if not (enumerated and rule is DYNAMIC_SHAPE)]
 
 

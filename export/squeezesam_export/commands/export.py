@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_export.artifacts import bundle_digest
 from squeezesam_export.exporting import ExportOptions, export
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
@@ -56,7 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-detector", action="store_true", help="leave the salient-object detector out"
     )
     parser.add_argument("--variant", help="of the network; default: that of the weights, or base")
-    parser.add_argument("--size", type=int, default=INPUT_SIZE, help="side of the input in pixels")
+    parser.add_argument(
+        "--size", type=int, default=SEGMENTER.size, help="side of the input in pixels"
+    )
+    parser.add_argument(
+        "--detector-size",
+        type=int,
+        default=DETECTOR.size,
+        help="side of the salient-object detector's input in pixels",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -69,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
         variant=args.variant,
         weights=args.weights,
         size=args.size,
+        detector_size=args.detector_size,
         detector=args.detector,
         with_detector=not args.no_detector,
     )

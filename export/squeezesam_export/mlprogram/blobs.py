@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam.errors import ArtifactError
+from squeezesam.files import read_bytes
 from squeezesam_export.mlprogram.elements import Element
 
 VERSION = 2
+MAX_BYTES = 2**32
 SENTINEL = 0xDEADBEEF
 HEADER = struct.Struct("<II")
 METADATA = struct.Struct("<IIQQQ")
@@ -47,7 +49,7 @@ class WeightFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.content = path.read_bytes()
+            self.content = read_bytes(path, MAX_BYTES)
         except OSError as error:
             raise ArtifactError(f"{path}: {error.strerror}; convert the package again") from error
         if len(self.content) < HEADER.size or HEADER.unpack_from(self.content)[1] != VERSION:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,9 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
+from squeezesam.strict_json import shown
 
 PICTURE_MODES = {"RGB": "RGB", "BGR": "RGB", "GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F"}
 """By Core ML's colour space, Pillow's mode; BGR is an order of channels in the program only."""
+
+ARRAY_TYPES = ("float16", "float32", "float64", "int8", "int32")
+MAX_SIDE = 2**31 - 1
 
 Side = tuple[int, int | None]
 """Smallest and largest length; None where nothing bounds it."""
@@ -100,29 +104,42 @@ class Array(Feature):
 
     Attributes:
         dtype: numpy's name of its element type.
+        fill: of an optional input, the number that stands everywhere where it is left out.
     """
 
     dtype: str
+    fill: float | None = None
 
     @property
     def kind(self) -> str:
         """In words."""
-        return f"array of {self.dtype}"
+        optional = "" if self.fill is None else f", {self.fill:g} where left out"
+        return f"array of {self.dtype}{optional}"
+
+    def check_form(self, dtype: np.dtype[Any], shape: Sequence[int]) -> None:
+        """See that an array of this form suits.
+
+        Raises:
+            ArtifactError: it holds no numbers, or has another shape.
+        """
+        if not np.can_cast(dtype, self.dtype, "same_kind"):
+            raise ArtifactError(f"{self.name} is of {dtype}; give an array of {self.dtype}")
+        self.check_shape(shape)
 
     def encode(self, value: object) -> Tensor:
         """An array as the program takes it.
 
         Raises:
-            ArtifactError: it holds no numbers, or has another shape.
+            ArtifactError: it holds no numbers, has another shape, or values beyond the type.
         """
         array = np.asarray(value)
-        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            raise ArtifactError(f"{self.name} is of {array.dtype}; give an array of {self.dtype}")
-        self.check_shape(array.shape)
+        self.check_form(array.dtype, array.shape)
         with np.errstate(over="ignore"):
             values = array.astype(self.dtype)
-        always_fits = np.can_cast(array.dtype, self.dtype)
-        if not (always_fits or np.allclose(values, array, rtol=0.01, equal_nan=True)):
+        lost = np.isfinite(array) & ~np.isfinite(values)
+        if values.dtype.kind in "iu":
+            lost = values != array
+        if lost.any():
             raise ArtifactError(f"{self.name} has values beyond {self.dtype}; give smaller ones")
         return torch.from_numpy(values)
 
@@ -150,24 +167,57 @@ class Other:
         return value
 
 
+Described = TypeVar("Described", bound=Feature)
+
+
 def read_feature(proto: Any) -> Picture | Array | Other:
     """A feature as plain data.
 
     Args:
         proto: a coremltools Model_pb2.FeatureDescription.
+
+    Raises:
+        ValueError: it describes what cannot be.
     """
     kind = proto.type.WhichOneof("Type")
     if kind == "imageType":
         picture = proto.type.imageType
         colour_space = picture.ColorSpace.Name(picture.colorSpace)
+        if colour_space not in PICTURE_MODES:
+            raise ValueError(f"picture {shown(proto.name)} has no known colour space")
         size = (int(picture.height), int(picture.width))
-        return Picture(proto.name, picture_sizes(picture), size, colour_space)
+        return checked(Picture(proto.name, picture_sizes(picture), size, colour_space))
     if kind == "multiArrayType":
         array = proto.type.multiArrayType
         dtype = array.ArrayDataType.Name(array.dataType).lower().replace("double", "float64")
+        if dtype not in ARRAY_TYPES:
+            raise ValueError(f"array {shown(proto.name)} has no known type of elements")
         shape = tuple(map(int, array.shape))
-        return Array(proto.name, array_shapes(array), shape, dtype)
+        fill = default_number(array) if proto.type.isOptional else None
+        return checked(Array(proto.name, array_shapes(array), shape, dtype, fill))
     return Other(proto.name, str(kind).removesuffix("Type"))
+
+
+def checked(feature: Described) -> Described:
+    """The feature, if its sides are numbers that sides can be.
+
+    Raises:
+        ValueError: they are not.
+    """
+    bounds = [one for sides in feature.shapes for low, high in sides for one in (low, high or low)]
+    if not all(0 <= side <= MAX_SIDE for side in (*feature.default, *bounds)):
+        raise ValueError(f"{shown(feature.name)} has the shape {shown(feature.shapes)}")
+    return feature
+
+
+def default_number(proto: Any) -> float | None:
+    """What stands in an optional array that is left out; None where the description is silent.
+
+    Args:
+        proto: a coremltools FeatureTypes_pb2.ArrayFeatureType.
+    """
+    kind = proto.WhichOneof("defaultOptionalValue")
+    return None if kind is None else getattr(proto, kind)
 
 
 def picture_sizes(proto: Any) -> tuple[tuple[Side, ...], ...]:

@@ -4,6 +4,7 @@ It follows the documented meaning of every operator, and rounds where the progra
 not fuse operators, and knows nothing of how the Neural Engine accumulates and rounds.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -22,6 +23,9 @@ from squeezesam_export.mlprogram.program import (
 )
 from squeezesam_export.mlprogram.registry import Implementation, UnsupportedError, find
 
+MOST_ELEMENTS = 2**28
+"""Of one result; attention of 16 heads over 4096 tokens, as in SAM ViT-H, has so many."""
+
 
 class Interpreter:
     """A program that can be called; its weights are decompressed once, when it is made.
@@ -37,6 +41,7 @@ class Interpreter:
         self.program = program
         self.constants = {name: constant.value for name, constant in program.constants.items()}
         implementations = known_operators(program)
+        check_sizes(program.operations)
         steps = []
         for operation in program.operations:
             implementation = implementations[operation.kind]
@@ -95,6 +100,22 @@ def known_operators(program: Program) -> dict[str, Implementation]:
             + "; ".join(unknown.values())
         )
     return found
+
+
+def check_sizes(operations: Sequence[Operation]) -> None:
+    """See that no operator declares a result that memory may not hold.
+
+    Raises:
+        ArtifactError: one does.
+    """
+    for operation in operations:
+        for output in operation.outputs:
+            sides = output.type.shape if output.type else ()
+            if math.prod(side for side in sides if side is not None) > MOST_ELEMENTS:
+                raise ArtifactError(
+                    f"{operation.place} gives {output.type}, which is more than this interpreter "
+                    "holds; convert it for smaller inputs"
+                )
 
 
 def apply(

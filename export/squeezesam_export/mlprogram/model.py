@@ -1,13 +1,19 @@
 """A saved Core ML model that answers on any platform."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from squeezesam.errors import ArtifactError
-from squeezesam_export.mlprogram.features import Other, read_feature
+from squeezesam_export.mlprogram.features import Array, Other, Picture
 from squeezesam_export.mlprogram.interpreter import Interpreter
-from squeezesam_export.mlprogram.package import read_package
+from squeezesam_export.mlprogram.package import DAMAGE, read_package
+
+MOST_FILLED = 2**26
+"""Elements of an optional array."""
 
 
 class InterpretedModel:
@@ -25,15 +31,13 @@ class InterpretedModel:
         self.path = path
         package = read_package(path)
         self.interpreter = Interpreter(package.program)
-        description = package.description
-        inputs = [read_feature(one) for one in description.input]
-        if description.state or any(isinstance(one, Other) for one in inputs):
+        if package.keeps_state or any(isinstance(one, Other) for one in package.inputs):
             raise ArtifactError(
                 f"{path} keeps state or takes other inputs than pictures and arrays, which the "
                 "reference interpreter does not know"
             )
-        self.inputs = [one for one in inputs if not isinstance(one, Other)]
-        self.outputs = [read_feature(one) for one in description.output]
+        self.inputs = [one for one in package.inputs if not isinstance(one, Other)]
+        self.outputs = list(package.outputs)
         absent = {one.name for one in self.outputs} - set(package.program.outputs)
         if absent:
             raise ArtifactError(
@@ -45,16 +49,39 @@ class InterpretedModel:
         """Outputs by name: arrays, pictures, or a classifier's label and probabilities.
 
         Args:
-            data: for each input a Pillow image or an array; optional ones too.
+            data: for each input a Pillow image or an array; an optional array may be left out.
 
         Raises:
             ArtifactError: an input is absent, unknown or of another shape, or an operator fails.
         """
         names = {feature.name for feature in self.inputs}
-        if data.keys() != names:
-            wrong = ", ".join(sorted(data.keys() ^ names))
+        optional = {
+            one.name for one in self.inputs if isinstance(one, Array) and one.fill is not None
+        }
+        if not names - optional <= data.keys() <= names:
+            wrong = ", ".join(sorted((data.keys() ^ names) - (optional - data.keys())))
             raise ArtifactError(f"{self.path} takes {', '.join(sorted(names))}; look at {wrong}")
         answers = self.interpreter(
-            {feature.name: feature.encode(data[feature.name]) for feature in self.inputs}
+            {one.name: one.encode(data.get(one.name, left_out(one))) for one in self.inputs}
         )
-        return {feature.name: feature.decode(answers[feature.name]) for feature in self.outputs}
+        try:
+            return {one.name: one.decode(answers[one.name]) for one in self.outputs}
+        except DAMAGE as error:
+            raise ArtifactError(
+                f"{self.path} gives other outputs than it describes ({error}); convert it again"
+            ) from error
+
+
+def left_out(feature: Picture | Array) -> object:
+    """What an optional input is when nothing is given for it.
+
+    Raises:
+        ArtifactError: the description declares an array that no memory holds.
+    """
+    if not isinstance(feature, Array) or feature.fill is None:
+        return None
+    if math.prod(feature.default) > MOST_FILLED:
+        raise ArtifactError(
+            f"{feature.name} of {feature.shape_text} is too large; convert it again"
+        )
+    return np.full(feature.default, feature.fill, feature.dtype)

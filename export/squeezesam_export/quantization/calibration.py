@@ -17,6 +17,7 @@ from squeezesam.image_io import read_photo
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import NetworkCallable
 from squeezesam.spec import SEGMENTER, Interface, PointLabel
+from squeezesam.transforms import Letterbox
 from squeezesam_export.finite import finite_only
 
 Inputs = tuple[Tensor, ...]
@@ -36,30 +37,32 @@ class Calibration:
 
     Attributes:
         photos: file names.
-        inputs: several of each photo, of all equally many.
+        inputs: of the segmenter, several of each photo, of all equally many.
+        detector_inputs: of the salient-object detector, one of each photo; none without it.
     """
 
     photos: tuple[str, ...]
     inputs: tuple[Inputs, ...]
+    detector_inputs: tuple[Inputs, ...] = ()
 
     def inputs_of(self, interface: Interface) -> tuple[Inputs, ...]:
-        """Inputs of a kind of network; one without prompts sees each photo once."""
-        if interface is SEGMENTER:
-            return self.inputs
-        first_of_each = self.inputs[:: max(1, len(self.inputs) // max(1, len(self.photos)))]
-        return tuple((image,) for image, *_ in first_of_each)
+        """Inputs of a kind of network."""
+        return self.inputs if interface is SEGMENTER else self.detector_inputs
 
 
 NO_CALIBRATION = Calibration((), ())
 
 
-def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
+def calibrate(
+    model: NetworkCallable, folder: Path, size: int, detector_size: int | None = None
+) -> Calibration:
     """Prompt the photos of a folder; the same folder gives the same inputs.
 
     Args:
         model: in float32; its answers are the previous masks.
         folder: of photos; of more than MAX_PHOTOS an even selection is used.
         size: side of the network input in pixels.
+        detector_size: that of the salient-object detector; None without it.
 
     Raises:
         DataError: fewer than MIN_PHOTOS, or one that shows a single colour.
@@ -68,6 +71,7 @@ def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
     """
     names, checked = calibration_photos(folder), finite_only(model)
     inputs: list[Inputs] = []
+    detector_inputs: list[Inputs] = []
 
     def recorder(*given: Tensor) -> tuple[Tensor, Tensor]:
         inputs.append(given)
@@ -82,9 +86,12 @@ def calibrate(model: NetworkCallable, folder: Path, size: int) -> Calibration:
                 f"{folder / name} shows a single colour, which says nothing about the ranges of "
                 "activations; calibrate with photos like those of your app"
             )
+        if detector_size is not None:
+            letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], detector_size)
+            detector_inputs.append((letterbox.apply(photo),))
         predictor.set_image(photo)
         prompt_variously(predictor, np.random.default_rng(number))
-    return Calibration(tuple(names), tuple(map(usable_anywhere, inputs)))
+    return Calibration(tuple(names), tuple(map(usable_anywhere, inputs)), tuple(detector_inputs))
 
 
 def usable_anywhere(inputs: Inputs) -> Inputs:

@@ -16,7 +16,7 @@ class Scheme:
 
     Attributes:
         name: on the command line, in file names and in the manifest.
-        min_mask_iou: what `squeezesam verify` asks of every mask of every golden case.
+        min_mask_iou: what `squeezesam verify` asks of mask 0 of every golden case.
         mean_mask_iou: what it asks of their mean, which a wrong scale anywhere pulls down.
         max_iou_error: by how much a predicted IoU may be off.
         max_click_distance: by how many pixels of the heat map a click of the detector may be off.

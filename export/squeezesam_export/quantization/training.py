@@ -22,7 +22,7 @@ from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs, c
 
 RECIPE = dataclasses.replace(
     recipe("general"),
-    stages=(Stage(512, 200, 4),),
+    stages=(Stage(320, 200, 8),),
     learning_rate=3e-5,
     warmup=10,
     ema=0.98,

@@ -104,7 +104,8 @@ def measure(
         DataError: not one object could be evaluated.
     """
     protocol = ClickProtocol(click)
-    predictor = SamPredictor(floating)
+    # One look, so that the answers are masks of the whole photo.
+    predictor = SamPredictor(floating, looking=None)
     data: list[Data] = []
     objects: list[FloatAnswer] = []
     answers: list[list[QuantizedAnswer]] = []

@@ -5,10 +5,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from squeezesam import strict_json
 from squeezesam.data.records import Skipped
 from squeezesam.errors import DataError
-from squeezesam_export import strict_json
-from squeezesam_export.strict_json import JsonError
+from squeezesam.strict_json import JsonError
 
 SCHEMA_VERSION = 1
 
@@ -149,7 +149,7 @@ def read_results(path: Path) -> Results:
         DataError: missing, or not a results file of this schema version.
     """
     try:
-        results = strict_json.decode(Results, strict_json.parse(path.read_text(encoding="utf-8")))
+        results = strict_json.decode(Results, strict_json.read(path))
         if results.schema_version != SCHEMA_VERSION:
             raise JsonError(f"schema version {results.schema_version}")
     except OSError as error:

@@ -129,7 +129,8 @@ def describe_blocks(
     names = [name for name in block_names(model) if name != FUSION]
     work = macs_of(names, model, size)
     work[FUSION] = macs(model, size) - sum(work.values())
-    weights = {name: parameters(model.get_submodule(name)) for name in names} | {FUSION: 0}
+    weights = {name: parameters(model.get_submodule(name)) for name in names}
+    weights[FUSION] = parameters(model) - sum(weights.values())
     return [Block(name, weights[name], work[name], nodes) for name, nodes in outputs.items()]
 
 

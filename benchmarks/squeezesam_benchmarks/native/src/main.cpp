@@ -16,7 +16,9 @@ int main(int count, char **words) try {
       {"answer", answer},
       {"clean", clean},
       {"encode", encode},
+      {"look", look},
       {"mask", mask},
+      {"place", place},
       {"time", time_model},
   };
   std::string known;

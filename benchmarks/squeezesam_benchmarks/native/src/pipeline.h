@@ -1,4 +1,5 @@
-// The whole way of one click, timed in its three parts, as pipelines.py does it for Python.
+// The whole way of one click through both looks, timed in its three parts, as pipelines.py does it
+// for Python.
 #pragma once
 
 #include <vector>
@@ -6,6 +7,7 @@
 #include "job.h"
 #include "runtime.h"
 
+// What comes before the first inference and between the two; both inferences; what comes after.
 struct PipelineSample {
   double preprocess_ms, model_ms, postprocess_ms;
 };

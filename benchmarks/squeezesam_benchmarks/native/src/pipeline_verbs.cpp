@@ -1,12 +1,17 @@
-// The verbs `encode`, `clean` and `mask`: what comes before and after the network, to check against Python.
+// The verbs `encode`, `clean`, `look`, `place` and `mask`: what comes before and after the network,
+// to check against Python.
 
 #include <array>
+#include <cstdio>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 
 #include "cleaning.h"
+#include "json.h"
 #include "letterbox.h"
+#include "looks.h"
 #include "prompts.h"
 #include "spec.h"
 #include "tensors.h"
@@ -29,6 +34,11 @@ void read_file(const std::string &path, char *to, std::streamsize size) {
     throw std::runtime_error(path + " does not hold " + std::to_string(size) + " bytes");
 }
 
+void close(std::ofstream &file, const std::string &path) {
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path);
+}
+
 // What all verbs begin with: TYPE SIZE WIDTH HEIGHT.
 struct Setting {
   bool half;
@@ -37,6 +47,20 @@ struct Setting {
   explicit Setting(const Words &words)
       : half(is_half(words[0])),
         letterbox(Letterbox::fit(whole(words[2]), whole(words[3]), whole(words[1]))) {}
+
+  // Appends numbers in the type.
+  void write(const std::vector<float> &values, std::ofstream &file) const {
+    Tensor written = tensor(values.size());
+    written.set(values);
+    file.write(written.bytes.data(), written.bytes.size());
+  }
+
+  // A file of numbers in the type.
+  void write(const std::vector<float> &values, const std::string &path) const {
+    std::ofstream file(path, std::ios::binary);
+    write(values, file);
+    close(file, path);
+  }
 
   // A flat tensor of the type.
   Tensor tensor(size_t size) const {
@@ -69,42 +93,74 @@ Click click_on(const std::string &word, const Letterbox &letterbox) {
   return click;
 }
 
-std::array<float, 4> box_of(const std::string &word) {
+// Four numbers with commas between them.
+template <class Number>
+std::array<Number, 4> four(const std::string &word, const std::string &said) {
   std::istringstream text(word);
-  std::array<float, 4> box;
-  for (float &edge : box) {
+  std::array<Number, 4> numbers;
+  for (Number &number : numbers) {
     char comma = ',';
-    if ((&edge != &box[0] && !(text >> comma)) || comma != ',' || !(text >> edge))
-      throw UsageError("not a box X0,Y0,X1,Y1: " + word);
+    if ((&number != &numbers[0] && !(text >> comma)) || comma != ',' || !(text >> number))
+      throw UsageError("not " + said + ": " + word);
   }
-  if (!text.eof()) throw UsageError("not a box X0,Y0,X1,Y1: " + word);
-  return box;
+  if (!text.eof()) throw UsageError("not " + said + ": " + word);
+  return numbers;
 }
 
-void close(std::ofstream &file, const std::string &path) {
-  file.close();
-  if (!file) throw std::runtime_error("cannot write " + path);
+View view_of(const std::string &word, const Letterbox &photo) {
+  const auto [left, top, width, height] = four<int>(word, "a view LEFT,TOP,WIDTH,HEIGHT");
+  if (left < 0 || top < 0 || width < 1 || height < 1 || left > photo.width - width ||
+      top > photo.height - height)
+    throw UsageError("not a part of the photo: " + word);
+  return {left, top, width, height};
+}
+
+// What stands behind NAME= in a word, where it begins with that.
+std::optional<std::string> value(const std::string &word, const std::string &name) {
+  if (word.rfind(name + "=", 0) != 0) return {};
+  return word.substr(name.size() + 1);
+}
+
+// Takes a box or a click on the photo from a word.
+void ask(const std::string &word, const Letterbox &photo, Asked &asked) {
+  if (const auto edges = value(word, "box"))
+    asked.box = four<float>(*edges, "a box X0,Y0,X1,Y1");
+  else
+    asked.clicks.push_back(click_on(word, photo));
 }
 
 }  // namespace
 
 void encode(const Words &words) {
-  if (words.size() < 6) throw UsageError("give TYPE SIZE WIDTH HEIGHT PHOTO INPUTS X,Y,LABEL...");
+  if (words.size() < 6)
+    throw UsageError(
+        "give TYPE SIZE WIDTH HEIGHT PHOTO INPUTS [view=LEFT,TOP,WIDTH,HEIGHT] [previous=LOGITS] "
+        "X,Y,LABEL...");
   const Setting setting(words);
-  const Letterbox &letterbox = setting.letterbox;
-  std::vector<Click> clicks;
-  for (size_t i = 6; i < words.size(); i++) clicks.push_back(click_of(words[i]));
-  clicks = in_input(clicks, letterbox);
+  Letterbox letterbox = setting.letterbox;
+  std::optional<View> view;
+  Asked asked;
+  for (size_t i = 6; i < words.size(); i++) {
+    if (const auto part = value(words[i], "view"))
+      view = view_of(*part, letterbox);
+    else if (const auto path = value(words[i], "previous"))
+      asked.previous = setting.low_res_mask(*path);
+    else
+      asked.clicks.push_back(click_of(words[i]));
+  }
   std::vector<uint8_t> photo(static_cast<size_t>(letterbox.width) * letterbox.height * 3);
   read_file(words[4], reinterpret_cast<char *>(photo.data()), photo.size());
+  if (view) {
+    photo = view->shown(photo, letterbox);
+    asked.clicks = view->moved(asked).clicks;
+    letterbox = Letterbox::fit(view->width, view->height, letterbox.size);
+  }
+  const auto clicks = in_input(asked.clicks, letterbox);
   std::ofstream inputs(words[5], std::ios::binary);
   for (const auto &values :
-       {letterbox.image(photo), prompt_maps(clicks, letterbox.size),
-        prompt_tokens(clicks, letterbox.size)}) {
-    Tensor tensor = setting.tensor(values.size());
-    tensor.set(values);
-    inputs.write(tensor.bytes.data(), tensor.bytes.size());
-  }
+       {letterbox.image(photo), prompt_maps(clicks, asked.previous, letterbox.size),
+        prompt_tokens(clicks, letterbox.size)})
+    setting.write(values, inputs);
   close(inputs, words[5]);
 }
 
@@ -116,26 +172,47 @@ void clean(const Words &words) {
   const Setting setting(words);
   Asked asked;
   for (size_t i = 6; i < words.size(); i++) {
-    const auto equals = words[i].find('=') + 1;
-    if (words[i].rfind("box=", 0) == 0)
-      asked.box = box_of(words[i].substr(equals));
-    else if (words[i].rfind("previous=", 0) == 0)
-      asked.previous = setting.low_res_mask(words[i].substr(equals));
+    if (const auto path = value(words[i], "previous"))
+      asked.previous = setting.low_res_mask(*path);
     else
-      asked.clicks.push_back(click_on(words[i], setting.letterbox));
+      ask(words[i], setting.letterbox, asked);
   }
-  const auto made = cleaned(setting.low_res_mask(words[4]), asked, setting.letterbox);
-  Tensor tensor = setting.tensor(made.size());
-  tensor.set(made);
-  std::ofstream answer(words[5], std::ios::binary);
-  answer.write(tensor.bytes.data(), tensor.bytes.size());
-  close(answer, words[5]);
+  setting.write(cleaned(setting.low_res_mask(words[4]), asked, setting.letterbox), words[5]);
+}
+
+void look(const Words &words) {
+  if (words.size() < 6)
+    throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS PREVIOUS [box=X0,Y0,X1,Y1] X,Y,LABEL...");
+  const Setting setting(words);
+  Asked asked;
+  for (size_t i = 6; i < words.size(); i++) ask(words[i], setting.letterbox, asked);
+  const auto logits = setting.low_res_mask(words[4]);
+  const auto view = surroundings(logits, asked, setting.letterbox);
+  const auto letterbox = Letterbox::fit(view.width, view.height, setting.letterbox.size);
+  setting.write(onto_view(logits, setting.letterbox, view, letterbox), words[5]);
+  const std::vector<int> sides{view.left, view.top, view.width, view.height};
+  std::printf("%s\n", json::numbers(sides).c_str());
+}
+
+void place(const Words &words) {
+  const auto part = words.size() == 7 ? value(words[6], "view") : std::nullopt;
+  if (!part) throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS PLACED view=LEFT,TOP,WIDTH,HEIGHT");
+  const Setting setting(words);
+  const auto view = view_of(*part, setting.letterbox);
+  const auto letterbox = Letterbox::fit(view.width, view.height, setting.letterbox.size);
+  const auto logits = setting.low_res_mask(words[4]);
+  setting.write(onto_photo(logits, view, letterbox, setting.letterbox), words[5]);
 }
 
 void mask(const Words &words) {
-  if (words.size() != 6) throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS MASK");
+  const auto part = words.size() == 7 ? value(words[6], "view") : std::nullopt;
+  if (words.size() != 6 && !part)
+    throw UsageError("give TYPE SIZE WIDTH HEIGHT LOGITS MASK [view=LEFT,TOP,WIDTH,HEIGHT]");
   const Setting setting(words);
-  const auto made = setting.letterbox.photo_mask(setting.low_res_mask(words[4]));
+  const Letterbox &photo = setting.letterbox;
+  const auto view = part ? view_of(*part, photo) : View{0, 0, photo.width, photo.height};
+  const auto letterbox = Letterbox::fit(view.width, view.height, photo.size);
+  const auto made = photo_mask(setting.low_res_mask(words[4]), view, letterbox, photo);
   std::ofstream answer(words[5], std::ios::binary);
   answer.write(reinterpret_cast<const char *>(made.data()), made.size());
   close(answer, words[5]);

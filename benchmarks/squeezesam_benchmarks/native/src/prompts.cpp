@@ -48,12 +48,17 @@ std::vector<Click> in_input(std::vector<Click> clicks, const Letterbox &letterbo
   return clicks;
 }
 
-std::vector<float> prompt_maps(const std::vector<Click> &clicks, int size) {
+std::vector<float> prompt_maps(const std::vector<Click> &clicks,
+                               const std::optional<std::vector<float>> &previous, int size) {
   const int side = size / spec::MAP_STRIDE;
   const size_t plane = static_cast<size_t>(side) * side;
   std::vector<float> maps(spec::MAP_CHANNELS * plane);
   draw_discs(clicks, spec::PointLabel::POSITIVE, side, &maps[spec::MapChannel::POSITIVE * plane]);
   draw_discs(clicks, spec::PointLabel::NEGATIVE, side, &maps[spec::MapChannel::NEGATIVE * plane]);
+  if (previous)
+    std::transform(previous->begin(), previous->end(),
+                   &maps[spec::MapChannel::PREVIOUS_MASK * plane],
+                   [](float logit) { return std::tanh(logit / 2); });
   return maps;
 }
 

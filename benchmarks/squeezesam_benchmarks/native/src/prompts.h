@@ -1,6 +1,7 @@
-// Clicks as the network's prompt inputs: squeezesam/prompts.py, without boxes and previous masks.
+// Prompts as the network's inputs: squeezesam/prompts.py, without boxes.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "letterbox.h"
@@ -14,8 +15,10 @@ struct Click {
 // Clicks laid out in pixels of the input, at the centres of their photo pixels.
 std::vector<Click> in_input(std::vector<Click> clicks, const Letterbox &letterbox);
 
-// prompt_maps [4, size/2, size/2]; clicks in pixels of the input.
-std::vector<float> prompt_maps(const std::vector<Click> &clicks, int size);
+// prompt_maps [4, size/2, size/2]; clicks in pixels of the input, and the logits [size/2, size/2]
+// of the mask so far.
+std::vector<float> prompt_maps(const std::vector<Click> &clicks,
+                               const std::optional<std::vector<float>> &previous, int size);
 
 // prompt_tokens [16, 28]; of more clicks than slots, the latest.
 std::vector<float> prompt_tokens(const std::vector<Click> &clicks, int size);

@@ -1,0 +1,260 @@
+"""Damaged artifacts: whatever their bytes say, this process lives on and tells one error."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_networks import SIZE, random_network, run
+
+from squeezesam.errors import ArtifactError, SqueezeSamError
+from squeezesam.examples import EXAMPLES
+from squeezesam.network.folding import folded
+from squeezesam.runtimes import LoadedNetwork, load_network
+from squeezesam_export import executorch_target, onnx_target, ort_file, trial
+from squeezesam_export.ort_file import Node, OnnxFile
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, calibrate
+from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.target import Job
+from squeezesam_export.trial import check_by_trial
+
+KINDS = {
+    "fp32.pte": (executorch_target.XNNPACK_TARGET, "fp32"),
+    "int8.pte": (executorch_target.XNNPACK_TARGET, "int8"),
+    "fp32.onnx": (onnx_target.TARGET, "fp32"),
+}
+FEW, MANY = 12, 3000
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One small network in every kind."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    model = folded(random_network(4))
+    seen = calibrate(model, SHIPPED_PHOTOS, SIZE)
+    paths = {}
+    for name, (target, scheme) in KINDS.items():
+        paths[name] = folder / name
+        job = Job(model, SIZE, SCHEMES[scheme], seen.inputs_of(random_network(4).interface))
+        target.export(job, paths[name])
+    return paths
+
+
+def mutations(content: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Single bytes, bits, words, ranges and ends; the head, where structure lies, as often as all.
+
+    One after another in the order of the seed.
+    """
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        changed = bytearray(content)
+        reach = len(content) if number % 2 else min(len(content), 6000)
+        at = int(rng.integers(reach))
+        match number % 6:
+            case 0:
+                changed[at] = int(rng.integers(256))
+            case 1:
+                changed[at] ^= 1 << int(rng.integers(8))
+            case 2:
+                changed[at : at + 4] = int(rng.choice([0, 2**31 - 1, 2**32 - 1, 2**16])).to_bytes(
+                    4, "little"
+                )
+            case 3:
+                changed[at : at + 32] = rng.bytes(32)
+            case 4:
+                other = int(rng.integers(len(content)))
+                changed[at : at + 64] = content[other : other + 64]
+            case _:
+                del changed[at + 8 :]
+        yield bytes(changed)
+
+
+def used(path: Path) -> None:
+    """What every way in does: load, then run twice, on something else than zeros."""
+    network = load_network(path)
+    assert isinstance(network, LoadedNetwork)
+    inputs = network.interface.inputs(network.size)
+    for _ in range(2):
+        network.run([torch.rand(spec.shape) - 0.5 for spec in inputs])
+
+
+def outcome(action: Callable[[], None]) -> str:
+    """How an action ends in a process of its own: "ok", "refused", "untyped" or a signal's name."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            torch.set_num_threads(1)
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 2)
+            action()
+            status = 0
+        except SqueezeSamError:
+            status = 2
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return signal.Signals(-status).name if status < 0 else ("ok", "untyped", "refused")[status]
+
+
+def outcomes(original: Path, count: int, seed: int) -> dict[str, int]:
+    """How often each end came."""
+    damaged = original.with_name(f"damaged_{original.name}")
+    counts: dict[str, int] = {}
+    for content in mutations(original.read_bytes(), count, seed):
+        damaged.write_bytes(content)
+        end = outcome(lambda: used(damaged))
+        counts[end] = counts.get(end, 0) + 1
+    return counts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_is_refused_or_harmless(kind: str, artifacts: dict[str, Path]) -> None:
+    used(artifacts[kind])  # Whole, it runs.
+    counts = outcomes(artifacts[kind], FEW, seed=1)
+    assert {*counts} <= {"ok", "refused"}
+    assert counts["refused"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_much_damage_is_refused_or_harmless(kind: str, artifacts: dict[str, Path]) -> None:
+    used(artifacts[kind])  # What is imported here, no child has to import.
+    counts = outcomes(artifacts[kind], MANY, seed=2)
+    print(counts)
+    assert {*counts} <= {"ok", "refused"}, counts
+
+
+def dies(_path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def hangs(_path: Path) -> None:
+    time.sleep(600)
+
+
+def takes_all_memory(_path: Path) -> None:
+    kept = [np.ones(20_000_000) for _ in range(10)]
+    assert kept
+
+
+def works(_path: Path) -> None:
+    torch.rand(1000, 1000) @ torch.rand(1000, 1000)
+    print("noise of a runtime")
+
+
+@pytest.fixture(params=["fork", "fresh"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both kinds of child."""
+    monkeypatch.setattr(trial, "FORKS", request.param == "fork" and trial.FORKS)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    ("attempt", "message"), [(dies, "Aborted"), (takes_all_memory, "does not run|allocate")]
+)
+def test_the_end_of_a_child_is_an_error(
+    attempt: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    with pytest.raises(ArtifactError, match=message):
+        check_by_trial(attempt, path)
+
+
+def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    monkeypatch.setattr(trial, "FORKED_SECONDS", 0.3)
+    monkeypatch.setattr(trial, "FRESH_SECONDS", 0.3)
+    with pytest.raises(ArtifactError, match="does not answer"):
+        check_by_trial(hangs, path)
+
+
+@pytest.mark.usefixtures("way")
+def test_threads_of_the_parent_do_no_harm(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    works(path)
+    capfd.readouterr()
+    try:
+        check_by_trial(works, path)
+    finally:
+        torch.set_num_threads(threads)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("way")
+def test_all_answers_of_an_onnx_file_are_alike(artifacts: dict[str, Path]) -> None:
+    """The first is another process's."""
+    file = OnnxFile(artifacts["fp32.onnx"])
+    rng = np.random.default_rng(0)
+    feed = {node.name: rng.random(node.shape, np.float32) for node in file.inputs}
+    first, *others = (file.run(None, feed) for _ in range(3))
+    for other in others:
+        for one, again in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, again)
+
+
+class Deadly:
+    """A session that describes itself well, and ends the process that runs it."""
+
+    def get_inputs(self) -> list[Node]:
+        return []
+
+    get_outputs = get_inputs
+
+    def run(self, *_: object) -> list[object]:
+        os.abort()
+
+
+@pytest.mark.skipif(not trial.FORKS, reason="a fresh Python would not see the stand-in")
+def test_the_first_answer_can_end_a_child_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"1")
+    monkeypatch.setattr(ort_file, "opened", lambda _path, **_options: Deadly())
+    file = OnnxFile(path)
+    for _ in range(2):  # A file that failed once is not trusted.
+        with pytest.raises(ArtifactError, match="Aborted"):
+            file.run(None, {})
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files by /proc")
+def test_trials_leave_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for attempt in (dies, works):
+        with contextlib.suppress(ArtifactError):
+            check_by_trial(attempt, path)
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_line_tells_of_damage(
+    kind: str, artifacts: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"x.{kind.rpartition('.')[2]}"
+    path.write_bytes(artifacts[kind].read_bytes()[:-2000])
+    photo = EXAMPLES[0].path
+    for option in ("--model", "--detector"):
+        prompt = ["--point", "60,80"] if option == "--model" else []
+        words = [*prompt, option, path, "--out", tmp_path / "o.png"]
+        assert run("segment", photo, *words) == 2
+        assert path.name in capsys.readouterr().err
