@@ -238,10 +238,9 @@ class SamPredictor:
             raise PromptError("no prompt; give at least one click, a box or an earlier mask")
         previous = None if mask_input is None else self._previous_mask(mask_input)
         chosen = slice(1, None) if multimask_output else slice(0, 1)
-        view, letterbox = View.whole(whole.width, whole.height), whole
         if self.looking is None:
             logits, ious = self._look(photo.image, prompts, previous, whole, chosen)
-            return MaskAnswer(logits, ious, view, letterbox, whole)
+            return MaskAnswer(logits, ious, View.whole(whole.width, whole.height), whole, whole)
         if previous is None:
             (previous,), _ = self._look(photo.image, prompts, None, whole, slice(0, 1))
         return self._closer(photo, prompts, previous, chosen, self.looking)

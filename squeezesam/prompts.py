@@ -6,7 +6,6 @@ and when there are more of them than point slots, the latest 14 become tokens; a
 the photo and must keep a positive area there.
 """
 
-import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +25,7 @@ from squeezesam.spec import (
     TOKEN_SLOTS,
     PointLabel,
 )
+from squeezesam.strict_json import shown
 
 FloatArray = NDArray[np.float32]
 
@@ -59,11 +59,9 @@ def as_floats(name: str, values: ArrayLike | Tensor, shape: tuple[int | None, ..
         with np.errstate(over="ignore"):  # What becomes infinite is refused below.
             array = _real_array(values)
     except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
-        try:
-            shown = reprlib.repr(values)
-        except ValueError:  # Python writes no integer of more than 4300 digits.
-            shown = "a huge number"
-        raise PromptError(f"{name} must be numbers of shape {wanted}, got {shown}") from error
+        raise PromptError(
+            f"{name} must be numbers of shape {wanted}, got {shown(values)}"
+        ) from error
     if shape[0] is None and not array.size:
         array = array.reshape([side or 0 for side in shape])
     if array.ndim == len(shape) + 1 and len(array) == 1:

@@ -1,7 +1,6 @@
 """The JSON record of one photo and its masks, which SA-1B and COCO share."""
 
 import json
-import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from squeezesam.data.records import (
 from squeezesam.data.rle import RleMask
 from squeezesam.errors import DataError
 from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE
+from squeezesam.strict_json import shown
 
 MAX_RECORD_BYTES = 16_000_000
 """Of the JSON of one photo, which becomes twenty times as large in Python's objects."""
@@ -66,14 +66,6 @@ def malformed_as(complaint: str) -> Iterator[None]:
         raise DataError(f"{complaint} ({reason}); restore it or leave it out") from error
     except RecursionError as error:
         raise DataError(f"{complaint} (nested too deeply); restore it or leave it out") from error
-
-
-def shown(value: object) -> str:
-    """A foreign value for a message, cut short."""
-    try:
-        return reprlib.repr(value)
-    except ValueError:  # Python writes no integer of more than 4300 digits.
-        return "a huge number"
 
 
 def identity(value: object) -> str:
