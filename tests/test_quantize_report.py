@@ -269,7 +269,7 @@ def check_report(out: Path, output: str) -> None:
     assert len(results.variants) == 1 + len(names) + 1
     assert all(len(one.answers) == 3 for one in results.variants)
     everything, *_ = rows(results)
-    assert 0 < everything.to_float < 100  # percent, of random masks near the threshold
+    assert 20 < everything.to_float < 100  # percent: random masks lie near the threshold
     assert Image.open(out / "chart.png").height == TOP + ROW * (1 + len(names)) + BOTTOM
 
 
