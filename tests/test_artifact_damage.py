@@ -234,16 +234,26 @@ def test_the_first_answer_can_end_a_child_only(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files by /proc")
-def test_trials_leave_nothing_behind(tmp_path: Path) -> None:
+def test_trials_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"1")
+    children: list[int] = []
+    fork = os.fork
+
+    def noted_fork() -> int:
+        children.append(child := fork())
+        return child
+
+    monkeypatch.setattr(os, "fork", noted_fork)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for attempt in (dies, works):
         with contextlib.suppress(ArtifactError):
             check_by_trial(attempt, path)
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(children) == 2
+    for child in children:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -88,8 +88,8 @@ SCHEMES: dict[str, Scheme] = {
         Floating(
             name="fp16",
             dtype=torch.float16,
-            min_mask_iou=0.99,
-            mean_mask_iou=0.995,
+            min_mask_iou=0.995,
+            mean_mask_iou=0.997,
             max_iou_error=0.01,
             max_click_distance=1,
         ),
