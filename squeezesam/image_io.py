@@ -37,10 +37,11 @@ PHOTO_FORMATS = (
 )
 """Names in Pillow, which takes MPO as JPEG; HEIF comes with the extra `heif`."""
 
-MAX_PHOTO_PIXELS = 100_000_000
-"""Larger photos are refused, so that memory stays bounded."""
+MAX_PHOTO_PIXELS = 70_000_000
+"""Larger photos are refused, so that reading one takes at most 500 MB: Pillow keeps 4 bytes of each
+pixel, and the RGB array has 3."""
 
-MAX_PHOTO_BYTES = 320_000_000
+MAX_PHOTO_BYTES = 220_000_000
 """Of a file that is read whole; an uncompressed photo of MAX_PHOTO_PIXELS has so many."""
 
 MAX_PHOTO_SIDE = 65_535
@@ -53,6 +54,9 @@ LOWER_LIMITS = {
     "HEIF": 50_000_000,
 }
 """Pixels of formats whose decoders need 8 to 20 bytes for each, where others need 4."""
+
+PROGRESSIVE_LIMIT = 45_000_000
+"""Pixels of a progressive JPEG, whose decoder keeps all coefficients: up to 6 bytes for each."""
 
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -231,6 +235,8 @@ def check_size(image: Image.Image) -> None:
         ImageError: it exceeds a limit; the message lacks the name.
     """
     limit = LOWER_LIMITS.get(image.format or "", MAX_PHOTO_PIXELS)
+    if image.info.get("progressive"):
+        limit = min(limit, PROGRESSIVE_LIMIT)
     if image.width * image.height > limit:
         raise ImageError(too_large(limit))
     if max(image.size) > MAX_PHOTO_SIDE:

@@ -117,11 +117,11 @@ def rgb_pixels(
     key = image.info.get("transparency")
     if isinstance(key, int) and raw_mode in GREY_SCALES:
         image.info["transparency"] = key * GREY_SCALES[raw_mode]
+    wide_key = key if raw_mode == HIGH_BYTES and isinstance(key, tuple) else None
+    low_match = None if file is None or wide_key is None else _low_match(file, wide_key)
     image.load()
     if image.mode == "F":
         raise ImageError("has float pixels of unknown range; save it with 8 or 16 bits")
-    wide_key = key if raw_mode == HIGH_BYTES and isinstance(key, tuple) else None
-    low = None if file is None or wide_key is None else _low_bytes(file)
     orientation = turn_for(image, size)
     width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
     shown = np.empty((height, width, 3), np.uint8)
@@ -130,10 +130,10 @@ def rgb_pixels(
         bottom = min(top + STRIP_ROWS, image.height)
         box = (0, top, image.width, bottom)
         strip = image.crop(box)
-        if low is None or wide_key is None:
+        if low_match is None or wide_key is None:
             stored[top:bottom] = _rgb(strip, image)
         else:
-            stored[top:bottom] = _without_key(strip, low.crop(box), wide_key)
+            stored[top:bottom] = _without_key(strip, low_match[top:bottom], wide_key)
     return shown
 
 
@@ -173,18 +173,32 @@ def _raw_mode(image: Image.Image) -> object:
     return tiles[0].args if image.format == "PNG" and tiles else None
 
 
-def _low_bytes(file: BinaryIO) -> Image.Image:
-    """The low bytes of a PNG file of 16-bit RGB; Pillow itself gives the high ones."""
+def _low_match(file: BinaryIO, key: tuple[int, ...]) -> Pixels:
+    """Where the low bytes of a PNG file of 16-bit RGB are those of the transparent colour.
+
+    Pillow itself gives the high bytes. The file is decoded twice, one time after the other, since
+    both decoded pictures together would exceed the memory that a photo may take.
+
+    Returns:
+        One bit for each pixel: [H, W / 8], rounded up.
+    """
     file.seek(0)
-    image = Image.open(file, formats=("PNG",))
-    image.tile = [tile._replace(args=LOW_BYTES) for tile in image.tile]
-    image.load()
-    return image
+    with Image.open(file, formats=("PNG",)) as image:
+        image.tile = [tile._replace(args=LOW_BYTES) for tile in image.tile]
+        image.load()
+        low = [value & 0xFF for value in key]
+        match = np.empty((image.height, -(-image.width // BYTE_BITS)), np.uint8)
+        for top in range(0, image.height, STRIP_ROWS):
+            bottom = min(top + STRIP_ROWS, image.height)
+            rows = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
+            match[top:bottom] = np.packbits((rows == low).all(axis=2), axis=1)
+    file.seek(0)
+    return match
 
 
-def _without_key(high: Image.Image, low: Image.Image, key: tuple[int, ...]) -> NDArray[np.uint8]:
+def _without_key(high: Image.Image, low_match: Pixels, key: tuple[int, ...]) -> Pixels:
     """Rows of 16-bit RGB, [H, W, 3], with the transparent colour laid on white."""
     shown = np.array(high.convert("RGB"))
-    values = shown.astype(np.uint16) << BYTE_BITS | np.asarray(low.convert("RGB"))
-    shown[(values == key).all(axis=2)] = WHITE
+    matches = np.unpackbits(low_match, axis=1, count=high.width).astype(bool)
+    shown[matches & (shown == [value >> BYTE_BITS for value in key]).all(axis=2)] = WHITE
     return shown

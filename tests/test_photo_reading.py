@@ -185,6 +185,17 @@ def test_limits_come_before_the_pixels(tmp_path, format_, monkeypatch):
         read_photo(path)
 
 
+def test_progressive_jpegs_have_a_lower_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_io, "PROGRESSIVE_LIMIT", 64 * 32 - 1)
+    for progressive in (False, True):
+        Image.new("RGB", (64, 32)).save(tmp_path / "a.jpg", progressive=progressive)
+        if progressive:
+            with pytest.raises(ImageError, match="megapixels"):
+                read_photo(tmp_path / "a.jpg")
+        else:
+            assert read_photo(tmp_path / "a.jpg").shape == (32, 64, 3)
+
+
 def test_sides_are_limited(tmp_path):
     path = tmp_path / "a.png"
     Image.new("1", (70_000, 2)).save(path)
