@@ -90,6 +90,9 @@ FOUND: dict[str, Found] = {
     "along the right border": Found(mask=(7, 0, 8, 8)),
     "longer than the short side": Found((900, 100), (2, 3, 5, 6)),
     "longer than the short side, upright": Found((100, 900), (2, 3, 5, 6)),
+    "smaller than a mask pixel of the photo": Found(
+        (5000, 3000), mask=NOWHERE, positive=[(2500, 1500)]
+    ),
     "a click on the mask": Found(positive=[(150, 200)]),
     "a click beside the mask": Found(positive=[(20, 470.5)]),
     "a negative click in the view": Found(positive=[(150, 200)], negative=[(90, 150)]),
@@ -104,7 +107,7 @@ FOUND: dict[str, Found] = {
     "a box without a mask": Found(mask=NOWHERE, box=(100.5, 99.25, 101.25, 99.5)),
     "a box beside the mask": Found(box=(280.5, 440.5, 333, 500), negative=[(140, 180)]),
     "a box along the border": Found(mask=NOWHERE, box=(0, 0, 333, 0.5)),
-    "of a smallest side": Found(mask=NOWHERE, positive=[(9, 250)], looking=Looking(150, 31)),
+    "of a smallest side": Found(mask=NOWHERE, positive=[(9, 250)], looking=Looking(150, 37)),
     "just above the smallest side": Found(
         mask=NOWHERE, box=(100, 100, 143, 120), looking=Looking(150, 64)
     ),

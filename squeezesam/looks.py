@@ -86,8 +86,9 @@ def surroundings(
     """The view around a mask and what belongs to it.
 
     The box around all of the following, in photo pixels, is made square with `looking.surroundings`
-    percent of its long side (rounded up), and moved into the photo; a side that is longer than the
-    photo's becomes the photo's. Where there is nothing to be around, the view is the whole photo.
+    percent of its long side (rounded up), and moved into the photo. A side is at least as long as a
+    mask pixel of the photo, so that the answer has a place in the photo's mask, and at most as long
+    as the photo. Where there is nothing to be around, the view is the whole photo.
 
     Args:
         mask: [h, w], the part of it that lies on the photo (`Letterbox.mask_size`).
@@ -113,7 +114,10 @@ def surroundings(
         return View.whole(*photo)
     longest = max(max(span) - min(span) for span in spans)
     wanted = max(-(-longest * looking.surroundings // 100), looking.smallest)
-    sides = [min(wanted, side) for side in photo]
+    sides = [
+        min(max(wanted, -(-side // count)), side)
+        for side, count in zip(photo, letterbox.mask_size, strict=True)
+    ]
     left, top = (
         min(max((min(span) + max(span) - length) // 2, 0), side - length)
         for span, side, length in zip(spans, photo, sides, strict=True)

@@ -93,14 +93,15 @@ def view_answer(case: Case) -> Case:
         long = max(max(edges[0]) - min(edges[0]), max(edges[1]) - min(edges[1]))
         wanted = math.ceil(Fraction(long * case["looking"]["surroundings"], 100))
         wanted = max(wanted, case["looking"]["smallest"])
-        for axis in (0, 1):
-            if wanted < photo[axis]:
-                start = math.floor(Fraction(min(edges[axis]) + max(edges[axis]) - wanted, 2))
+        for axis, count in ((0, columns), (1, rows)):
+            length = max(wanted, math.ceil(Fraction(photo[axis], count)))
+            if length < photo[axis]:
+                start = math.floor(Fraction(min(edges[axis]) + max(edges[axis]) - length, 2))
                 while start < 0:
                     start += 1
-                while start + wanted > photo[axis]:
+                while start + length > photo[axis]:
                     start -= 1
-                view[axis], view[axis + 2] = start, wanted
+                view[axis], view[axis + 2] = start, length
     left, top, width, height = view
     on_view = {
         label: [

@@ -59,6 +59,19 @@ class TestSurroundings:
         asked = prompts([(200, 150)], [1])
         assert surroundings(NOTHING, asked, FRAME, Looking(smallest=64)) == View(168, 118, 64, 64)
 
+    @pytest.mark.parametrize("size", [(12_000, 5000), (5000, 12_000), (60_000, 700)])
+    def test_the_answer_has_a_place_in_the_mask_of_the_photo(self, size):
+        letterbox = Letterbox.fit(*size, SIZE)
+        columns, rows = letterbox.mask_size
+        nothing = np.zeros((rows, columns), bool)
+        rng = np.random.default_rng(1)
+        for _ in range(20):
+            asked = check_prompts([rng.integers(0, size)], [1], None, width=size[0], height=size[1])
+            view = surroundings(nothing, asked, letterbox, Looking())
+            closer = Letterbox.fit(view.width, view.height, SIZE)
+            logits = np.full((1, SIZE // 2, SIZE // 2), 5.0, np.float32)
+            assert (onto_photo(logits, view, closer, letterbox) > 0).any()
+
     def test_nothing_to_be_around_is_the_whole_photo(self):
         asked = prompts([(200, 150)], [0])
         assert surroundings(NOTHING, asked, FRAME, LOOKING) == View.whole(WIDTH, HEIGHT)

@@ -125,9 +125,10 @@ class LookingRules:
     )
     view: str = (
         "long = the longer of the two distances between the outermost edges; wanted = "
-        "max(ceil(long * surroundings / 100), smallest); along each axis length = min(wanted, "
-        "side) and start = min(max(floor((lowest + highest - length) / 2), 0), side - length); "
-        "where nothing is found, the whole photo; in whole numbers throughout"
+        "max(ceil(long * surroundings / 100), smallest); along each axis length = "
+        "min(max(wanted, ceil(side / cells)), side) and start = min(max(floor((lowest + highest - "
+        "length) / 2), 0), side - length); where nothing is found, the whole photo; in whole "
+        "numbers throughout"
     )
     closer: str = (
         "the view takes the place of the photo: it is letterboxed as preprocessing says; all "

@@ -80,6 +80,11 @@ int columns_of(const Letterbox &letterbox) { return letterbox.inside_width / spe
 
 int rows_of(const Letterbox &letterbox) { return letterbox.inside_height / spec::MAP_STRIDE; }
 
+// How long the view is along one axis: at least one cell of the photo's mask, at most the photo.
+int64_t side_of_view(int64_t wanted, int64_t side, int64_t cells) {
+  return std::min(std::max(wanted, (side + cells - 1) / cells), side);
+}
+
 // Where the centre of a cell lies, of some that divide a length evenly.
 double centre(int cell, int cells, int length) { return (cell + 0.5) * length / cells; }
 
@@ -161,8 +166,8 @@ View surroundings(const std::vector<float> &logits, const Asked &asked, const Le
   const int64_t longest = std::max(across.high - across.low, down.high - down.low);
   const int64_t wanted = std::max<int64_t>((longest * spec::SURROUNDINGS + 99) / 100,
                                            spec::SMALLEST_VIEW);
-  const int64_t width = std::min<int64_t>(wanted, photo.width);
-  const int64_t height = std::min<int64_t>(wanted, photo.height);
+  const int64_t width = side_of_view(wanted, photo.width, columns_of(photo));
+  const int64_t height = side_of_view(wanted, photo.height, rows_of(photo));
   return {across.start(width, photo.width), down.start(height, photo.height),
           static_cast<int>(width), static_cast<int>(height)};
 }
