@@ -260,6 +260,13 @@ def test_command_refuses_bad_input_in_one_line(scenes, tmp_path, capsys, extra):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_torch_without_muon_is_named(scenes, tmp_path, capsys, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    arguments = ["train", "--data", str(scenes), "--out", str(tmp_path / "run")]
+    assert main([*arguments, "--variant", "nano", "--stage", "64:2:2", "--workers", "0"]) == 2
+    assert "training needs torch 2.9 or later" in capsys.readouterr().err
+
+
 def test_module_runs_like_the_command():
     text = subprocess.run(
         [sys.executable, "-m", "squeezesam", "train", "--help"],

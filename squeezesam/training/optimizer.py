@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from squeezesam.errors import MissingDependencyError
 from squeezesam.network.blocks import ConvBn
 
 Moments = dict[str, dict[str, Tensor]]
@@ -25,6 +26,9 @@ class HybridOptimizer:
         model: the network, already on its device and in its memory format.
         learning_rate: of both optimizers.
         weight_decay: of both optimizers.
+
+    Raises:
+        MissingDependencyError: this version of torch has no Muon.
     """
 
     MOMENTS = ("momentum_buffer", "exp_avg", "exp_avg_sq")
@@ -48,6 +52,11 @@ class HybridOptimizer:
         )
         self.optimizers: list[torch.optim.Optimizer] = [self.adamw]
         if self.matrices:
+            if not hasattr(torch.optim, "Muon"):
+                raise MissingDependencyError(
+                    f"training needs torch 2.9 or later, which has the optimizer Muon, found "
+                    f"{torch.__version__}; pip install 'torch>=2.9'"
+                )
             muon = torch.optim.Muon(
                 self.matrices.values(),
                 lr=learning_rate,
