@@ -20,10 +20,10 @@ QUOTABLE = (WEIGHTS, *NAMES)
 """What a block can hold, by name."""
 
 NOT_COVERED = (
-    "This page holds what hangs on the weights alone. What also hangs on exported artifacts or on "
-    "time is elsewhere: `squeezesam verify` and `squeezesam bench` in the README, block by block "
-    "losses of int8 in quantization.md. What other documents say of the weights in their own words "
-    "is checked by nobody but their reader."
+    "It holds the numbers that depend on the weights alone. Numbers that also depend on artifacts "
+    "or on time are in [export and verify](export.md), [quantization](quantization.md) and "
+    "[benchmarks](benchmarks.md). No test checks what other documents say about the weights in "
+    "their own words."
 )
 
 
@@ -129,8 +129,8 @@ def write_page(
     first = next(iter(plan.models.values()))
     sections = [
         f"# Results{which}",
-        "Made as a whole by `squeezesam figures --data DATA`, which is run again whenever weights "
-        f"change. Do not edit it by hand. {NOT_COVERED}",
+        "`squeezesam figures --data DATA` writes this whole page, and is run again whenever the "
+        f"weights change. Do not edit the page by hand. {NOT_COVERED}",
         "## Weights",
         weights_table(plan),
         *(
