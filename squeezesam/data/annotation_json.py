@@ -24,11 +24,11 @@ from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE
 from squeezesam.strict_json import shown
 
 MAX_RECORD_BYTES = 16_000_000
-"""Of the JSON of one photo, which becomes twenty times as large in Python's objects."""
+"""Limit for the JSON of one photo; as Python objects it is twenty times as large."""
 
 MOST_ANNOTATIONS = 10_000
 MOST_MASK_PIXELS = 3_000_000_000
-"""Of one photo; 250 masks of 12 megapixels, or 10,000 of 640x480."""
+"""Limit for one photo: 250 masks of 12 megapixels, or 10,000 masks of 640x480."""
 
 MOST_SHOWN = 300
 NO, YES = (0, "0", "0.0", "false", "no", ""), (1, "1", "1.0", "true", "yes")
@@ -36,10 +36,10 @@ NO, YES = (0, "0", "0.0", "false", "no", ""), (1, "1", "1.0", "true", "yes")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a record leaves unsaid.
+    """Values for what a record does not say.
 
     Attributes:
-        kind: of a mask whose record names none.
+        kind: kind of a mask whose record names none.
         categories: name by the `identity` of `category_id`, for masks without a `category` of
             their own.
     """
@@ -97,7 +97,7 @@ def is_crowd(value: object) -> bool:
 
 
 def has_outline(segmentation: object) -> bool:
-    """Whether a `segmentation` says anything; objects of which only the box is known have none."""
+    """Whether a `segmentation` holds an outline; objects with only a box have none."""
     if isinstance(segmentation, Mapping):
         return bool(segmentation) and segmentation.get("counts", True) not in ("", [], None)
     if isinstance(segmentation, list):
@@ -115,7 +115,7 @@ def parse_record(
             where they are known, `area` and, beyond SA-1B and COCO, `kind`) and, beyond both,
             `ignore`. Crowds are left out; annotations without an outline are too, and listed.
         photo: file name.
-        source: of the photo.
+        source: where the photo comes from.
         vocabulary: what the record leaves unsaid.
 
     Raises:

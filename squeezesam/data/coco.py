@@ -24,7 +24,7 @@ class CocoInstances:
         folder: where photo names start.
         photos: relative to the folder; COCO's `file_name`, or the end of LVIS's `coco_url`
             (`val2017/000000000139.jpg`).
-        records: as `annotation_json.parse_record` takes them.
+        records: the records, as `annotation_json.parse_record` takes them.
         vocabulary: the categories.
         skipped: photos that are missing or there twice, annotations without a photo.
     """
@@ -77,7 +77,7 @@ class CocoInstances:
 
     @property
     def name(self) -> str:
-        """Of the JSON file, without its suffix."""
+        """Name of the JSON file, without its suffix."""
         return self.path.stem
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class CutByPhoto:
     """An annotation file as texts, by the identity of the photo that they are of.
 
     Attributes:
-        names: of the photos.
+        names: names of the photos.
         images: text of each photo's entry.
         annotations: texts of the entries of each photo's objects.
         twice: identities that several photos have.
@@ -226,7 +226,7 @@ def find_photos(path: Path, names: Collection[str]) -> tuple[Path, dict[str, str
 
     Args:
         path: the annotation file; the folder is near it.
-        names: of photos, relative.
+        names: relative paths of the photos.
 
     Raises:
         DataError: no photo is found.

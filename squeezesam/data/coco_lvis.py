@@ -75,7 +75,7 @@ class CocoLvis:
 
     @property
     def name(self) -> str:
-        """Of both."""
+        """Name of both."""
         return f"{self.coco.name}{JOINT}{self.lvis.name}"
 
     @property
@@ -111,7 +111,7 @@ class CocoLvis:
 
 
 def file_name(photo: str) -> str:
-    """Of a photo, without its folders."""
+    """Name of a photo, without its folders."""
     return same_name(PurePosixPath(photo).name)
 
 

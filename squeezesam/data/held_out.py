@@ -1,6 +1,6 @@
 """A fixed split of a data set by the names of its photos, to train on one part and judge the other.
 
-The part of a photo hangs on its name alone: it stays the same when photos are added or left out.
+The name of a photo alone decides its part, which stays when photos are added or left out.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Subset(DatasetView):
     """Some photos of a data set, in its order and under its name.
 
     Attributes:
-        places: of the photos in the whole.
+        places: indices of the photos in the whole data set.
     """
 
     places: tuple[int, ...]

@@ -49,7 +49,7 @@ def same_name(name: str) -> str:
 class Listing:
     """Files by names that may differ from theirs in the form of accents.
 
-    Whole folders are listed, of which some hold 100,000 photos.
+    Whole folders are listed, and some of them hold 100,000 photos.
     """
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ FOLDER_PAIRS = (
     FolderPair("JPEGImages", "SegmentationObject", by_values),  # Pascal VOC
     FolderPair("JPEGImages", "Annotations", by_values),  # one video of DAVIS
 )
-"""The first pair of which both folders exist is taken."""
+"""The first pair is taken whose two folders both exist."""
 
 NUMBERED = re.compile(r"(.+)_(\d+)")
 
@@ -101,7 +101,7 @@ class MaskFolder:
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the folder."""
         return self.folder.absolute().name
 
     def __len__(self) -> int:
@@ -150,7 +150,7 @@ def masks_by_photo(masks: dict[str, str], stems: Iterable[str]) -> dict[str, lis
 
     Args:
         masks: names by stem.
-        stems: of the photos.
+        stems: names of the photos without their suffixes.
     """
     photos = set(stems)
     found: dict[str, list[tuple[int, str]]] = {}

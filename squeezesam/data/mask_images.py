@@ -180,9 +180,9 @@ def load_mask(path: Path, size: tuple[int, int], reading: Callable[[Image.Image]
     """What a mask file shows.
 
     Args:
-        path: of the file.
+        path: path of the file.
         size: width and height of its photo.
-        reading: of the opened picture.
+        reading: reads the opened picture.
 
     Raises:
         DataError: it is missing, damaged, of another size, or without meaning.

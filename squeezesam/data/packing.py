@@ -44,10 +44,10 @@ class Shard:
     """A tar that was written.
 
     Attributes:
-        path: of the tar.
+        path: path of the tar.
         photos: how many it holds.
         masks: how many it holds.
-        size: in bytes.
+        size: size in bytes.
     """
 
     path: Path

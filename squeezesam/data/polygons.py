@@ -34,8 +34,8 @@ class PolygonMask:
     """The union of polygons.
 
     Attributes:
-        height: of the photo in pixels.
-        width: of the photo in pixels.
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
         polygons: corners of each, x0, y0, x1, y1, ... in pixels from the photo's top left corner.
     """
 
@@ -50,8 +50,8 @@ class PolygonMask:
         Args:
             segmentation: polygons as COCO has them, [[x0, y0, x1, y1, ...], ...], or as other
                 exporters write them: one such list alone, or corners as [x, y] pairs.
-            height: of the photo in pixels.
-            width: of the photo in pixels.
+            height: height of the photo in pixels.
+            width: width of the photo in pixels.
 
         Raises:
             DataError: not numbers, an odd or too small count of them, corners far outside the
@@ -96,13 +96,13 @@ def check_length(length: float, share: int, width: int, height: int) -> None:
     """See before drawing that outlines are not too long.
 
     Args:
-        length: summed, in pixels.
-        share: of the photo's width and height together that it may have.
-        width: of the photo.
-        height: of the photo.
+        length: length of all outlines together, in pixels.
+        share: the longest allowed length, in multiples of width plus height.
+        width: width of the photo in pixels.
+        height: height of the photo in pixels.
 
     Raises:
-        DataError: they are.
+        DataError: they are too long.
     """
     if length > share * (width + height):
         raise DataError(
@@ -143,8 +143,8 @@ def polygon_runs(corners: NDArray[np.float64], height: int, width: int) -> Runs:
 
     Args:
         corners: [N, 2] x and y in pixels.
-        height: of the photo.
-        width: of the photo.
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
     """
     x, y = walk((SCALE * corners + 0.5).astype(np.int64))
     crossing = np.flatnonzero(np.diff(x))

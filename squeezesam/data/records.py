@@ -87,10 +87,10 @@ class AnnotatedImage:
     """One photo and its masks.
 
     Attributes:
-        name: of the photo's file, unique in its data set.
+        name: name of the photo's file, unique in its data set.
         source: the photo's bytes.
-        width: of photo and masks.
-        height: of photo and masks.
+        width: width of photo and masks in pixels.
+        height: height of photo and masks in pixels.
         annotations: the masks.
         ignore: pixels that count neither as inside nor as outside of any mask, for example the
             undecided border of GrabCut's masks; evaluation leaves them out of intersection and
@@ -154,7 +154,7 @@ class Dataset(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the folder or file, for tables and sampling weights."""
+        """Name of the folder or file, for tables and sampling weights."""
 
     @property
     def skipped(self) -> Sequence[Skipped]:

@@ -78,8 +78,8 @@ class RleMask:
     """A mask as run lengths, compressed or not.
 
     Attributes:
-        height: in pixels.
-        width: in pixels.
+        height: height of the mask in pixels.
+        width: width of the mask in pixels.
         counts: a compressed string, or run lengths that start with background.
     """
 

@@ -49,7 +49,7 @@ class Sa1bFolder:
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the folder."""
         return self.folder.absolute().name
 
     def __len__(self) -> int:

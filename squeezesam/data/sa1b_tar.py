@@ -94,7 +94,7 @@ class Sa1bTar:
 
     @property
     def name(self) -> str:
-        """Of the folder, or of the tar without its suffix."""
+        """Name of the folder, or of the tar without its suffix."""
         return self.path.absolute().name.removesuffix(".tar")
 
     def __len__(self) -> int:

@@ -18,12 +18,12 @@ class DatasetView:
 
     @property
     def name(self) -> str:
-        """Of the whole."""
+        """Name of the whole data set."""
         return self.whole.name
 
     @property
     def skipped(self) -> Sequence[Skipped]:
-        """Of the whole."""
+        """What the whole data set left out."""
         return self.whole.skipped
 
     def __len__(self) -> int:
