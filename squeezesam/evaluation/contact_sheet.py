@@ -39,9 +39,9 @@ def contact_sheet(
     """Draw the sheet.
 
     Args:
-        predictor: as it was evaluated.
-        dataset: as it was evaluated.
-        protocol: as it was evaluated.
+        predictor: the predictor that was evaluated.
+        dataset: the data set that was evaluated.
+        protocol: the protocol that was used.
         results: at least one.
         title: written on top.
     """

@@ -114,8 +114,8 @@ def initial_labels(prompts: Prompts, height: int, width: int) -> Labels:
 
     Args:
         prompts: at least one click or a box, in photo pixels.
-        height: of the photo.
-        width: of the photo.
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
     """
     if prompts.box is not None:
         labels = np.full((height, width), BACKGROUND)

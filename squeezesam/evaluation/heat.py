@@ -42,7 +42,7 @@ class HeatResult:
         photo: its file name.
         mae: mean absolute error, 0..1.
         s_measure: 0..1.
-        iou: of what is hotter than half.
+        iou: IoU of the pixels that are hotter than one half.
         curve: precision and recall at all thresholds.
     """
 
@@ -58,7 +58,7 @@ class HeatEvaluation:
     """One data set.
 
     Attributes:
-        name: of the data set.
+        name: name of the data set.
         results: one for each photo.
         skipped: what could not be used.
     """
@@ -69,7 +69,7 @@ class HeatEvaluation:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """Of the table under HEADER; intervals are 95 % bootstrap intervals over photos."""
+        """One row of the table under HEADER, with 95 % bootstrap intervals over photos."""
         names = [result.photo for result in self.results]
 
         def mean(values: Sequence[float], scale: float, digits: int) -> str:

@@ -57,11 +57,11 @@ def clicks_to_reach(ious: Sequence[float], threshold: float) -> int:
 
 
 def largest_loss(ious: Sequence[float], labels: Sequence[int], among: Collection[int]) -> float:
-    """The most IoU that one click after the first takes away, 0..1; 0 where none does.
+    """The largest loss of IoU by one click after the first, 0..1; 0 if no click loses any.
 
     Args:
-        ious: after 1, 2, ... clicks.
-        labels: of each of these clicks.
+        ious: IoU after 1, 2, ... clicks.
+        labels: label of each of these clicks.
         among: only clicks of these labels.
     """
     losses = (

@@ -29,7 +29,7 @@ class PartProtocol:
     """IoU with the whole object after one click on each of its parts.
 
     Attributes:
-        bands: that an object without annotated parts is cut into.
+        bands: number of bands into which an object without annotated parts is cut.
     """
 
     bands: int = 6

@@ -25,7 +25,7 @@ ALL = "all"
 
 
 class LargestObjects(DatasetView):
-    """A data set of which every photo keeps its largest whole object alone."""
+    """A data set in which each photo keeps only its largest whole object."""
 
     def __getitem__(self, index: int) -> AnnotatedImage:
         """One photo with one mask, or with none where it has no whole object."""
@@ -40,8 +40,8 @@ class PersonRow:
     """One model asked in one way.
 
     Attributes:
-        name: of both.
-        ious: of every person, by data set and then photo.
+        name: name of both.
+        ious: IoU of every person, by data set and then by photo.
     """
 
     name: str

@@ -24,7 +24,7 @@ class Attempt:
     """A prompt and the answer to it.
 
     Attributes:
-        prompts: in photo pixels.
+        prompts: the prompts, in photo pixels.
         mask: [H, W].
         predicted_iou: what the predictor says of it; NaN where it says nothing.
         low_res_masks: the predictor's own form of the answer, for a next attempt.
@@ -41,8 +41,8 @@ class Measure:
     """A figure of a table: the mean over objects of a value that each object has.
 
     Attributes:
-        title: of the column.
-        value: of one object.
+        title: title of the column.
+        value: gives the value of one object.
         digits: after the point.
     """
 
@@ -64,7 +64,7 @@ class Correlation:
     """A figure of a table: how two values of each attempt go together, over all objects.
 
     Attributes:
-        title: of the column.
+        title: title of the column.
         pairs: both values, for each attempt at one object.
         digits: after the point.
     """

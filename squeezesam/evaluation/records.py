@@ -25,15 +25,15 @@ class ObjectResult:
 
     Attributes:
         photo: name of the photo.
-        place: of the photo in its data set.
+        place: index of the photo in its data set.
         index: place of the object among the photo's annotations.
-        area: of the object in pixels.
+        area: area of the object in pixels.
         photo_pixels: width times height.
-        ious: of each attempt, 0..1.
-        boundary_ious: of each attempt, 0..1.
+        ious: IoU of each attempt, 0..1.
+        boundary_ious: boundary IoU of each attempt, 0..1.
         predicted_ious: what the predictor says of each attempt; none where it says nothing.
-        labels: of the newest click of each attempt, as in `squeezesam.spec.PointLabel`; PAD where
-            there is no click.
+        labels: label of the newest click of each attempt, as in `squeezesam.spec.PointLabel`; PAD
+            where there is no click.
 
     Raises:
         ValueError: a number is out of range, or there is not one for each attempt.
@@ -86,8 +86,8 @@ class DataResult:
     """One data set.
 
     Attributes:
-        name: of its folder.
-        photos: that were evaluated.
+        name: name of its folder.
+        photos: number of photos that were evaluated.
         skipped: photos and annotations that could not be used.
         protocols: one entry each.
         parent: name of the folder that was given and that this data set was found in; empty where

@@ -33,9 +33,9 @@ class Entry:
 
     Attributes:
         label: names the run, unlike any other.
-        title: of the data set, or of the folder that several were found in.
+        title: name of the data set, or of the folder in which several were found.
         data: the data sets.
-        results: of each of them, under the table's protocol.
+        results: the results of each data set, under the table's protocol.
     """
 
     label: str
@@ -62,7 +62,7 @@ def markdown_report(evaluations: Sequence[Evaluation]) -> str:
     first, over the objects that both have.
 
     Args:
-        evaluations: in the order of the rows.
+        evaluations: the evaluations in the order of the rows.
 
     Raises:
         DataError: a result does not fit the protocol that it names.

@@ -36,7 +36,7 @@ class Photo:
     """A photo with objects to find.
 
     Attributes:
-        place: in its data set.
+        place: index in its data set.
         image: name, size and masks.
         pixels: [H, W, 3] RGB.
         targets: its objects.

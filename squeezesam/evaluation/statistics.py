@@ -74,7 +74,7 @@ def figure_interval(sets: Sequence[tuple[Terms, Sequence[str]]], figure: FigureO
 
     Args:
         sets: terms and photo of each object; at least one set with at least one object.
-        figure: of the summed terms.
+        figure: computes the figure from the summed terms.
     """
     mean = float(np.mean([figure(terms.sum(axis=0)) for terms, _ in sets]))
     if math.isnan(mean):

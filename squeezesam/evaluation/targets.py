@@ -18,7 +18,7 @@ class PackedMask:
     """A mask in a bit for each pixel: a photo may have hundreds, and all are held at once.
 
     Attributes:
-        bits: of the pixels, row by row.
+        bits: one bit for each pixel, row by row.
         shape: height and width.
     """
 
