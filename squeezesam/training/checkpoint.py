@@ -32,11 +32,11 @@ class Checkpoint:
     """Model, averaged model and the optimizer's moments of one run, under `folder`.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         model: the network that is trained.
         averaged: the network that is kept.
         optimizer: its state is restored into this one.
-        recipe: what a resumed run must share with the one that it goes on with, by name.
+        recipe: what a resumed run must have in common with the earlier run, by name.
     """
 
     def __init__(
@@ -149,8 +149,8 @@ class State:
 
     Attributes:
         step: batches done.
-        updates: of the weights.
-        recipe: as `Checkpoint` takes it.
+        updates: number of updates of the weights so far.
+        recipe: the recipe, as `Checkpoint` takes it.
     """
 
     step: int

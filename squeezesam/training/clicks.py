@@ -73,7 +73,7 @@ def random_click(region: Tensor, generator: torch.Generator) -> Tensor:
     """One point anywhere in each region.
 
     Args:
-        region: [B, 1, S, S] bool; where one is empty, so is the meaning of its point.
+        region: [B, 1, S, S] bool; the point of an empty region has no meaning.
         generator: source of randomness.
 
     Returns:

@@ -87,7 +87,7 @@ class TrainConfig:
         rounds: chance of 1, 2, 3... answers to a batch, each correcting the last and each an
             optimizer step.
         ema: decay of the averaged weights, which are the ones kept.
-        precision: of the network's arithmetic; weights and losses are always fp32.
+        precision: type of the network's arithmetic; weights and losses are always fp32.
         compile: compile the network; pays on a GPU, not on the CPUs that were measured.
         workers: data processes for each training process.
         checkpoint_every: steps between checkpoints.

@@ -209,7 +209,7 @@ class Trainer(Generic[Network]):
         return augment(photo, masks, whole, self.config.augment, generator)
 
     def seeds(self, step: int) -> np.random.SeedSequence:
-        """Everything random about a step hangs on its number, so a resumed run repeats it."""
+        """The random numbers of a step depend on its number alone; a resumed run repeats them."""
         return np.random.SeedSequence([self.config.seed, step])
 
     def own_generator(self, seeds: np.random.SeedSequence) -> torch.Generator:

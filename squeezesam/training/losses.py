@@ -14,8 +14,8 @@ class LossConfig:
     """Weights of the parts of the loss.
 
     Attributes:
-        alternatives: of masks 1..3 against mask 0.
-        iou: of the predicted IoUs.
+        alternatives: weight of masks 1..3 against mask 0.
+        iou: weight of the predicted IoUs.
         keep: how much more a pixel counts that the answer before had right: a correction must not
             undo what was good.
         focal: exponent of the normalized focal loss (RITM, arXiv 2102.06583); 0 is plain

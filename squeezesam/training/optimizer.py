@@ -24,8 +24,8 @@ class HybridOptimizer:
 
     Args:
         model: the network, already on its device and in its memory format.
-        learning_rate: of both optimizers.
-        weight_decay: of both optimizers.
+        learning_rate: learning rate of both optimizers.
+        weight_decay: weight decay of both optimizers.
 
     Raises:
         MissingDependencyError: this version of torch has no Muon.
@@ -108,7 +108,7 @@ class HybridOptimizer:
         """Go on from an earlier state.
 
         Args:
-            moments: as `moments` gave them.
+            moments: the moments that `moments` gave.
             updates: steps taken by then.
 
         Raises:

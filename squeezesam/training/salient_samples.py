@@ -15,7 +15,7 @@ EMPTY_DRAWS = 12
 """Windows that are tried to find one that shows no object."""
 
 LARGEST_EMPTY_SIDE = 0.6
-"""Of such a window, over the short side of the photo."""
+"""Largest side of such a window, as a share of the short side of the photo."""
 
 
 @dataclass(frozen=True)

@@ -168,8 +168,8 @@ class Samples(TorchDataset[RawSample]):
         """Photo, masks and whole weight of a sample; None where nothing worth asking for remains.
 
         Args:
-            number: of the data set.
-            place: of the photo in it.
+            number: index of the data set.
+            place: index of the photo in it.
             image: the photo and its masks.
             rng: source of randomness.
         """
@@ -242,7 +242,7 @@ def pick(
     """Index of the annotation that is clicked.
 
     Args:
-        annotations: of one photo.
+        annotations: the annotations of one photo.
         usable: indices to choose from.
         part: chance of a `part` where there are parts and others.
         rng: source of randomness.

@@ -12,8 +12,8 @@ class SkippedPhotos:
     """Lines `name<TAB>reason` in skipped.tsv, or skipped-RANK.tsv for further processes.
 
     Args:
-        folder: of the run.
-        rank: of this process.
+        folder: folder of the run.
+        rank: rank of this process.
     """
 
     def __init__(self, folder: Path, rank: int) -> None:

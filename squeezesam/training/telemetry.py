@@ -16,7 +16,7 @@ class Telemetry:
     """Writes `log.csv` and prints progress.
 
     Attributes:
-        path: of the CSV; a new run starts it, a resumed one goes on with it.
+        path: path of the CSV file; a new run starts it, and a resumed run appends to it.
         steps: batches of the whole run.
         done: batches that a resumed run goes on from; lines of later ones, which a killed run may
             have left, are dropped.
