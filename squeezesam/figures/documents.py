@@ -76,7 +76,7 @@ def block_text(name: str, tables: Mapping[str, Table], plan: Plan) -> str:
 
 
 def weights_table(plan: Plan) -> str:
-    """The files that all figures hang on."""
+    """The weights files that all figures depend on."""
     rows = [
         [f"`{path.name}`", f"{path.stat().st_size / 1e6:.1f}", f"`{sha(path)}`"]
         for path in (*plan.models.values(), plan.detector)

@@ -1,4 +1,4 @@
-"""Results that are kept beside what they hang on, so that only what has changed is computed."""
+"""Results that are kept with their inputs, so that only what has changed is computed again."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from squeezesam.files import check_place, content_hash, whole_directory
 INPUTS_NAME = "inputs.json"
 
 Inputs = dict[str, Any]
-"""All that results hang on, as JSON holds it."""
+"""Everything that results depend on, as JSON holds it."""
 
 
 Result = TypeVar("Result")
@@ -29,8 +29,8 @@ def keep(
     """The results in a file, computed unless they were kept for the same inputs.
 
     Args:
-        place: of the file; its folder belongs to this computation and is replaced as a whole.
-        inputs: what the results hang on.
+        place: path of the file; its folder belongs to this computation and is replaced as a whole.
+        inputs: what the results depend on.
         compute: writes the results to a path.
         read: takes them from a path, with a DataError where the file is damaged.
 
@@ -50,7 +50,7 @@ def keep(
 
 
 def kept_inputs(folder: Path) -> Inputs | None:
-    """What the results in a folder hang on; None where that cannot be read."""
+    """What the results in a folder depend on; None if that cannot be read."""
     try:
         found: Inputs = strict_json.read(folder / INPUTS_NAME)
     except (OSError, ValueError):

@@ -41,7 +41,7 @@ PROTOCOLS_OF = {
 """By the name of a set; another set is measured by DEFAULT_PROTOCOLS."""
 
 HELD_OUT = "train/ecssd"
-"""The data set of which the detector's training leaves out a fifth, below DATA."""
+"""Path below DATA of the data set that the detector was trained on, but for a fifth of it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Plan:
 
     Attributes:
         sets: data sets, or folders of them.
-        held_out: the set of which only the held-out fifth is used, for heat maps; None where it is
+        held_out: the set whose held-out fifth alone is used, for heat maps; None where it is
             not there.
         models: weights by the name that tables give them.
         detector: weights of the salient-object detector.
@@ -92,8 +92,8 @@ class Measured:
     Attributes:
         prompted: evaluations with clicks and boxes by model, in the order of the sets.
         automatic: evaluations of the first model without a click.
-        heat: of the detector, on each set.
-        held_out: of the detector, on the fifth that its training leaves out.
+        heat: quality of the detector's heat maps on each set.
+        held_out: the same on the fifth of the photos that its training leaves out.
     """
 
     prompted: dict[str, list[Evaluation]]
@@ -204,7 +204,7 @@ def read_heat(path: Path) -> Heat:
 def inputs_of(
     plan: Plan, networks: Sequence[Path], data_hash: str, protocols: dict[str, dict[str, Any]]
 ) -> Inputs:
-    """What a result hangs on; the code is not among it."""
+    """What a result depends on, apart from the code."""
     return {
         "schema_version": SCHEMA_VERSION,
         "weights": {path.name: content_hash(path).hexdigest() for path in networks},

@@ -23,9 +23,9 @@ def worst_of_parts(
     """The people of SHOWN that come worst from a click on one of their parts, in a row.
 
     Args:
-        evaluations: of the predictor, one for each set.
+        evaluations: the evaluations of the predictor, one for each set.
         sets: data sets, or folders of them.
-        predictor: as it was evaluated.
+        predictor: the predictor that was evaluated.
 
     Returns:
         None where that set was not measured by clicks on parts.

@@ -43,7 +43,7 @@ class Table:
         text: the table in markdown, and what its columns mean.
         command: measures the same alone.
         made: the measurements that it is made of.
-        weights: SHA-256 of each file that it hangs on, by name.
+        weights: SHA-256 of each weights file that it depends on, by name.
     """
 
     title: str
@@ -99,7 +99,7 @@ KINDS = {
     "no-click": Kind("Without a click", "salient"),
 }
 NAMES = (*KINDS, "people", "heat")
-"""Of all tables, in the order of the page; a document quotes them by name."""
+"""Names of all tables, in the order of the page; a document quotes a table by its name."""
 
 
 def all_tables(plan: Plan, measured: Measured) -> dict[str, Table]:
