@@ -3,7 +3,7 @@
 1. A pixel of the heat map is hot where its byte reaches the threshold.
 2. Hot pixels that touch, also at a corner, are a blob. The most salient blob has the largest sum of
    bytes; of equals, the one whose first pixel in reading order comes first.
-3. A blob that is too small or nowhere hot enough is no object, and then there are no clicks.
+3. A blob that is too small, or that has no pixel hot enough, is no object and gets no clicks.
 4. The first click is the blob's pixel that is nearest to its centre of mass, which may itself lie
    outside of a hollow blob. The row and column of that pixel cut the blob into four sections: upper
    left, upper right, lower left, lower right; the row belongs to the upper and the column to the
@@ -82,7 +82,7 @@ class SalientObject:
 def find_salient_object(
     heat: Heat, sampling: ClickSampling = DEFAULT_SAMPLING
 ) -> SalientObject | None:
-    """The most salient object of a heat map and the five clicks on it; None where there is none.
+    """The most salient object of a heat map and the five clicks on it; None if there is none.
 
     Args:
         heat: [h, w] bytes, 255 for certain.

@@ -76,7 +76,7 @@ def explain(
         photo: [H, W, 3] RGB.
         finding: what stands out in it, perhaps nothing.
         mask: [H, W], the automatic answer; None where nothing stands out.
-        sampling: that the finding was made with.
+        sampling: the thresholds that the finding was made with.
     """
     height, width = photo.shape[:2]
     inside = finding.letterbox.inside

@@ -22,7 +22,7 @@ class Prominence:
 
 
 def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
-    """Coverage of the most prominent whole objects together, [H, W]; None where there is none.
+    """Coverage of the most prominent whole objects together, [H, W]; None if there are none.
 
     Raises:
         DataError: a mask is damaged, or not of the photo's size.

@@ -2,14 +2,14 @@
 
 `golden_vectors` gives a list of cases that JSON holds as they are. Every case has `kind` and
 `name`; places are [x, y], column before row, and maps are rows from the top. What a port has to do
-is written in docs/salient.md; where it gives the same numbers, it does so.
+is written in docs/salient.md; a port that gives the same numbers does it.
 
 Kind `heat`, from the detector's answer to the bytes of the heat map:
     logits: numbers, none of them near the limit of two bytes.
-    bytes: of each logit.
+    bytes: the byte of each logit.
 
 Kind `clicks`, from a heat map to its blob and clicks:
-    width, height: of the heat map.
+    width, height: size of the heat map.
     heat: its width * height bytes, in base64.
     sampling: `threshold`, `peak`, `smallest_per_mille`, `clicks`; see `ClickSampling`.
     blob_area: pixels of the salient object; 0 where nothing stands out.
