@@ -15,7 +15,7 @@ class LabelOptions:
     box.
 
     Attributes:
-        points_per_side: of the grid of clicks on a photo without annotations.
+        points_per_side: clicks along each side of the grid on a photo without annotations.
         points_per_mask: clicks inside each annotation of a photo that has some.
         predicted_iou: an answer must be predicted a higher one.
         stability_score: least IoU of an answer's masks at its two thresholds.

@@ -26,7 +26,7 @@ class PhotoFolder:
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the folder."""
         return self.folder.absolute().name
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class PhotoFolder:
 
 
 def open_photos(path: PathLike) -> Dataset:
-    """The data set at `path`, or the photos in that folder where it is none.
+    """The data set at `path`, or the photos in that folder if it is not a data set.
 
     Raises:
         DataError: neither, or a damaged data set.
