@@ -70,7 +70,7 @@ class ReferenceConfig:
     Attributes:
         stem: channels of the 2x2 stride-2 stem; also those of the mask features.
         encoder: channels of the eight levels, 256x256 down to 2x2.
-        transformer_depth, heads: of SAM's two-way transformer at 2x2, as wide as the last level.
+        transformer_depth, heads: layers and heads of SAM's two-way transformer at 2x2.
         mlp_width: hidden width of its MLP; unpublished, chosen so that the parameters add up to the
             published 10.16 M.
     """

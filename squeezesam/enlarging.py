@@ -33,12 +33,12 @@ def enlarged_bands(mask: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice,
 def enlarge_above(mask: Tensor, threshold: float, enlarged: Tensor) -> None:
     """Fill in where a mask [h, w], resized bilinearly, exceeds a threshold.
 
-    A pixel between four that all exceed it does so too, and one between four that do not does
-    not: only along the outline is there anything to compute.
+    A pixel between four that all exceed the threshold exceeds it too, and a pixel between four
+    that do not exceed it does not. So only the pixels along the outline are computed.
 
     Args:
         mask: logits.
-        threshold: of them.
+        threshold: logits above it belong to the mask.
         enlarged: [H, W] bool, to be written.
     """
     height, width = enlarged.shape

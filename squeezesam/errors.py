@@ -1,4 +1,4 @@
-"""Every error that a user can cause, as types that name the bad value and the mend.
+"""Every error that a user can cause, as types whose messages name the bad value and the fix.
 
 The command line prints these as one line and exits with their status: 2 for bad input, 1 for a
 verification or comparison that failed, 3 where nothing stands out in a photo. Anything else that

@@ -13,7 +13,7 @@ class Example:
     """A shipped photo.
 
     Attributes:
-        path: of the JPEG.
+        path: path of the JPEG.
         garment: pixel (x, y) of a click on the upper garment, which means the whole person.
         legs: pixel (x, y) further down on the same person.
         background: pixel (x, y) beside the person.

@@ -252,8 +252,8 @@ def check_name(path: Path, kind: type[SqueezeSamError]) -> None:
     """See that there can be something of this name, whether or not there is.
 
     Args:
-        path: that a user gave, or a file of theirs names.
-        kind: of the error.
+        path: a path that a user gave, or that a file of theirs names.
+        kind: type of the error to raise.
 
     Raises:
         SqueezeSamError: of this kind; the name is too long, or its folder may not be looked into.

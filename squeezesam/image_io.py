@@ -42,7 +42,7 @@ MAX_PHOTO_PIXELS = 70_000_000
 pixel, and the RGB array has 3."""
 
 MAX_PHOTO_BYTES = 220_000_000
-"""Of a file that is read whole; an uncompressed photo of MAX_PHOTO_PIXELS has so many."""
+"""Larger files are refused; an uncompressed photo of MAX_PHOTO_PIXELS has so many bytes."""
 
 MAX_PHOTO_SIDE = 65_535
 """In pixels; what JPEG can declare."""

@@ -19,16 +19,16 @@ Kind `view`, from a mask and prompts to the view around them:
     moved: `positive`, `negative` and `box` as the view has them.
 
 Kind `onto_view`, from a mask of the photo to the previous mask of a view:
-    photo, view: as above.
+    photo, view: as in the list above.
     mask_input_size: side of the input that the mask belongs to.
     logits: mask_input_size / 2 squared numbers, row by row, the padding among them.
     input_size: side of the input that the view is shown in.
     previous: input_size / 2 squared numbers, row by row, the padding among them.
 
 Kind `onto_photo`, from a mask of a view to a mask of the photo:
-    photo, view, input_size: as above; the input is as large for both.
+    photo, view, input_size: as above; both inputs have this size.
     logits: input_size / 2 squared numbers, row by row, the padding among them.
-    placed: as many.
+    placed: as many logits, after the move.
 """
 
 import dataclasses
@@ -63,7 +63,7 @@ class Found:
         photo: width and height.
         mask: the part of the photo that the mask covers.
         positive, negative: clicks in photo pixels.
-        box: likewise; None without one.
+        box: the box, in the same form; None without one.
         looking: how close.
     """
 

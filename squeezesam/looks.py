@@ -92,8 +92,8 @@ def surroundings(
 
     Args:
         mask: [h, w], the part of it that lies on the photo (`Letterbox.mask_size`).
-        prompts: of which positive clicks count, as the pixels that they are on, and the box.
-        letterbox: of the photo.
+        prompts: the box and the pixels of the positive clicks count.
+        letterbox: letterbox of the photo.
         looking: how close.
     """
     photo = (letterbox.width, letterbox.height)
@@ -131,8 +131,8 @@ def onto_view(logits: Logits, photo: Letterbox, view: View, letterbox: Letterbox
     Args:
         logits: [size/2, size/2] of a mask of the whole photo.
         photo: its letterbox; of any size.
-        view: of the photo.
-        letterbox: of the view.
+        view: the part of the photo that was looked at.
+        letterbox: letterbox of the view.
 
     Returns:
         [S/2, S/2], with S the size of `letterbox`; OUTSIDE_LOGIT on its padding.
@@ -157,8 +157,8 @@ def onto_photo(logits: Logits, view: View, letterbox: Letterbox, photo: Letterbo
 
     Args:
         logits: [M, S/2, S/2] of masks of the view.
-        view: of the photo.
-        letterbox: of the view.
+        view: the part of the photo to look at.
+        letterbox: letterbox of the view.
         photo: letterbox of the photo, of the same size.
 
     Returns:

@@ -98,7 +98,7 @@ def cleaned_logits(
     Args:
         logits: [M, size/2, size/2].
         asked: what all of them answer.
-        letterbox: of the photo; the padding stays as it is.
+        letterbox: letterbox of the photo; its padding stays as it is.
         cleaning: how.
 
     Returns:

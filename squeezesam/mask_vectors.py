@@ -1,11 +1,11 @@
 """Golden vectors of clean masks, for ports to other languages.
 
 `golden_vectors` gives a list of cases that JSON holds as they are. Every case has `kind` and
-`name`; places are [x, y], column before row, and maps are rows from the top. What a port has to do
-is written in docs/masks.md; where it gives the same numbers, it does so.
+`name`; places are [x, y], column before row, and maps are rows from the top. docs/masks.md says
+what a port has to do; a port that gives the same numbers does it.
 
 Kind `clean`, from a mask to a cleaned one:
-    width, height: of the part of the mask that lies on the photo.
+    width, height: size of the part of the mask that lies on the photo.
     mask: its width * height bytes, 1 inside and 0 outside, in base64; so are all masks.
     positive, negative: mask pixels of the clicks.
     window: [x0, y0, x1, y1], the mask pixels from x0 to x1 - 1 and from y0 to y1 - 1 that lie in
@@ -15,18 +15,18 @@ Kind `clean`, from a mask to a cleaned one:
     cleaned: the answer.
 
 Kind `logits`, from logits to those of the cleaned mask:
-    width, height, positive: as above; there is nothing else to clean by.
+    width, height, positive: as above; these cases have no other prompts.
     logits: width * height numbers, row by row.
-    cleaned: likewise.
+    cleaned: as many numbers, after cleaning.
 
 Kind `places`, from places on the photo to mask pixels:
     photo: width and height.
     input_size: side of the square input of the network.
     mask_size: columns and rows of a mask that lie on the photo.
     photo_pixels: some clicks.
-    mask_pixels: of each of them.
+    mask_pixels: the mask pixel of each click.
     boxes: [x0, y0, x1, y1] in photo pixels.
-    windows: as above, of each of them.
+    windows: the window of each box, in the form above.
 """
 
 import base64

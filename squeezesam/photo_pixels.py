@@ -104,8 +104,8 @@ def rgb_pixels(
     """Decode an opened picture as upright RGB: [H, W, 3].
 
     Args:
-        image: of any mode.
-        file: that it is read from, for what Pillow leaves out.
+        image: an image of any mode.
+        file: the file that it is read from, for what Pillow leaves out.
         size: see `turn_for`.
 
     Raises:

@@ -13,14 +13,14 @@ KEPT = "\n\t"
 """Control characters that text of our own has."""
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of which nothing is shown, among them marks that reverse the direction."""
+"""Unicode categories that are not shown, such as marks that reverse the direction of text."""
 
 JOINERS = frozenset({"\u200c", "\u200d"})
 """Parts of words and emoji."""
 
 
 def printable(text: str, kept: str = "") -> str:
-    """Text of which every control character stands as its escape.
+    """Text with every control character replaced by its escape sequence.
 
     Args:
         text: any.

@@ -19,7 +19,7 @@ class Place:
     """Numbers along x and y in turn, each in pixels or in percent of the photo.
 
     Attributes:
-        values: as written, without the sign of percent.
+        values: the numbers as they were written, without the percent sign.
         shares: which of them are percent.
     """
 

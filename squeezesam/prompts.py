@@ -112,8 +112,8 @@ def check_prompts(
         point_coords: [N, 2] (x, y) in photo pixels, 0 <= x < width, 0 <= y < height.
         point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
         box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
-        width: of the photo.
-        height: of the photo.
+        width: width of the photo in pixels.
+        height: height of the photo in pixels.
 
     Raises:
         PromptError: a value has no meaning on this photo.
@@ -165,7 +165,7 @@ def prompt_slots(prompts: Prompts, scale: tuple[float, float]) -> tuple[Tensor, 
     """Lay checked prompts out as slots in the pixels of the network input.
 
     Args:
-        prompts: in photo pixels.
+        prompts: the prompts, in photo pixels.
         scale: input pixels per photo pixel along x and y.
 
     Returns:

@@ -34,7 +34,7 @@ def read(path: Path, limit: int = MAX_FILE_BYTES) -> Any:
     """Parse a file.
 
     Args:
-        path: of a regular file.
+        path: path of a regular file.
         limit: bytes that it may have.
 
     Raises:

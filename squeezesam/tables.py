@@ -12,7 +12,7 @@ def aligned_table(
 
     Args:
         header: names of the columns.
-        rows: as many cells as there are columns.
+        rows: the cells of each row, as many as there are columns.
         text_columns: names of those aligned to the left; the others, numbers, go to the right.
     """
     rows = [list(map(printable, row)) for row in rows]

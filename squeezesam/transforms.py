@@ -53,8 +53,8 @@ class Letterbox:
     """A photo fitted into the top left of the square input.
 
     Attributes:
-        width: of the photo in pixels.
-        height: of the photo in pixels.
+        width: width of the photo in pixels.
+        height: height of the photo in pixels.
         inside: width and height that the photo takes up in the input, multiples of MAP_STRIDE.
         size: side of the input in pixels.
     """

@@ -27,7 +27,7 @@ def build_network(
 def build_trained(
     config: SqueezeSamConfig | DetectorConfig, size: int | None = None
 ) -> SqueezeSam | SaliencyDetector:
-    """One of the networks of which weights are kept, with random ones for now.
+    """Build a network of a variant with random weights.
 
     Raises:
         ConfigError: `size` does not fit the network.
