@@ -6,7 +6,7 @@ from pathlib import Path
 
 from squeezesam.errors import ConfigError
 from squeezesam.figures.measuring import Plan
-from squeezesam.figures.tables import NAMES, Table
+from squeezesam.figures.tables import KINDS, NAMES, Table
 from squeezesam.files import content_hash, whole_file
 from squeezesam.tables import markdown_table
 
@@ -135,7 +135,8 @@ def write_page(
         weights_table(plan),
         *(
             text
-            for table in tables.values()
+            for name, table in tables.items()
+            if name not in KINDS or not KINDS[name].brief
             for text in (f"## {table.title}", with_origin(table, plan))
         ),
         "## Pictures",

@@ -34,6 +34,12 @@ HEAT_MEANING = (
 )
 
 
+BRIEF_MEANING = (
+    "IoU in percent after 1, 3 and 5 clicks of a simulated user, with 95 % bootstrap intervals "
+    "over photos."
+)
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the page.
@@ -63,6 +69,8 @@ class Kind:
         shown: whether it has a column, by its title.
         by_size: a row for each size of object instead of one for all.
         folders: every set of the folders with many, and nothing else.
+        brief: one row for each folder and no definitions, for a document that begins with it; the
+            page of figures leaves it out.
     """
 
     title: str
@@ -70,6 +78,12 @@ class Kind:
     shown: Callable[[str], bool] = bool
     by_size: bool = False
     folders: bool = False
+    brief: bool = False
+
+
+def of_few_clicks(title: str) -> bool:
+    """Whether a column is one of the three that say most."""
+    return title in ("IoU@1", "IoU@3", "IoU@5")
 
 
 def of_iou(title: str) -> bool:
@@ -88,6 +102,7 @@ def of_neither(title: str) -> bool:
 
 
 KINDS = {
+    "summary": Kind("In short", "clicks", of_few_clicks, brief=True),
     "accuracy": Kind("Clicks", "clicks", of_iou),
     "varied": Kind("Clicks, set by set", "clicks", of_iou, folders=True),
     "sizes": Kind("Clicks, by size of the object", "clicks", of_iou, by_size=True),
@@ -137,10 +152,11 @@ def evaluated_table(kind: Kind, evaluations: Sequence[Evaluation], options: str)
     header = ["weights", "set", "size", "objects", *(column.title for column in columns)]
     if not kind.by_size:
         header, *rows = ([*row[:2], *row[3:]] for row in (header, *rows))
+    meaning = BRIEF_MEANING if kind.brief else f"{protocol.definition} {small_print()}"
     places = dict.fromkeys(f"DATA/val/{entry.title}" for _, entry in used)
     return Table(
         kind.title,
-        f"{markdown_table(header, rows)}\n\n{protocol.definition} {small_print()}",
+        f"{markdown_table(header, rows)}\n\n{meaning}",
         f"squeezesam eval --data {' '.join(places)} --protocol {kind.protocol}{options}",
         tuple(evaluation for evaluation, _ in used),
         files_of([evaluation for evaluation, _ in used]),
@@ -159,7 +175,7 @@ def groups_shown(kind: Kind, entry: Entry) -> Iterator[tuple[str, str, list[Obje
         by_size = sets_by_size(objects) or {ALL_SIZES: objects}
         yield from ((whole, size, of_size) for size, of_size in by_size.items())
         return
-    if kind.folders or len(sets) <= MOST_SETS:
+    if kind.folders or (not kind.brief and len(sets) <= MOST_SETS):
         for name, of_set in sets:
             yield f"{entry.title}: {name}", ALL_SIZES, of_set
     yield whole, ALL_SIZES, objects
