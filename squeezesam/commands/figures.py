@@ -1,4 +1,4 @@
-"""`squeezesam figures`: make every figure and picture that depends on the weights."""
+"""`squeezesam figures`: every figure and picture that hangs on the weights, made again."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.spec import INPUT_SIZE
 from squeezesam.weights import ZOO, shipped_weights
 
-HELP = "make every figure and picture that depends on the weights, and write the page of results"
+HELP = "make every figure and picture that hangs on the weights, and write the page of results"
 DOCS = Path("docs")
 KEEP = Path("runs/figures")
 CARD = ZOO / "MODEL_CARD.md"

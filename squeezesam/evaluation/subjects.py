@@ -31,7 +31,7 @@ def load_model(
     """Weights, an artifact or an export directory.
 
     Args:
-        path: weights, an artifact or a bundle, as `squeezesam.runtimes.load_network` takes it.
+        path: of any kind that `squeezesam.runtimes.load_network` knows.
         size: side of the square input of the segmenter, for weights only; None for the usual one.
         detector: finds what to segment where nothing is asked; None where that will not happen.
         sampling: how it finds that.
