@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from squeezesam.spec import INPUT_SIZE, SEGMENTER, Interface
+from squeezesam.spec import INPUT_SIZE, SEGMENTER, NetworkKind
 
 FLOPS_PER_MAC = 2
 
@@ -18,12 +18,12 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def macs(module: nn.Module, size: int = INPUT_SIZE, interface: Interface = SEGMENTER) -> int:
+def macs(module: nn.Module, size: int = INPUT_SIZE, kind: NetworkKind = SEGMENTER) -> int:
     """Multiply-accumulates of one inference at the `size` that the network was built for.
 
     Convolutions and matrix products count; resizing, normalisation and activations do not.
     """
-    return sum(macs_by_operator(module, our_shapes(size, interface)).values())
+    return sum(macs_by_operator(module, our_shapes(size, kind)).values())
 
 
 def macs_by_operator(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> dict[str, int]:
@@ -35,27 +35,27 @@ def macs_by_operator(module: nn.Module, shapes: Iterable[tuple[int, ...]]) -> di
     return {operator.__name__: count // FLOPS_PER_MAC for operator, count in flops.items()}
 
 
-def our_shapes(size: int, interface: Interface = SEGMENTER) -> list[tuple[int, ...]]:
+def our_shapes(size: int, kind: NetworkKind = SEGMENTER) -> list[tuple[int, ...]]:
     """Shapes of the inputs of one kind of network."""
-    inputs, _ = interface.shapes(size)
+    inputs, _ = kind.shapes(size)
     return inputs
 
 
 def macs_by_block(
-    module: nn.Module, size: int = INPUT_SIZE, interface: Interface = SEGMENTER
+    module: nn.Module, size: int = INPUT_SIZE, kind: NetworkKind = SEGMENTER
 ) -> dict[str, int]:
     """Multiply-accumulates of every child, with the items of a list as children of their own."""
-    return macs_of(_block_names(module), module, size, interface)
+    return macs_of(_block_names(module), module, size, kind)
 
 
 def macs_of(
     names: Iterable[str],
     module: nn.Module,
     size: int = INPUT_SIZE,
-    interface: Interface = SEGMENTER,
+    kind: NetworkKind = SEGMENTER,
 ) -> dict[str, int]:
     """Multiply-accumulates of submodules by their dotted names; none for other names."""
-    flops = _count(module, our_shapes(size, interface)).get_flop_counts()
+    flops = _count(module, our_shapes(size, kind)).get_flop_counts()
     root = type(module).__name__
     return {name: sum(flops.get(f"{root}.{name}", {}).values()) // FLOPS_PER_MAC for name in names}
 

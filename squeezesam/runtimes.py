@@ -14,7 +14,7 @@ from squeezesam.files import PathLike, check_name
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
 from squeezesam.network.model import SqueezeSam
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
 from squeezesam.weights import load_detector, load_trained, load_weights, shipped_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -35,12 +35,12 @@ class LoadedNetwork:
     """An artifact as a callable in float32, as the PyTorch network that it was made from.
 
     Attributes:
-        interface: which network it is, told by what the file takes and gives.
+        kind: which network it is, told by what the file takes and gives.
         size: side of its square image input in pixels.
-        run: its inputs -> its outputs, each in the order of the interface.
+        run: its inputs -> its outputs, each in the order of the kind.
     """
 
-    interface: Interface
+    kind: NetworkKind
     size: int
     run: Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
@@ -64,9 +64,9 @@ class InterpretedNetwork(LoadedNetwork):
     """
 
 
-def input_side(network: object, size: int | None = None, interface: Interface = SEGMENTER) -> int:
+def input_side(network: object, size: int | None = None, kind: NetworkKind = SEGMENTER) -> int:
     """Side of a network's square input: `size`, else what it says itself, else its kind's."""
-    side: int = getattr(network, "size", interface.size) if size is None else size
+    side: int = getattr(network, "size", kind.size) if size is None else size
     return side
 
 
@@ -89,7 +89,7 @@ def detector_beside(model: PathLike | None) -> Path:
     return Path(model) if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
 
 
-def load(source: PathLike, size: int | None = None, *, kind: Interface | None = None) -> Network:
+def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None = None) -> Network:
     """Load a network of any kind from any file.
 
     Args:
@@ -101,7 +101,7 @@ def load(source: PathLike, size: int | None = None, *, kind: Interface | None = 
             an export directory.
 
     Returns:
-        The network, which knows its `interface` (its kind) and `size`; call it with the tensors of
+        The network, which knows its `kind` and its `size`; call it with the tensors of
         `squeezesam.spec`, or give it to a predictor.
 
     Raises:
@@ -134,7 +134,7 @@ def load_detector_network(path: PathLike, size: int | None = None) -> DetectorCa
     return detector
 
 
-def load_artifact(path: Path, size: int | None, kind: Interface | None) -> LoadedNetwork:
+def load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> LoadedNetwork:
     """Load an exported network through the runtime of its suffix.
 
     Raises:
@@ -148,7 +148,7 @@ def load_artifact(path: Path, size: int | None, kind: Interface | None) -> Loade
         raise ArtifactError(f"no artifact {path}; give weights, an artifact or an export directory")
     runtimes = {entry.name: entry for entry in entry_points(group="squeezesam.runtimes")}
     if is_export(path):
-        load_from: Callable[[Path, Interface], LoadedNetwork] = runtimes[DIRECTORY_RUNTIME].load()
+        load_from: Callable[[Path, NetworkKind], LoadedNetwork] = runtimes[DIRECTORY_RUNTIME].load()
         return load_from(path, kind or SEGMENTER)
     name = path.suffix[1:]
     suffixes = [name for name in runtimes if name != DIRECTORY_RUNTIME]
@@ -159,9 +159,9 @@ def load_artifact(path: Path, size: int | None, kind: Interface | None) -> Loade
         )
     load_file: Callable[[Path], LoadedNetwork] = runtimes[name].load()
     loaded = load_file(path)
-    if kind not in (None, loaded.interface):
+    if kind not in (None, loaded.kind):
         raise ArtifactError(
-            f"{path} is a {loaded.interface.title}, not a {kind.title}; give an artifact of "
+            f"{path} is a {loaded.kind.title}, not a {kind.title}; give an artifact of "
             "that, or the directory that both were exported to"
         )
     return loaded

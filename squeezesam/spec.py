@@ -172,7 +172,7 @@ def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
 
 
 @dataclass(frozen=True)
-class Interface:
+class NetworkKind:
     """What one kind of network takes and gives, whatever runs it.
 
     Attributes:
@@ -200,12 +200,12 @@ class Interface:
         return [spec.shape for spec in inputs], [spec.shape for spec in outputs]
 
 
-SEGMENTER = Interface("segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE)
-DETECTOR = Interface(
+SEGMENTER = NetworkKind("segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE)
+DETECTOR = NetworkKind(
     "detector",
     "salient-object detector",
     detector_input_specs,
     detector_output_specs,
     DETECTOR_SIZE,
 )
-INTERFACES = (SEGMENTER, DETECTOR)
+NETWORK_KINDS = (SEGMENTER, DETECTOR)

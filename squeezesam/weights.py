@@ -20,7 +20,7 @@ from squeezesam.network.build import build_trained
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.unet import UNet
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
 from squeezesam.tensor_files import SHOWN, read_tensors, write_tensors
 
 ZOO = Path(__file__).parent / "zoo"
@@ -134,7 +134,7 @@ def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConf
     return detector_config(name) if name in DETECTORS else variant_config(name)
 
 
-def interface_of(name: str) -> Interface:
+def network_kind(name: str) -> NetworkKind:
     """What a variant or detector takes and gives."""
     return DETECTOR if name in DETECTORS else SEGMENTER
 

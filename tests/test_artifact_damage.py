@@ -41,7 +41,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {}
     for name, (target, scheme) in KINDS.items():
         paths[name] = folder / name
-        job = Job(model, SIZE, SCHEMES[scheme], seen.inputs_of(random_network(4).interface))
+        job = Job(model, SIZE, SCHEMES[scheme], seen.inputs_of(random_network(4).kind))
         target.export(job, paths[name])
     return paths
 
@@ -79,7 +79,7 @@ def used(path: Path) -> None:
     """What every way in does: load, then run twice, on something else than zeros."""
     network = load_network(path)
     assert isinstance(network, LoadedNetwork)
-    inputs = network.interface.inputs(network.size)
+    inputs = network.kind.inputs(network.size)
     for _ in range(2):
         network.run([torch.rand(spec.shape) - 0.5 for spec in inputs])
 

@@ -375,7 +375,7 @@ def test_a_detector_of_other_weights_fails(
     assert detector is not None
     artifact = detector.artifacts[0]
     path = float_copy / artifact.file
-    job = Job(folded(random_detector(3)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
+    job = Job(folded(random_detector(3)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
     onnx_target.export(job, path)
     forged = dataclasses.replace(artifact, sha256=sha256_of(path))
     rewritten(float_copy, artifacts=(forged, *detector.artifacts[1:]))
@@ -424,7 +424,7 @@ def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> No
     assert {one.pipeline for one in segmenters} == {"squeezesam"}
     for one in detectors:
         assert one.pipeline is None
-        assert one.interface is DETECTOR
+        assert one.kind is DETECTOR
         assert one.artifact.variant == "saliency"
         assert one.artifact.manifest is not None
         assert one.artifact.manifest.weights_sha256 == manifest.detector.weights_sha256
@@ -466,7 +466,7 @@ def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> No
         path = in_int8 / artifact.file
         network = TARGETS[target].loader(path)
         assert isinstance(network, LoadedNetwork)
-        assert network.interface is kind
+        assert network.kind is kind
         with pytest.raises(ArtifactError, match=f"is a {kind.title}, not a {other.title}"):
             load(path)
 

@@ -46,7 +46,7 @@ def test_no_click_at_all() -> None:
 def test_a_name_is_that_of_shipped_weights(name: str) -> None:
     network = load(name)
     kind = SEGMENTER if name == "base" else DETECTOR
-    assert network.interface is kind
+    assert network.kind is kind
     assert network.size == kind.size
     assert load(shipped_weights(name), 2 * kind.size).size == 2 * kind.size
 
@@ -56,9 +56,9 @@ def test_every_file_says_its_kind_and_size(
 ) -> None:
     for path in (exported, str(exported), *exported.glob("*.onnx"), *exported.glob("*.mlpackage")):
         network = load(path)
-        assert (network.interface, network.size) == (SEGMENTER, SIZE)
-    assert load(weights, SIZE).interface is SEGMENTER
-    assert load(str(detector_weights)).interface is DETECTOR
+        assert (network.kind, network.size) == (SEGMENTER, SIZE)
+    assert load(weights, SIZE).kind is SEGMENTER
+    assert load(str(detector_weights)).kind is DETECTOR
     with pytest.raises(WeightsError, match="holds the salient-object detector"):
         load(detector_weights, kind=SEGMENTER)
     with pytest.raises(ArtifactError, match="is a promptable network, not a salient-object"):

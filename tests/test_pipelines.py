@@ -46,12 +46,12 @@ class FakeSession:
     The first inference on a photo takes ten times as long as the later ones.
     """
 
-    def __init__(self, clock, interface, size):
-        self.clock, self.interface, self.size = clock, interface, size
+    def __init__(self, clock, kind, size):
+        self.clock, self.kind, self.size = clock, kind, size
         self.calls = 0
 
     def inputs(self):
-        return [Input(one.shape, np.dtype(one.dtype)) for one in self.interface.inputs(self.size)]
+        return [Input(one.shape, np.dtype(one.dtype)) for one in self.kind.inputs(self.size)]
 
     def prepare(self, inputs):
         self.clock.work(1)
@@ -63,7 +63,7 @@ class FakeSession:
 
     def outputs(self, _):
         self.clock.work(2)
-        return [np.full(one.shape, 5, np.float32) for one in self.interface.outputs(self.size)]
+        return [np.full(one.shape, 5, np.float32) for one in self.kind.outputs(self.size)]
 
 
 class TwoLooks:

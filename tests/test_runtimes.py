@@ -17,7 +17,7 @@ from squeezesam.runtimes import (
     load_detector_network,
     load_network,
 )
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface, input_specs, output_specs
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind, input_specs, output_specs
 from squeezesam.weights import save_weights
 
 SIZE = 64
@@ -30,8 +30,8 @@ def load_fake(path: Path) -> LoadedNetwork:
     return LoadedNetwork(NAMES.get(path.name, SEGMENTER), SIZE, lambda _: [path.name])
 
 
-def load_fake_directory(path: Path, interface: Interface) -> LoadedNetwork:
-    return LoadedNetwork(interface, SIZE, lambda _: [path.name, interface.name])
+def load_fake_directory(path: Path, kind: NetworkKind) -> LoadedNetwork:
+    return LoadedNetwork(kind, SIZE, lambda _: [path.name, kind.name])
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def exported_pair(folder, target_name, brightness=5.0):
     target = find_target(target_name)
     (segmenter,) = random_subjects(["nano"], [target_name], folder, lambda _: None, SIZE)
     path = folder / f"saliency{target.suffix}"
-    job = ExportJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"], interface=DETECTOR)
+    job = ExportJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
     target.export(job, path)
     return segmenter.path, path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol as Abstract
 
 from squeezesam.errors import ConfigError
-from squeezesam.spec import SEGMENTER, Interface
+from squeezesam.spec import SEGMENTER, NetworkKind
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Artifact, Condition, Device, Measurement
 
@@ -48,7 +48,7 @@ class Subject:
             where none is known.
         input_size: side of its square image input in pixels; None where it takes others.
         salient: None where its pipeline, if any, is a click; only the host knows other ones.
-        interface: the kind of network.
+        kind: the kind of network.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class Subject:
     io_dtypes: tuple[tuple[str, str], ...] = ()
     input_size: int | None = None
     salient: SalientWay | None = None
-    interface: Interface = SEGMENTER
+    kind: NetworkKind = SEGMENTER
 
 
 @dataclass(frozen=True)

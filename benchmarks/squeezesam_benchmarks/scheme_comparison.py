@@ -83,7 +83,7 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
     if manifest.weights_sha256 != pytorch.artifact.sha256:
         raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
     exported_ones = listed_subjects(directory)
-    subjects = [pytorch, *(one for one in exported_ones if one.interface is SEGMENTER)]
+    subjects = [pytorch, *(one for one in exported_ones if one.kind is SEGMENTER)]
     evaluations = {}
     for subject in subjects:
         evaluations[subject.path] = measured(

@@ -14,7 +14,7 @@ from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import MANIFEST_NAME, input_side
 from squeezesam.spec import DETECTOR, SEGMENTER, TensorSpec
-from squeezesam.weights import interface_of, known_config
+from squeezesam.weights import known_config, network_kind
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
@@ -62,7 +62,7 @@ def listed_subjects(directory: Path) -> list[Subject]:
                     directory, one, detector.variant, reference, manifest.size_of(DETECTOR)
                 ),
                 pipeline=None,
-                interface=DETECTOR,
+                kind=DETECTOR,
             )
             for one in detector.artifacts
         ]
@@ -112,14 +112,14 @@ def random_subjects(
     subjects = []
     for variant in variants:
         job = random_job(variant, size)
-        pipeline = SQUEEZESAM if job.interface is SEGMENTER else None
+        pipeline = SQUEEZESAM if job.kind is SEGMENTER else None
         progress(f"{variant}: {cost(job.model, job.inputs)}")
         for target in map(find_target, targets):
             path = folder / f"{variant}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = target.export(job, path)
             progress(f"exported {path.name} with random weights")
             fresh = fresh_subject(path, target.name, variant, lowered, pipeline, job.size)
-            subjects.append(dataclasses.replace(fresh, interface=job.interface))
+            subjects.append(dataclasses.replace(fresh, kind=job.kind))
     return subjects
 
 
@@ -131,9 +131,9 @@ def random_job(variant: str, size: int | None = None) -> Job:
     """
     torch.manual_seed(0)
     model = folded(build_network(known_config(variant), size))
-    interface = interface_of(variant)
-    side = input_side(model, size, interface)
-    return Job(model, side, SCHEMES[FRESH_PRECISION], interface=interface)
+    kind = network_kind(variant)
+    side = input_side(model, size, kind)
+    return Job(model, side, SCHEMES[FRESH_PRECISION], kind=kind)
 
 
 def cost(network: nn.Module, inputs: Sequence[TensorSpec]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.files import content_hash, files_below, path_below
 from squeezesam.runtimes import LoadedNetwork
-from squeezesam.spec import Interface
+from squeezesam.spec import NetworkKind
 from squeezesam.strict_json import shown
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest
 from squeezesam_export.targets import TARGETS
@@ -170,7 +170,7 @@ def check_files(directory: Path, manifest: Manifest) -> None:
         checked_path(directory, name, sha256)
 
 
-def load_first_runnable(directory: Path, interface: Interface) -> LoadedNetwork:
+def load_first_runnable(directory: Path, kind: NetworkKind) -> LoadedNetwork:
     """The first artifact of a kind of network in an export directory that runs here.
 
     One whose own runtime is here goes before all that only a reference interpreter runs.
@@ -180,9 +180,9 @@ def load_first_runnable(directory: Path, interface: Interface) -> LoadedNetwork:
         MissingDependencyError: of no artifact is the runtime installed.
     """
     missing: MissingDependencyError | None = None
-    artifacts = read_manifest(directory).artifacts_of(interface)
+    artifacts = read_manifest(directory).artifacts_of(kind)
     if not artifacts:
-        raise ArtifactError(f"{directory} holds no {interface.title}; export again with one")
+        raise ArtifactError(f"{directory} holds no {kind.title}; export again with one")
     for artifact in sorted(artifacts, key=lambda one: TARGETS[one.target].load is None):
         path = artifact_path(directory, artifact)
         try:

@@ -12,7 +12,7 @@ from squeezesam_export.coreml_target import input_shapes
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.mlprogram.package import empty_model
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import check_shapes, checked_answers, interface_named, optional
+from squeezesam_export.target import check_shapes, checked_answers, kind_named, optional
 from squeezesam_export.trial import MAX_ARTIFACT_BYTES, check_by_trial
 
 DELEGATE = "CoreMLBackend"
@@ -83,12 +83,12 @@ def opened(path: Path) -> InterpretedNetwork:
                 model = InterpretedModel(Path(folder) / PACKAGE)
             shapes = input_shapes(model)
             inputs = [feature.name for feature in model.inputs]
-            interface = interface_named(path, inputs)
+            kind = kind_named(path, inputs)
             # The delegate's values, by their numbers in the program: its inputs, then its outputs.
             outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
             order = [outputs[number].name for number in plan.outputs]
             size = shapes[0][-1]
-            if interface.shapes(size)[0] != shapes:
+            if kind.shapes(size)[0] != shapes:
                 raise ValueError(f"it takes {shapes}")
         except SqueezeSamError:
             raise
@@ -104,6 +104,6 @@ def opened(path: Path) -> InterpretedNetwork:
             {name: tensor.numpy() for name, tensor in zip(inputs, tensors, strict=True)}
         )
         # Of float16 in the package; ExecuTorch gives them in the float32 of its program.
-        return checked_answers(path, [answer[name] for name in order], interface, size)
+        return checked_answers(path, [answer[name] for name in order], kind, size)
 
-    return InterpretedNetwork(interface, size, run)
+    return InterpretedNetwork(kind, size, run)

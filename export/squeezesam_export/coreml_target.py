@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, LoadedNetwork
-from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, Interface
+from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, NetworkKind
 from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.quantization import pt2e
@@ -38,7 +38,7 @@ from squeezesam_export.target import (
     check_shapes,
     checked_answers,
     float32_io,
-    interface_named,
+    kind_named,
     optional,
 )
 
@@ -71,7 +71,7 @@ def export(job: Job, path: Path) -> Lowered:
         package.author = "SqueezeSAM authors"
         package.license = "Apache-2.0"
         package.short_description = (
-            f"SqueezeSAM, {job.interface.title} at {job.size}x{job.size}, {job.scheme.name}"
+            f"SqueezeSAM, {job.kind.title} at {job.size}x{job.size}, {job.scheme.name}"
         )
         image, *arrays = job.inputs
         package.input_description[image.name] = (
@@ -161,9 +161,9 @@ def load(path: Path) -> LoadedNetwork:
             raise ArtifactError(f"Core ML refuses {path} ({error}); export it again") from error
     description = package.get_spec().description
     names = ([one.name for one in features] for features in (description.input, description.output))
-    interface = interface_named(path, *names)
+    kind = kind_named(path, *names)
     size = description.input[0].type.imageType.width
-    return LoadedNetwork(interface, size, runner_of(path, package.predict, interface, size))
+    return LoadedNetwork(kind, size, runner_of(path, package.predict, kind, size))
 
 
 def interpret(path: Path) -> InterpretedNetwork:
@@ -175,24 +175,24 @@ def interpret(path: Path) -> InterpretedNetwork:
     """
     model = InterpretedModel(path)
     shapes = input_shapes(model)
-    interface = interface_named(
+    kind = kind_named(
         path,
         [feature.name for feature in model.inputs],
         [feature.name for feature in model.outputs],
     )
     size = shapes[0][-1] if shapes[0] else 0
-    if interface.shapes(size)[0] != shapes:
+    if kind.shapes(size)[0] != shapes:
         raise ArtifactError(
             f"{path} takes {shapes}, which is none of our networks; export it again"
         )
 
-    run = runner_of(path, model.predict, interface, size)
+    run = runner_of(path, model.predict, kind, size)
 
     def checked(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         return run(inputs)
 
-    return InterpretedNetwork(interface, size, checked)
+    return InterpretedNetwork(kind, size, checked)
 
 
 def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:
@@ -204,16 +204,16 @@ def input_shapes(model: InterpretedModel) -> list[tuple[int, ...]]:
 
 
 def runner_of(
-    path: Path, predict: Predict, interface: Interface, size: int
+    path: Path, predict: Predict, kind: NetworkKind, size: int
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Inputs -> outputs by what runs a package, be it Core ML or the interpreter."""
-    (image_name, *array_names), output_names = interface.names()
+    (image_name, *array_names), output_names = kind.names()
 
     def run(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         image, *arrays = inputs
         feed = {name: tensor.numpy() for name, tensor in zip(array_names, arrays, strict=True)}
         answer = predict({image_name: picture(image), **feed})
-        return checked_answers(path, [answer[name] for name in output_names], interface, size)
+        return checked_answers(path, [answer[name] for name in output_names], kind, size)
 
     return run
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import LoadedNetwork
-from squeezesam.spec import INTERFACES, Interface
+from squeezesam.spec import NETWORK_KINDS, NetworkKind
 from squeezesam.versions import check_pair
 from squeezesam_export import coreml_delegate
 from squeezesam_export.quantization import pt2e
@@ -143,7 +143,7 @@ def load(path: Path) -> LoadedNetwork:
 def attempt(path: Path) -> None:
     """Load a file and run it once on zeros."""
     network = opened(path)
-    network.run([torch.zeros(spec.shape) for spec in network.interface.inputs(network.size)])
+    network.run([torch.zeros(spec.shape) for spec in network.kind.inputs(network.size)])
 
 
 def opened(path: Path) -> LoadedNetwork:
@@ -168,7 +168,7 @@ def opened(path: Path) -> LoadedNetwork:
                 "of this platform's runtime"
             ) from error
     shapes = [shape for shape, _ in takes]
-    interface = interface_shaped(path, shapes, [shape for shape, _ in gives])
+    kind = kind_shaped(path, shapes, [shape for shape, _ in gives])
     size = shapes[0][-1]
     dtypes = {dtype for _, dtype in takes}
     dtype = dtypes.pop()
@@ -189,9 +189,9 @@ def opened(path: Path) -> LoadedNetwork:
                 given = [one.to(torch.float32, copy=True) for one in given]
         except Exception as error:
             raise ArtifactError(f"{path} does not run ({error}); export it again") from error
-        return checked_answers(path, given, interface, size)
+        return checked_answers(path, given, kind, size)
 
-    return LoadedNetwork(interface, size, answer)
+    return LoadedNetwork(kind, size, answer)
 
 
 def tensor_of(meta: Callable[[int], Any], index: int) -> tuple[tuple[int, ...], torch.dtype | None]:
@@ -203,9 +203,9 @@ def tensor_of(meta: Callable[[int], Any], index: int) -> tuple[tuple[int, ...], 
     return shape, by_bytes.get(tensor.nbytes()) if elements else None
 
 
-def interface_shaped(
+def kind_shaped(
     path: Path, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]
-) -> Interface:
+) -> NetworkKind:
     """The kind of network that a program is, by its shapes: it keeps no names.
 
     Raises:
@@ -213,9 +213,9 @@ def interface_shaped(
     """
     shapes = list(inputs), list(outputs)
     side = inputs[0][-1] if inputs and inputs[0] else 0
-    for interface in INTERFACES:
-        if interface.shapes(side) == shapes:
-            return interface
+    for kind in NETWORK_KINDS:
+        if kind.shapes(side) == shapes:
+            return kind
     raise ArtifactError(
         f"{path} takes {shapes[0]} and gives {shapes[1]}, which is none of our networks; "
         "export it again"

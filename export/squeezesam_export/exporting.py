@@ -12,7 +12,7 @@ from squeezesam.files import PathLike, whole_directory
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.progress import step
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import DETECTOR, INTERFACES, SEGMENTER
+from squeezesam.spec import DETECTOR, NETWORK_KINDS, SEGMENTER
 from squeezesam.versions import tool_versions
 from squeezesam_export.artifacts import hashes_of, sha256_of, size_of
 from squeezesam_export.contract import contract
@@ -152,16 +152,16 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
             created=utc_date(),
             command=options.command,
         )
-        artifacts: dict[str, list[Artifact]] = {one.name: [] for one in INTERFACES}
-        answers = {one.name: read_answers(directory, manifest, one) for one in INTERFACES}
+        artifacts: dict[str, list[Artifact]] = {one.name: [] for one in NETWORK_KINDS}
+        answers = {one.name: read_answers(directory, manifest, one) for one in NETWORK_KINDS}
         steps = [(network, *combination) for network in networks for combination in combinations]
         for number, (network, target, scheme) in enumerate(steps, start=1):
             started = time.perf_counter()
             path = directory / f"{network.variant}_{target.name}_{scheme.name}{target.suffix}"
-            kind = network.interface
+            kind = network.kind
             job = Job(
                 network.model,
-                options.size if network.interface is SEGMENTER else options.detector_size,
+                options.size if network.kind is SEGMENTER else options.detector_size,
                 with_blocks_of(scheme, network.model),
                 calibration.inputs_of(kind),
                 kind,

@@ -50,7 +50,7 @@ class Answered:
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """In the order of the interface."""
+        """In the order of the kind."""
         return self.low_res_masks, self.iou_predictions
 
     def masks(self, logits: Tensor) -> Tensor:

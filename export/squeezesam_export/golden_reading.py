@@ -18,7 +18,7 @@ from squeezesam.spec import (
     PROMPT_TOKENS,
     SALIENCY_LOGITS,
     SEGMENTER,
-    Interface,
+    NetworkKind,
 )
 from squeezesam.transforms import Letterbox, scaled
 from squeezesam_export.array_files import ArrayFile, Form, check_forms
@@ -28,15 +28,13 @@ from squeezesam_export.manifest import GoldenCase, GoldenFile, Manifest
 from squeezesam_export.salient_golden import DETECTOR_IMAGE, HEAT, Detected
 
 
-def read_answers(
-    directory: Path, manifest: Manifest, interface: Interface
-) -> Sequence[GoldenAnswer]:
+def read_answers(directory: Path, manifest: Manifest, kind: NetworkKind) -> Sequence[GoldenAnswer]:
     """The golden cases of one kind of network.
 
     Raises:
         ArtifactError: a file is missing or altered, or does not hold what the manifest says.
     """
-    read = read_golden if interface is SEGMENTER else read_detected
+    read = read_golden if kind is SEGMENTER else read_detected
     return read(directory, manifest)
 
 

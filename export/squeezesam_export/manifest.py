@@ -14,7 +14,7 @@ from squeezesam.files import PathLike, path_below
 from squeezesam.image_io import MAX_PHOTO_SIDE
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
 from squeezesam.strict_json import JsonError, shown
 from squeezesam_export.contract import Contract, contract
 from squeezesam_export.salient_contract import SalientContract, salient_contract
@@ -210,9 +210,9 @@ class Manifest:
     created: str
     command: str
 
-    def size_of(self, interface: Interface) -> int:
+    def size_of(self, kind: NetworkKind) -> int:
         """Side of the square input of one kind of network in pixels; 0 where there is none."""
-        if interface is SEGMENTER:
+        if kind is SEGMENTER:
             return self.contract.input_size
         return self.detector.contract.input_size if self.detector else 0
 
@@ -230,9 +230,9 @@ class Manifest:
         """The segmenter's, then the detector's."""
         return self.artifacts_of(SEGMENTER) + self.artifacts_of(DETECTOR)
 
-    def artifacts_of(self, interface: Interface) -> tuple[Artifact, ...]:
+    def artifacts_of(self, kind: NetworkKind) -> tuple[Artifact, ...]:
         """Those of one kind of network."""
-        if interface is SEGMENTER:
+        if kind is SEGMENTER:
             return self.artifacts
         return self.detector.artifacts if self.detector else ()
 

@@ -8,7 +8,7 @@ from torch import nn
 from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
 from squeezesam.errors import WeightsError
 from squeezesam.network.folding import folded
-from squeezesam.spec import DETECTOR, SEGMENTER, Interface
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
 from squeezesam.weights import load_detector, load_weights, shipped_weights
 from squeezesam_export.artifacts import sha256_of
 
@@ -18,13 +18,13 @@ class Exported:
     """A network that is exported.
 
     Attributes:
-        interface: its kind.
+        kind: its kind.
         variant: its name.
         weights_sha256: of the file that it was loaded from.
         model: folded, in float32.
     """
 
-    interface: Interface
+    kind: NetworkKind
     variant: str
     weights_sha256: str
     model: nn.Module

@@ -20,7 +20,7 @@ from squeezesam_export.target import (
     check_shapes,
     checked_answers,
     float32_io,
-    interface_named,
+    kind_named,
     optional,
 )
 
@@ -97,10 +97,10 @@ def load(path: Path) -> LoadedNetwork:
     file = OnnxFile(path)
     names = [node.name for node in file.inputs]
     shapes = [node.shape for node in file.inputs]
-    interface = interface_named(path, names, [node.name for node in file.outputs])
+    kind = kind_named(path, names, [node.name for node in file.outputs])
 
     size = shapes[0][-1] if shapes[0] else None
-    if not isinstance(size, int) or interface.shapes(size)[0] != shapes:
+    if not isinstance(size, int) or kind.shapes(size)[0] != shapes:
         raise ArtifactError(
             f"{path} takes {shapes}, which is none of our networks; export it again"
         )
@@ -108,9 +108,9 @@ def load(path: Path) -> LoadedNetwork:
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)
         feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
-        return checked_answers(path, file.run(None, feed), interface, size)
+        return checked_answers(path, file.run(None, feed), kind, size)
 
-    return LoadedNetwork(interface, size, answer)
+    return LoadedNetwork(kind, size, answer)
 
 
 TARGET = Target(

@@ -40,7 +40,7 @@ class Detected:
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """In the order of the interface."""
+        """In the order of the kind."""
         return (self.saliency_logits,)
 
     def found(self, logits: Tensor) -> Finding:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
-from squeezesam.spec import INTERFACES, SEGMENTER, Interface, TensorSpec
+from squeezesam.spec import NETWORK_KINDS, SEGMENTER, NetworkKind, TensorSpec
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
@@ -31,24 +31,24 @@ class Job:
         size: side of its square input in pixels.
         scheme: one that the target has.
         calibration: inputs to see the ranges of activations on; empty where the scheme needs none.
-        interface: of the model.
+        kind: of the model.
     """
 
     model: nn.Module
     size: int
     scheme: Scheme
     calibration: Sequence[Inputs] = ()
-    interface: Interface = SEGMENTER
+    kind: NetworkKind = SEGMENTER
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Inputs of the model, in call order."""
-        return self.interface.inputs(self.size)
+        return self.kind.inputs(self.size)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Outputs of the model, in order."""
-        return self.interface.outputs(self.size)
+        return self.kind.outputs(self.size)
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def float32_io(specs: Sequence[TensorSpec]) -> dict[str, IoDtype]:
     return {spec.name: spec.dtype for spec in specs}
 
 
-def interface_named(
+def kind_named(
     path: Path, inputs: Sequence[str], outputs: Sequence[str] | None = None
-) -> Interface:
+) -> NetworkKind:
     """The kind of network that a file holds, by the names of what it takes and gives.
 
     Args:
@@ -139,10 +139,10 @@ def interface_named(
     Raises:
         ArtifactError: it is none of ours.
     """
-    for interface in INTERFACES:
-        our_inputs, our_outputs = interface.names()
+    for kind in NETWORK_KINDS:
+        our_inputs, our_outputs = kind.names()
         if list(inputs) == our_inputs and outputs in (None, our_outputs):
-            return interface
+            return kind
     given = "" if outputs is None else f" and outputs {outputs}"
     raise ArtifactError(
         f"{path} has inputs {inputs}{given}, not ours; export it again, or try squeezesam "
@@ -164,20 +164,20 @@ def check_shapes(path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[in
 
 
 def checked_answers(
-    path: Path, given: Sequence[object], interface: Interface, size: int
+    path: Path, given: Sequence[object], kind: NetworkKind, size: int
 ) -> list[Tensor]:
     """An artifact's answers in float32, once they have proved to be those of its kind of network.
 
     Args:
         path: of the artifact.
         given: tensors or arrays, in order.
-        interface: of the network.
+        kind: of the network.
         size: side of its square input in pixels.
 
     Raises:
         ArtifactError: there are others, or they are of other shapes or no numbers.
     """
-    _, wanted = interface.shapes(size)
+    _, wanted = kind.shapes(size)
     try:
         answers = [torch.as_tensor(one).float() for one in given]
     except (TypeError, ValueError, RuntimeError) as error:

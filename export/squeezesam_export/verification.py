@@ -120,7 +120,7 @@ def judge(
     answers: Sequence[GoldenAnswer],
 ) -> Verdict:
     """Run the golden cases and hold them to the bounds of the artifact's scheme."""
-    kind = network.interface.name
+    kind = network.kind.name
     try:
         measurement = measure(network, answers)
     except VerificationError as error:

@@ -11,10 +11,10 @@ from squeezesam.network.build import build_network
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.reference import ReferenceSam
-from squeezesam.spec import INTERFACES
+from squeezesam.spec import NETWORK_KINDS
 from squeezesam.tables import aligned_table
 from squeezesam.versions import check_pair, tool_versions
-from squeezesam.weights import interface_of, known_config, shipped_weights
+from squeezesam.weights import known_config, network_kind, shipped_weights
 
 HELP = "show the variants, their cost, the network's inputs and outputs, and the tools"
 
@@ -42,7 +42,7 @@ def variants_table() -> str:
             (
                 name,
                 f"{parameters(network) / 1e6:.2f}",
-                f"{macs(network, network.size, interface_of(name)) / 1e9:.2f} at {network.size}",
+                f"{macs(network, network.size, network_kind(name)) / 1e9:.2f} at {network.size}",
                 f"1/{config.bottom_stride} ({cells}x{cells})",
                 weights_text(name),
             )
@@ -58,7 +58,7 @@ def blocks_table(variant: str) -> str:
         ConfigError: unknown variant.
     """
     network = unallocated(variant)
-    counts = macs_by_block(network, network.size, interface_of(variant))
+    counts = macs_by_block(network, network.size, network_kind(variant))
     total = sum(counts.values())
     rows = [
         (block, f"{count / 1e6:.1f}", f"{100 * count / total:.1f}")
@@ -70,10 +70,10 @@ def blocks_table(variant: str) -> str:
 def tensors_table() -> str:
     """Inputs and outputs of both kinds of network and of every artifact."""
     rows = [
-        (interface.name, kind, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
-        for interface in INTERFACES
-        for kind, specs in (("input", interface.inputs), ("output", interface.outputs))
-        for spec in specs(interface.size)
+        (kind.name, way, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
+        for kind in NETWORK_KINDS
+        for way, specs in (("input", kind.inputs), ("output", kind.outputs))
+        for spec in specs(kind.size)
     ]
     header = ("network", "", "tensor", "shape", "meaning")
     return aligned_table(header, rows, header)

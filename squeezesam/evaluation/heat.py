@@ -128,7 +128,7 @@ def evaluate_heat(
 def heat_on_photo(detector: DetectorCallable, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The heat map of a photo [H, W, 3] at its own size: [H, W] in 0..1."""
     height, width = pixels.shape[:2]
-    letterbox = Letterbox.fit(width, height, input_side(detector, interface=DETECTOR))
+    letterbox = Letterbox.fit(width, height, input_side(detector, kind=DETECTOR))
     with torch.inference_mode():
         logits = at_mask_size(detector(letterbox.apply(pixels)))
     enlarged = letterbox.photo_logits(logits[0].numpy())[0]

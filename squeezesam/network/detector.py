@@ -26,7 +26,7 @@ class SaliencyDetector(UNet):
     """
 
     config: DetectorConfig
-    interface = DETECTOR
+    kind = DETECTOR
 
     def __init__(self, config: DetectorConfig, size: int = DETECTOR_SIZE) -> None:
         super().__init__(config, 0, config.bottom_stride)

@@ -4,18 +4,18 @@ from typing import ClassVar
 
 from torch import nn
 
-from squeezesam.spec import SEGMENTER, Interface
+from squeezesam.spec import SEGMENTER, NetworkKind
 
 
 class SizedNetwork(nn.Module):
     """A network that is prepared for one size of square inputs at a time.
 
     Attributes:
-        interface: what kind of network it is.
+        kind: what kind of network it is.
         size: side of the square input in pixels.
     """
 
-    interface: ClassVar[Interface] = SEGMENTER
+    kind: ClassVar[NetworkKind] = SEGMENTER
     size: int
 
     def set_size(self, size: int) -> None:

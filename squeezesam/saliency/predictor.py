@@ -188,7 +188,7 @@ def check_pair(model: NetworkCallable, detector: DetectorCallable) -> None:
         ConfigError: one is in the other's place.
     """
     for name, network, wanted in (("model", model, SEGMENTER), ("detector", detector, DETECTOR)):
-        found = getattr(network, "interface", wanted)
+        found = getattr(network, "kind", wanted)
         if found is not wanted:
             raise ConfigError(f"the {name} is a {found.title}; give a {wanted.title} in its place")
 

@@ -48,9 +48,9 @@ class Checker:
         """
         here, there = self.runners_of(RUNTIMES[subject.path.suffix])
         io_dtypes = dict(subject.io_dtypes)
-        inputs = [case_bytes(case, subject.interface, io_dtypes) for case in cases]
-        words = tensor_words(subject.interface, size, io_dtypes)
-        outputs = subject.interface.outputs(size)
+        inputs = [case_bytes(case, subject.kind, io_dtypes) for case in cases]
+        words = tensor_words(subject.kind, size, io_dtypes)
+        outputs = subject.kind.outputs(size)
         warm_up = [inputs[0]] * SHORT_RUN
         ours = self.run([str(here)], subject.path, inputs, words)
         short_run, _ = self.count(there, subject.path, warm_up, words)

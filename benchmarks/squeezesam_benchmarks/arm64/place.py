@@ -86,7 +86,7 @@ class EmulatedArm64:
             MissingDependencyError: its runtime is not installed.
         """
         manifest = read_manifest(subject.path.parent)
-        golden = read_answers(subject.path.parent, manifest, subject.interface)
+        golden = read_answers(subject.path.parent, manifest, subject.kind)
         cases = spread(golden, self.cases)
         runtime = RUNTIMES[subject.path.suffix]
         _, version = runtime.installed()
@@ -103,7 +103,7 @@ class EmulatedArm64:
             sustained_samples_ms=(),
             peak_memory_bytes=None,
             memory_kind=None,
-            emulation=self.checker.check(subject, manifest.size_of(subject.interface), cases),
+            emulation=self.checker.check(subject, manifest.size_of(subject.kind), cases),
         )
 
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam.spec import Interface, TensorSpec
+from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam_export.golden import GoldenAnswer
 
 TYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
-def case_bytes(case: GoldenAnswer, interface: Interface, io_dtypes: Mapping[str, str]) -> bytes:
+def case_bytes(case: GoldenAnswer, kind: NetworkKind, io_dtypes: Mapping[str, str]) -> bytes:
     """The inputs of one case, one after another."""
-    names, _ = interface.names()
+    names, _ = kind.names()
     return b"".join(
         tensor.to(TYPES[io_dtypes[name]]).numpy().tobytes()
         for name, tensor in zip(names, case.inputs, strict=True)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from squeezesam.errors import ArtifactError
-from squeezesam.spec import Interface, TensorSpec
+from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
@@ -24,7 +24,7 @@ PROCESS_FIELDS = (
 """Fields of the protocol that concern one process."""
 
 
-def tensor_words(interface: Interface, size: int, io_dtypes: Mapping[str, str]) -> list[str]:
+def tensor_words(kind: NetworkKind, size: int, io_dtypes: Mapping[str, str]) -> list[str]:
     """Inputs, `--`, outputs at an input size, such as `image=float32:1,3,512,512`."""
 
     def words(specs: Sequence[TensorSpec]) -> list[str]:
@@ -32,7 +32,7 @@ def tensor_words(interface: Interface, size: int, io_dtypes: Mapping[str, str]) 
             f"{spec.name}={io_dtypes[spec.name]}:{','.join(map(str, spec.shape))}" for spec in specs
         ]
 
-    return [*words(interface.inputs(size)), "--", *words(interface.outputs(size))]
+    return [*words(kind.inputs(size)), "--", *words(kind.outputs(size))]
 
 
 def time_words(
@@ -67,7 +67,7 @@ def time_words(
     settings += [f"{name}={getattr(protocol, name)}" for name in PROCESS_FIELDS]
     if cores:
         settings.append(f"cores={','.join(map(str, cores))}")
-    tensors = tensor_words(subject.interface, subject.input_size, io_dtypes)
+    tensors = tensor_words(subject.kind, subject.input_size, io_dtypes)
     return ["time", model, *settings, "--", *tensors]
 
 

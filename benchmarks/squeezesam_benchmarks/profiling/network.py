@@ -10,7 +10,7 @@ import torch
 from squeezesam.counting import macs, macs_by_block
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
-from squeezesam.weights import interface_of, known_config
+from squeezesam.weights import known_config, network_kind
 from squeezesam_benchmarks.profiling.records import Block
 from squeezesam_export.quantization.activations import module_path
 from squeezesam_export.quantization.blocks import FUSION, block_of
@@ -74,13 +74,13 @@ def describe_network(variant: str, size: int) -> Network:
     Raises:
         ConfigError: an unknown variant, or a size that does not fit it.
     """
-    interface = interface_of(variant)
+    kind = network_kind(variant)
     model = folded(build_network(known_config(variant), size))
-    example = tuple(torch.zeros(spec.shape) for spec in interface.inputs(size))
-    counts = macs_by_block(model, size, interface)
+    example = tuple(torch.zeros(spec.shape) for spec in kind.inputs(size))
+    counts = macs_by_block(model, size, kind)
     graph = torch.export.export(model, example, strict=False).graph
     names = {node: node.name for node in graph.nodes if node.op == "call_function"}
-    _, outputs = interface.names()
+    _, outputs = kind.names()
     names.update(zip(graph.output_node().all_input_nodes, outputs, strict=True))
     operators = []
     for node, name in names.items():
@@ -97,7 +97,7 @@ def describe_network(variant: str, size: int) -> Network:
     return Network(
         operators=tuple(operators),
         parameters={name: block_of(name, counts) for name, _ in model.named_parameters()},
-        macs={**counts, FUSION: macs(model, size, interface) - sum(counts.values())},
+        macs={**counts, FUSION: macs(model, size, kind) - sum(counts.values())},
     )
 
 

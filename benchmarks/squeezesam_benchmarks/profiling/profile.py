@@ -11,7 +11,7 @@ from pathlib import Path
 from squeezesam.counting import our_shapes
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.weights import interface_of
+from squeezesam.weights import network_kind
 from squeezesam_benchmarks.device import host_device
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.profiling.network import Network, describe_network
@@ -152,7 +152,7 @@ def side_of(path: Path, variant: str, trace: Trace) -> int:
     """
     shapes = [one.shape for one in trace.inputs]
     side = shapes[0][-1] if shapes and shapes[0] else 0
-    if shapes != our_shapes(side, interface_of(variant)):
+    if shapes != our_shapes(side, network_kind(variant)):
         raise ArtifactError(f"{path.name} takes inputs of {shapes}, not those of {variant!r}")
     return side
 

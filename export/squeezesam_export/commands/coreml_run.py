@@ -17,11 +17,11 @@ from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.spec import (
     IMAGE,
-    INTERFACES,
+    NETWORK_KINDS,
     PROMPT_MAPS,
     PROMPT_TOKENS,
     SEGMENTER,
-    Interface,
+    NetworkKind,
 )
 from squeezesam.strict_json import shown
 from squeezesam.tables import aligned_table
@@ -102,7 +102,7 @@ def read_inputs(args: argparse.Namespace, model: InterpretedModel) -> dict[str, 
                 f"--input {args.input[0]} holds encoded prompts; leave --point and --box out"
             )
         return golden_inputs(Path(args.input[0]), args.case, model)
-    ours = interface_of(model)
+    ours = our_kind(model)
     if prompted and ours is not SEGMENTER:
         raise ConfigError(
             f"{args.package}: --point and --box are for a {SEGMENTER.title} of 'squeezesam "
@@ -115,15 +115,15 @@ def read_inputs(args: argparse.Namespace, model: InterpretedModel) -> dict[str, 
     return inputs if photo is None else inputs | photo_inputs(photo, args, model)
 
 
-def interface_of(model: InterpretedModel) -> Interface | None:
+def our_kind(model: InterpretedModel) -> NetworkKind | None:
     """Which of our networks takes and gives what a package describes; None for all others."""
     names = [one.name for one in model.inputs], [one.name for one in model.outputs]
-    for interface in INTERFACES:
+    for kind in NETWORK_KINDS:
         image = model.inputs[0] if model.inputs else None
-        if interface.names() == names and isinstance(image, Picture):
+        if kind.names() == names and isinstance(image, Picture):
             shapes = [(1, 3, *image.default), *(one.default for one in model.inputs[1:])]
-            if interface.shapes(image.default[0])[0] == shapes:
-                return interface
+            if kind.shapes(image.default[0])[0] == shapes:
+                return kind
     return None
 
 

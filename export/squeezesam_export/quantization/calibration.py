@@ -16,7 +16,7 @@ from squeezesam.errors import DataError
 from squeezesam.image_io import read_photo
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import SEGMENTER, Interface, PointLabel
+from squeezesam.spec import SEGMENTER, NetworkKind, PointLabel
 from squeezesam.transforms import Letterbox
 from squeezesam_export.finite import finite_only
 
@@ -45,9 +45,9 @@ class Calibration:
     inputs: tuple[Inputs, ...]
     detector_inputs: tuple[Inputs, ...] = ()
 
-    def inputs_of(self, interface: Interface) -> tuple[Inputs, ...]:
+    def inputs_of(self, kind: NetworkKind) -> tuple[Inputs, ...]:
         """Inputs of a kind of network."""
-        return self.inputs if interface is SEGMENTER else self.detector_inputs
+        return self.inputs if kind is SEGMENTER else self.detector_inputs
 
 
 NO_CALIBRATION = Calibration((), ())
