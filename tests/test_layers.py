@@ -99,3 +99,26 @@ def test_importing_needs_the_base_dependencies_only(package: str) -> None:
         extra = {"scipy"} if "evaluation" in file.relative_to(PACKAGES[package]).parts else set()
         names = imported(outside_functions(ast.parse(file.read_text())))
         assert names <= allowed | extra, file
+
+
+INTERPRETER = {
+    "mlprogram": ("squeezesam_export.mlprogram",),
+    "placement": ("squeezesam_export.mlprogram", "squeezesam_export.placement"),
+}
+
+
+@pytest.mark.parametrize("folder", INTERPRETER)
+def test_the_reference_interpreter_stands_alone(folder: str) -> None:
+    """It can be taken out of the project as it is, with the errors alone."""
+    files = sorted((PACKAGES["squeezesam_export"] / folder).rglob("*.py"))
+    assert files
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            for module in modules:
+                if module.partition(".")[0] in PACKAGES:
+                    assert module.startswith(("squeezesam.errors.", *INTERPRETER[folder])), file

@@ -78,7 +78,7 @@ def test_weights_are_those_that_coremltools_reads_and_writes(name: str, tmp_path
         for one in arrays
     ]
     del writer
-    ours = WeightFile(path)
+    ours = WeightFile(path, path.read_bytes())
     theirs = _BlobStorageReader(str(path))
     for one, offset in zip(arrays, offsets, strict=True):
         values = ours.read(offset, ELEMENTS[name], one.size)

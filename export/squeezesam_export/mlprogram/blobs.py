@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam.errors import ArtifactError
-from squeezesam.files import read_bytes
 from squeezesam_export.mlprogram.elements import Element
 
 VERSION = 2
-MAX_BYTES = 2**32
 SENTINEL = 0xDEADBEEF
 HEADER = struct.Struct("<II")
 METADATA = struct.Struct("<IIQQQ")
@@ -42,16 +40,16 @@ BLOB_TYPES = {
 class WeightFile:
     """One file of weights, in memory.
 
+    Args:
+        path: of the file, for messages.
+        content: all of its bytes.
+
     Raises:
-        ArtifactError: missing, or not of a known version.
+        ArtifactError: it is not of a known version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.content = read_bytes(path, MAX_BYTES)
-        except OSError as error:
-            raise ArtifactError(f"{path}: {error.strerror}; convert the package again") from error
+    def __init__(self, path: Path, content: bytes) -> None:
+        self.path, self.content = path, content
         if len(self.content) < HEADER.size or HEADER.unpack_from(self.content)[1] != VERSION:
             raise ArtifactError(f"{path} is no weight file of version {VERSION}; convert it again")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam.strict_json import shown
 
 PICTURE_MODES = {"RGB": "RGB", "BGR": "RGB", "GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F"}
 """By Core ML's colour space, Pillow's mode; BGR is an order of channels in the program only."""

@@ -5,7 +5,7 @@ not fuse operators, and knows nothing of how the Neural Engine accumulates and r
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from squeezesam_export.mlprogram.program import (
     last_uses,
 )
 from squeezesam_export.mlprogram.registry import Implementation, UnsupportedError, find
+
+Observe = Callable[[Operation, Mapping[str, Value]], None]
+"""Is told of each operator that has run, and of its results by name."""
 
 MOST_ELEMENTS = 2**28
 """Of one result; attention of 16 heads over 4096 tokens, as in SAM ViT-H, has so many."""
@@ -52,11 +55,14 @@ class Interpreter:
         uses = last_uses([operation for operation, _ in steps], program.outputs)
         self.steps = [(*step, names) for step, names in zip(steps, uses, strict=True)]
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Value]:
+    def __call__(
+        self, inputs: Mapping[str, Tensor], observe: Observe | None = None
+    ) -> dict[str, Value]:
         """Values of the outputs.
 
         Args:
             inputs: by name, each of the declared type.
+            observe: sees every result on the way; None where nobody looks.
 
         Raises:
             ArtifactError: an input is absent or of another type, or an operator fails.
@@ -71,7 +77,10 @@ class Interpreter:
                 raise ArtifactError(f"input {declared.name} does not fit: {error}") from error
         with torch.inference_mode():
             for operation, implementation, unused in self.steps:
-                scope |= apply(operation, implementation, scope)
+                results = apply(operation, implementation, scope)
+                if observe is not None:
+                    observe(operation, results)
+                scope |= results
                 for name in unused:
                     scope.pop(name, None)
         try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from squeezesam.errors import ArtifactError
 from squeezesam_export.mlprogram.features import Array, Other, Picture
-from squeezesam_export.mlprogram.interpreter import Interpreter
+from squeezesam_export.mlprogram.interpreter import Interpreter, Observe
 from squeezesam_export.mlprogram.package import DAMAGE, read_package
 
 MOST_FILLED = 2**26
@@ -27,8 +27,8 @@ class InterpretedModel:
         MissingDependencyError: coremltools is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | str) -> None:
+        self.path = path = Path(path)
         package = read_package(path)
         self.interpreter = Interpreter(package.program)
         if package.keeps_state or any(isinstance(one, Other) for one in package.inputs):
@@ -45,11 +45,12 @@ class InterpretedModel:
                 f"{', '.join(sorted(absent))}; convert it again"
             )
 
-    def predict(self, data: Mapping[str, object]) -> dict[str, Any]:
+    def predict(self, data: Mapping[str, object], observe: Observe | None = None) -> dict[str, Any]:
         """Outputs by name: arrays, pictures, or a classifier's label and probabilities.
 
         Args:
             data: for each input a Pillow image or an array; an optional array may be left out.
+            observe: sees the results of every operator; None where nobody looks.
 
         Raises:
             ArtifactError: an input is absent, unknown or of another shape, or an operator fails.
@@ -62,7 +63,8 @@ class InterpretedModel:
             wrong = ", ".join(sorted((data.keys() ^ names) - (optional - data.keys())))
             raise ArtifactError(f"{self.path} takes {', '.join(sorted(names))}; look at {wrong}")
         answers = self.interpreter(
-            {one.name: one.encode(data.get(one.name, left_out(one))) for one in self.inputs}
+            {one.name: one.encode(data.get(one.name, left_out(one))) for one in self.inputs},
+            observe,
         )
         try:
             return {one.name: one.decode(answers[one.name]) for one in self.outputs}

@@ -1,26 +1,31 @@
 """Finding the model and the weights of an .mlpackage, the files that ship."""
 
+import errno
+import io
+import json
+import os
+import stat
+import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
-from squeezesam import strict_json
-from squeezesam.errors import ArtifactError
-from squeezesam.files import path_below, read_bytes
-from squeezesam.strict_json import shown
+from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam_export.mlprogram.blobs import WeightFile
 from squeezesam_export.mlprogram.features import Array, Other, Picture, read_feature
 from squeezesam_export.mlprogram.program import Program, read_program
-from squeezesam_export.quiet import quiet
-from squeezesam_export.target import optional
 
 MANIFEST = "Manifest.json"
 DATA = "Data"
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_MODEL_BYTES = 100_000_000
 """Of the model's file, in which weights are the exception."""
+
+MAX_WEIGHT_BYTES = 2**32
 
 MOST_SHOWN = 200
 DAMAGE = (
@@ -68,8 +73,8 @@ def read_package(path: Path) -> Package:
     model = model_file(path)
     spec, damage = empty_model()
     try:
-        spec.ParseFromString(read_bytes(model, MAX_MODEL_BYTES))
-    except (OSError, damage) as error:
+        spec.ParseFromString(read_file(path, model, MAX_MODEL_BYTES))
+    except (OSError, ValueError, damage) as error:
         raise ArtifactError(f"{model} is no Core ML model ({error}); convert it again") from error
     kind = spec.WhichOneof("Type")
     if kind != "mlProgram":
@@ -109,10 +114,19 @@ def empty_model() -> tuple[Any, type[Exception]]:
     Raises:
         MissingDependencyError: coremltools is not installed.
     """
-    with quiet(), optional("coreml"):
-        from coremltools.proto import Model_pb2
-        from google.protobuf.message import DecodeError
-
+    said = io.StringIO()  # coremltools has notes on the versions that it was not tested with
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(said),
+            redirect_stderr(said),
+        ):
+            from coremltools.proto import Model_pb2
+            from google.protobuf.message import DecodeError
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"reading an .mlpackage needs {error.name or error}; pip install coremltools"
+        ) from error
     return Model_pb2.Model(), DecodeError
 
 
@@ -126,17 +140,15 @@ def model_file(path: Path) -> Path:
         what = "is no directory" if path.exists() else "does not exist"
         raise ArtifactError(f"{path} {what}; name an .mlpackage")
     try:
-        manifest = strict_json.read(path_below(path, MANIFEST), MAX_MANIFEST_BYTES)
+        manifest = json.loads(read_file(path, path / MANIFEST, MAX_MANIFEST_BYTES))
         item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
-        name = f"{DATA}/{item['path']}"
-        try:
-            return path_below(path, name)
-        except FileNotFoundError:
-            return path / name  # whoever reads it says so
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        model = path / DATA / item["path"]
+        check_inside(path, model)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{path} is no .mlpackage: its {MANIFEST} is missing or damaged; convert it again"
         ) from error
+    return model
 
 
 def weight_files(package: Path, folder: Path) -> Callable[[str], WeightFile]:
@@ -149,25 +161,49 @@ def weight_files(package: Path, folder: Path) -> Callable[[str], WeightFile]:
 
     @cache
     def opened(name: str) -> WeightFile:
-        return WeightFile(named_file(package, folder / name.removeprefix(MODEL_PATH)))
+        path = folder / name.removeprefix(MODEL_PATH)
+        try:
+            return WeightFile(path, read_file(package, path, MAX_WEIGHT_BYTES))
+        except ArtifactError:
+            raise
+        except OSError as error:
+            raise ArtifactError(
+                f"{package}: {path.name[-MOST_SHOWN:]}: {error.strerror}; convert the package again"
+            ) from error
+        except ValueError as error:
+            raise ArtifactError(
+                f"{shown(str(path))} leads out of the package; convert it again"
+            ) from error
 
     return opened
 
 
-def named_file(package: Path, path: Path) -> Path:
-    """A file that a model names.
+def read_file(package: Path, path: Path, limit: int) -> bytes:
+    """Content of a file of a package, whose name a stranger wrote.
+
+    Args:
+        package: that the file must lie in.
+        path: of the file.
+        limit: bytes that it may have.
 
     Raises:
-        ArtifactError: it is missing, no regular file, or outside of the package.
+        OSError: it is missing, no regular file, or larger.
+        ValueError: it lies outside of the package, by its name or by a link.
     """
-    try:
-        return path_below(package, path.relative_to(package).as_posix())
-    except OSError as error:
-        name = path.name[-MOST_SHOWN:]
-        raise ArtifactError(
-            f"{package}: {name}: {error.strerror}; convert the package again"
-        ) from error
-    except ValueError as error:
-        raise ArtifactError(
-            f"{shown(str(path))} leads out of the package; convert it again"
-        ) from error
+    check_inside(package, path)
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    if state.st_size > limit:
+        raise OSError(errno.EFBIG, f"it has {state.st_size} bytes, more than {limit}")
+    return path.read_bytes()
+
+
+def check_inside(package: Path, path: Path) -> None:
+    """See that a path lies in a package, whether or not there is anything.
+
+    Raises:
+        ValueError: it does not, or cannot be a path.
+    """
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(package)):
+        raise ValueError(f"{shown(str(path))} leads out of {package}")
