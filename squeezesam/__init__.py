@@ -10,7 +10,6 @@ What stands here is imported when it is first used, so that `import squeezesam` 
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def __getattr__(name: str) -> Any:
         AttributeError: there is nothing of that name.
     """
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("squeezesam")
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,9 +11,16 @@ from squeezesam.errors import ArtifactError, ImageError, PromptError
 from squeezesam.image_io import Photo, as_photo
 from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_photo, onto_view, surroundings
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, Asked, MaskCleaning, cleaned_logits
-from squeezesam.prompts import Prompts, as_floats, check_prompts, encode_prompts, prompt_slots
-from squeezesam.runtimes import NetworkCallable, input_side
-from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT
+from squeezesam.prompts import (
+    Prompts,
+    as_floats,
+    check_prompts,
+    encode_prompts,
+    prompt_slots,
+    split_queries,
+)
+from squeezesam.runtimes import NetworkCallable, check_kind, input_side
+from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER
 from squeezesam.transforms import Letterbox
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -111,12 +118,15 @@ class SamPredictor:
     each; those may share the network.
 
     Args:
-        model: a PyTorch network or any exported artifact (`squeezesam.runtimes.load_network`).
+        model: a PyTorch network or any exported artifact (`squeezesam.load`).
         size: side of the model's square input in pixels; None where the model says it itself.
         cleaning: how masks are cleaned (`squeezesam.mask_cleanup`); None leaves them as the
             network gives them.
         looking: how close the second look is (`squeezesam.looks`); None looks once, at the whole
             photo.
+
+    Raises:
+        ConfigError: the model is a network of another kind.
     """
 
     def __init__(
@@ -126,6 +136,7 @@ class SamPredictor:
         cleaning: MaskCleaning | None = DEFAULT_CLEANING,
         looking: Looking | None = DEFAULT_LOOKING,
     ) -> None:
+        check_kind("model", model, SEGMENTER)
         self.model, self.cleaning, self.looking = model, cleaning, looking
         self.size = input_side(model, size)
         self.reset_image()
@@ -182,27 +193,43 @@ class SamPredictor:
     ) -> MaskArrays:
         """Masks of what the prompts mean on the photo.
 
+        Several queries on one photo, such as the boxes of an object detector, are given at once:
+        every prompt has one more axis in front, of the same length B, as in SAM 2. Each query is
+        answered as it would be alone.
+
         Args:
-            point_coords: [N, 2] clicks (x, y) in photo pixels.
-            point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore.
-            box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels.
+            point_coords: [N, 2] clicks (x, y) in photo pixels, or [B, N, 2].
+            point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore; or
+                [B, N].
+            box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels, or [B, 4].
             mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
-                earlier prediction.
+                earlier prediction; or [B, 1, size/2, size/2].
             multimask_output: three alternative masks instead of the one whole object.
             return_logits: masks as logits instead of booleans.
 
         Returns:
             masks [C, H, W] bool (float32 logits with `return_logits`), iou_predictions [C] and
             low_res_masks [C, size/2, size/2] logits of the whole photo, with C = 3 or 1. Masks and
-            low_res_masks are cleaned, each for itself; iou_predictions are the network's.
+            low_res_masks are cleaned, each for itself; iou_predictions are the network's. Of B > 1
+            queries, all three have an axis of length B in front.
 
         Raises:
             ImageError: no photo is set.
-            PromptError: no prompt, or one that has no meaning on this photo.
+            PromptError: no prompt, one that has no meaning on this photo, or prompts for different
+                numbers of queries.
             ArtifactError: the network answers NaN or infinity.
         """
-        answer = self.answer(point_coords, point_labels, box, mask_input, multimask_output)
-        return as_arrays(answer, return_logits)
+        queries = split_queries(point_coords, point_labels, box, mask_input)
+        if queries is None:
+            answer = self.answer(point_coords, point_labels, box, mask_input, multimask_output)
+            return as_arrays(answer, return_logits)
+        photo = self._current_photo()
+        answers = [
+            as_arrays(self._answer_on(photo, *query, multimask_output), return_logits)
+            for query in queries
+        ]
+        masks, ious, low_res_masks = zip(*answers, strict=True)
+        return np.stack(masks), np.stack(ious), np.stack(low_res_masks)
 
     def answer(
         self,

@@ -7,6 +7,7 @@ the photo and must keep a positive area there.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from squeezesam.spec import (
 from squeezesam.strict_json import shown
 
 FloatArray = NDArray[np.float32]
+
+UNSUITABLE = (TypeError, ValueError, OverflowError, RuntimeError, RecursionError)
+"""What numpy and PyTorch raise of values that are no array of numbers."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def as_floats(name: str, values: ArrayLike | Tensor, shape: tuple[int | None, ..
     try:
         with np.errstate(over="ignore"):  # What becomes infinite is refused below.
             array = _real_array(values)
-    except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
+    except UNSUITABLE as error:
         raise PromptError(
             f"{name} must be numbers of shape {wanted}, got {shown(values)}"
         ) from error
@@ -143,6 +147,63 @@ def check_prompts(
         keep = sorted(latest.values())
         coords, labels = coords[keep], labels[keep]
     return Prompts(coords, labels, None if box is None else clip_box(box, width, height))
+
+
+Query = tuple[Any, Any, Any, Any]
+"""point_coords, point_labels, box and mask_input of one query; None for what it does not have."""
+
+QUERY_AXES = {"point_coords": 2, "point_labels": 1, "box": 1, "mask_input": 3}
+"""Axes of each prompt of one query."""
+
+
+def split_queries(
+    point_coords: ArrayLike | None,
+    point_labels: ArrayLike | None,
+    box: ArrayLike | None,
+    mask_input: ArrayLike | None,
+) -> list[Query] | None:
+    """The queries of prompts that have an axis of queries in front; None where none has.
+
+    Args:
+        point_coords: [N, 2], or [B, N, 2] of B queries.
+        point_labels: [N] or [B, N].
+        box: [4] or [B, 4].
+        mask_input: [size/2, size/2], [1, size/2, size/2] or [B, 1, size/2, size/2].
+
+    Raises:
+        PromptError: the prompts are for different numbers of queries, or for none at all.
+    """
+    values: tuple[Any, ...] = (point_coords, point_labels, box, mask_input)
+    given = {
+        name: value for name, value in zip(QUERY_AXES, values, strict=True) if value is not None
+    }
+    counts = {name: _query_count(value, QUERY_AXES[name]) for name, value in given.items()}
+    if all(count == 1 for count in counts.values()):
+        return None
+    if len(set(counts.values())) > 1:
+        raise PromptError(
+            "all prompts must be for the same number of queries, got "
+            + ", ".join(f"{name} for {count}" for name, count in counts.items())
+        )
+    (count,) = set(counts.values())
+    if not count:
+        raise PromptError(f"{' and '.join(given)} hold no query; give at least one")
+    coords, labels, boxes, masks = (
+        [None] * count if value is None else list(value) for value in values
+    )
+    return list(zip(coords, labels, boxes, masks, strict=True))
+
+
+def _query_count(values: Any, axes: int) -> int:
+    """How many queries a prompt is for: 1 unless it has one axis more than a single query's.
+
+    What is no array of numbers counts as one query, whose check then says what is wrong.
+    """
+    try:
+        shape = values.shape if isinstance(values, Tensor) else np.shape(values)
+    except UNSUITABLE:
+        return 1
+    return shape[0] if len(shape) == axes + 1 else 1
 
 
 def clip_box(box: ArrayLike, width: int, height: int) -> FloatArray:

@@ -10,6 +10,7 @@ from squeezesam.config import DEFAULT_VARIANT, VARIANTS, variant_config
 from squeezesam.errors import WeightsError
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
+from squeezesam.spec import SEGMENTER
 from squeezesam.weights import load_weights
 
 
@@ -29,7 +30,7 @@ def build_sam(
     """
     if checkpoint is None:
         return folded(build_network(variant_config(variant), size))
-    name, model = load_weights(Path(checkpoint), size)
+    name, model = load_weights(checkpoint, size, SEGMENTER)
     if name != variant:
         raise WeightsError(f"{checkpoint} holds {name!r} weights, not {variant!r}; build {name!r}")
     return folded(model)

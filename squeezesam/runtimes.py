@@ -9,13 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from squeezesam.config import DEFAULT_DETECTOR, DETECTORS, VARIANTS
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import PathLike, check_name
-from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
-from squeezesam.network.model import SqueezeSam
-from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
-from squeezesam.weights import load_detector, load_trained, load_weights, shipped_weights
+from squeezesam.spec import SEGMENTER, NetworkKind
+from squeezesam.weights import TrainedNetwork, load_weights, shipped_weights
 
 NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py."""
@@ -50,7 +48,7 @@ class LoadedNetwork:
         return outputs[0] if len(outputs) == 1 else outputs
 
 
-Network = SqueezeSam | SaliencyDetector | LoadedNetwork
+Network = TrainedNetwork | LoadedNetwork
 """Anything that `load` gives."""
 
 NAMES = (*VARIANTS, *DETECTORS)
@@ -68,6 +66,17 @@ def input_side(network: object, size: int | None = None, kind: NetworkKind = SEG
     """Side of a network's square input: `size`, else what it says itself, else its kind's."""
     side: int = getattr(network, "size", kind.size) if size is None else size
     return side
+
+
+def check_kind(role: str, network: object, wanted: NetworkKind) -> None:
+    """See that a network is what it is taken for; one that does not say its kind is trusted.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    found = getattr(network, "kind", wanted)
+    if found is not wanted:
+        raise ConfigError(f"the {role} is a {found.title}; give a {wanted.title} in its place")
 
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -93,8 +102,9 @@ def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None 
     """Load a network of any kind from any file.
 
     Args:
-        source: a name of shipped weights (`"base"`), weights (.safetensors), an artifact of a known
-            runtime (.onnx, .pte, .mlpackage), or an export directory.
+        source: the path, as text or `Path`, of weights (.safetensors), of an artifact of a known
+            runtime (.onnx, .pte, .mlpackage) or of an export directory; or the name of shipped
+            weights (`"base"`), where nothing of that name is in the current directory.
         size: side of the square input in pixels, for weights only (default: that of the kind of
             network); an artifact has the size that it was exported with.
         kind: the only kind of network to accept; None accepts any, and takes the promptable one of
@@ -110,31 +120,14 @@ def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None 
         MissingDependencyError: the artifact's runtime is not installed.
     """
     path = Path(source)
-    if source in NAMES and not path.exists():
-        path = shipped_weights(str(source))
+    if str(path) in NAMES and not path.exists():
+        path = shipped_weights(str(path))
     if path.suffix != WEIGHTS_SUFFIX:
-        return load_artifact(path, size, kind)
-    if kind is None:
-        _, model = load_trained(path, size)
-        return folded(model)
-    if kind is SEGMENTER:
-        return folded(load_weights(path, size)[1])
-    return folded(load_detector(path, size)[1])
+        return _load_artifact(path, size, kind)
+    return folded(load_weights(path, size, kind)[1])
 
 
-def load_network(path: PathLike, size: int | None = None) -> NetworkCallable:
-    """Load a promptable network; see `load`."""
-    network: NetworkCallable = load(path, size, kind=SEGMENTER)
-    return network
-
-
-def load_detector_network(path: PathLike, size: int | None = None) -> DetectorCallable:
-    """Load a salient-object detector; see `load`."""
-    detector: DetectorCallable = load(path, size, kind=DETECTOR)
-    return detector
-
-
-def load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> LoadedNetwork:
+def _load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> LoadedNetwork:
     """Load an exported network through the runtime of its suffix.
 
     Raises:

@@ -25,6 +25,9 @@ from squeezesam.tensor_files import SHOWN, read_tensors, write_tensors
 
 ZOO = Path(__file__).parent / "zoo"
 
+TrainedNetwork = SqueezeSam | SaliencyDetector
+"""The networks of which weights are kept."""
+
 
 def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) -> None:
     """Write the network's weights; the metadata holds the variant and its configuration.
@@ -47,42 +50,21 @@ def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) 
         write_tensors(tensors, partial, metadata)
 
 
-def load_weights(path: PathLike, size: int | None = None) -> tuple[str, SqueezeSam]:
-    """The variant's name and its network, in eval mode and float32.
+def load_weights(
+    path: PathLike, size: int | None = None, kind: NetworkKind | None = None
+) -> tuple[str, TrainedNetwork]:
+    """Name and network of a weights file, in eval mode and float32, as it is trained.
+
+    `squeezesam.load` gives the network for inference.
+
+    Args:
+        path: the .safetensors file.
+        size: side of the square input in pixels; None for that of the kind of network.
+        kind: the only kind of network to accept; None accepts any.
 
     Raises:
-        WeightsError: missing, damaged, or not the weights of the variant that it names.
-    """
-    variant, model = load_trained(path, size)
-    if not isinstance(model, SqueezeSam):
-        raise WeightsError(
-            f"{path} holds the salient-object detector {variant!r}, which takes no prompts; "
-            "give weights of a SqueezeSAM variant"
-        )
-    return variant, model
-
-
-def load_detector(path: PathLike, size: int | None = None) -> tuple[str, SaliencyDetector]:
-    """Name and network of a salient-object detector, in eval mode and float32.
-
-    Raises:
-        WeightsError: missing, damaged, or not the weights of a detector.
-    """
-    variant, model = load_trained(path, size)
-    if not isinstance(model, SaliencyDetector):
-        raise WeightsError(
-            f"{path} holds the SqueezeSAM {variant!r}; give weights of a salient-object detector"
-        )
-    return variant, model
-
-
-def load_trained(
-    path: PathLike, size: int | None = None
-) -> tuple[str, SqueezeSam | SaliencyDetector]:
-    """Name and network of any weights file, in eval mode and float32.
-
-    Raises:
-        WeightsError: missing, damaged, not finite, or not the weights of the network that it names.
+        WeightsError: missing, damaged, not finite, not the weights of the network that it names,
+            or of another kind.
     """
     path = Path(path)
     check_name(path, WeightsError)
@@ -98,6 +80,11 @@ def load_trained(
     if config is None or isinstance(config, ReferenceConfig):
         raise WeightsError(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
+        )
+    found = network_kind(variant)
+    if kind not in (None, found):
+        raise WeightsError(
+            f"{path} holds the {found.title} {variant!r}; give weights of a {kind.title}"
         )
     if metadata.get("config") != json.dumps(dataclasses.asdict(config)):
         raise WeightsError(

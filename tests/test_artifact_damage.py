@@ -16,7 +16,7 @@ from small_networks import SIZE, random_network, run
 from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.examples import EXAMPLES
 from squeezesam.network.folding import folded
-from squeezesam.runtimes import LoadedNetwork, load_network
+from squeezesam.runtimes import LoadedNetwork, load
 from squeezesam_export import executorch_target, onnx_target, ort_file, trial
 from squeezesam_export.ort_file import Node, OnnxFile
 from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, calibrate
@@ -77,7 +77,7 @@ def mutations(content: bytes, count: int, seed: int) -> Iterator[bytes]:
 
 def used(path: Path) -> None:
     """What every way in does: load, then run twice, on something else than zeros."""
-    network = load_network(path)
+    network = load(path)
     assert isinstance(network, LoadedNetwork)
     inputs = network.kind.inputs(network.size)
     for _ in range(2):

@@ -18,12 +18,12 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
 from squeezesam_export import coreml_target
-from squeezesam_export.commands.coreml_placement import applicable_rules
 from squeezesam_export.golden import write_golden
 from squeezesam_export.mlprogram.features import Array
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.mlprogram.package import read_package
 from squeezesam_export.placement.report import assess
+from squeezesam_export.placement.rules import rules_for
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job
@@ -133,7 +133,7 @@ HOSTILE = {
 def used(path: Path) -> None:
     """Every way into a package."""
     package = read_package(path)
-    assess(package.program, applicable_rules(package))
+    assess(package.program, rules_for(package))
     model = InterpretedModel(path)
     inputs = {
         one.name: np.ones(one.default, np.float16) if isinstance(one, Array) else None

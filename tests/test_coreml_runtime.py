@@ -9,7 +9,7 @@ import torch
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import InterpretedNetwork, load_network
+from squeezesam.runtimes import InterpretedNetwork, load
 from squeezesam.spec import input_specs
 from squeezesam_export import coreml_delegate, coreml_target
 from squeezesam_export.golden_reading import read_golden
@@ -93,12 +93,12 @@ def test_eval_says_that_an_interpreter_ran(
 
 
 def test_a_directory_gives_what_runs_here_before_what_is_interpreted(exported: Path) -> None:
-    assert not isinstance(load_network(exported), InterpretedNetwork)
+    assert not isinstance(load(exported), InterpretedNetwork)
 
 
 def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -> None:
     (program,) = exported.glob("*.pte")
-    network = load_network(program)
+    network = load(program)
     assert isinstance(network, InterpretedNetwork)
     answers = read_golden(exported, read_manifest(exported))
     assert {answer.dtype for answer in network(*answers[0].inputs)} == {torch.float32}
@@ -122,7 +122,7 @@ def test_a_damaged_program_is_refused(kept: int, exported: Path, tmp_path: Path)
 def test_another_input_size_is_refused(suffix: str, exported: Path) -> None:
     (path,) = exported.glob(f"*{suffix}")
     with pytest.raises(ArtifactError, match="export it with that --size"):
-        load_network(path)(*(torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)))
+        load(path)(*(torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)))
 
 
 def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:

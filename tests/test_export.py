@@ -20,7 +20,7 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import InterpretedNetwork, load_network
+from squeezesam.runtimes import InterpretedNetwork, load
 from squeezesam.spec import input_specs
 from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
@@ -140,11 +140,11 @@ def test_golden_inputs_are_what_the_predictor_feeds(exported: Path) -> None:
 def test_artifacts_load_by_name_and_by_directory(exported: Path) -> None:
     (answer, *_) = read_golden(exported, read_manifest(exported))
     for path in (exported, *exported.glob("*.onnx"), *exported.glob("*.pte")):
-        masks, ious = load_network(path)(*answer.inputs)
+        masks, ious = load(path)(*answer.inputs)
         assert masks.dtype == ious.dtype == torch.float32
         assert mask_ious(masks, answer.low_res_masks).min() > 0.9
     (package, *_) = exported.glob("*.mlpackage")
-    network = load_network(package)
+    network = load(package)
     assert isinstance(network, InterpretedNetwork) == (sys.platform != "darwin")
     assert mask_ious(network(*answer.inputs)[0], answer.low_res_masks).min() > 0.9
 
@@ -152,7 +152,7 @@ def test_artifacts_load_by_name_and_by_directory(exported: Path) -> None:
 def test_an_input_of_another_size_is_refused(exported: Path) -> None:
     inputs = [torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)]
     for target in ("onnx", "executorch"):
-        network = load_network(exported / find(read_manifest(exported), target).file)
+        network = load(exported / find(read_manifest(exported), target).file)
         with pytest.raises(ArtifactError, match="--size"):
             network(*inputs)
 
@@ -163,7 +163,7 @@ def test_an_artifact_of_another_size_segments_photos(
 ) -> None:
     artifact = exported / find(read_manifest(exported), target).file
     out = tmp_path / "mask.png"
-    assert load_network(artifact).size == SIZE
+    assert load(artifact).size == SIZE
     photo = EXAMPLES[0].path
     assert run("segment", photo, "--point", "9,9", "--model", artifact, "--out", out) == 0
     assert read_photo(out).shape == read_photo(photo).shape
@@ -317,7 +317,7 @@ def test_an_absent_package_names_its_extra(exported: Path, monkeypatch: pytest.M
     with pytest.raises(MissingDependencyError, match=r"squeezesam\[onnx\]"):
         onnx_target.load(exported / find(read_manifest(exported), "onnx").file)
     (answer, *_) = read_golden(exported, read_manifest(exported))
-    load_network(exported)(*answer.inputs)  # falls back to ExecuTorch
+    load(exported)(*answer.inputs)  # falls back to ExecuTorch
 
 
 def test_the_picture_for_core_ml_is_the_letterboxed_photo(exported: Path) -> None:

@@ -19,12 +19,11 @@ from squeezesam.network.folding import folded
 from squeezesam.runtimes import (
     InterpretedNetwork,
     LoadedNetwork,
-    load_detector_network,
-    load_network,
+    load,
 )
 from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam.weights import load_detector, load_weights
+from squeezesam.weights import load_weights
 from squeezesam_benchmarks.arm64.tensors import case_bytes
 from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export import onnx_target
@@ -143,7 +142,7 @@ def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path:
     assert "--no-detector" in manifest.command
     assert read_detected(out, manifest) == []
     with pytest.raises(ArtifactError, match="holds no salient-object detector"):
-        load_detector_network(out)
+        load(out, kind=DETECTOR)
 
 
 def test_each_network_has_a_size_of_its_own(
@@ -158,7 +157,7 @@ def test_each_network_has_a_size_of_its_own(
     assert run("verify", out) == 0
     manifest = read_manifest(out)
     assert (manifest.contract.input_size, manifest.size_of(DETECTOR)) == (SIZE // 2, SIZE)
-    predictor = SaliencyPredictor(load_network(out), load_detector_network(out))
+    predictor = SaliencyPredictor(load(out), load(out, kind=DETECTOR))
     assert (predictor.size, predictor.detector_size) == (SIZE // 2, SIZE)
     predictor.set_image(EXAMPLES[0].path)
     masks, _, _ = predictor.predict(multimask_output=False)
@@ -213,7 +212,7 @@ def test_golden_clicks_are_those_of_the_predictor(
     in_float: Path, weights: Path, detector_weights: Path
 ) -> None:
     _, segmenter = load_weights(weights, SIZE)
-    _, detector = load_detector(detector_weights, SIZE)
+    _, detector = load_weights(detector_weights, SIZE)
     predictor = SaliencyPredictor(folded(segmenter), folded(detector), cleaning=None, looking=None)
     manifest = read_manifest(in_float)
     automatic = read_automatic(in_float, manifest)
@@ -388,7 +387,7 @@ def test_a_detector_of_other_weights_fails(
 
 def test_a_moved_heat_map_moves_the_clicks(in_float: Path) -> None:
     detected = read_detected(in_float, read_manifest(in_float))
-    network = load_detector_network(in_float)
+    network = load(in_float, kind=DETECTOR)
 
     def moved(image: torch.Tensor) -> torch.Tensor:
         return network(image).roll(2, dims=3)
@@ -446,33 +445,30 @@ def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) 
         first, *_ = read_detected(directory, manifest)
         files = [directory / one.file for one in manifest.artifacts_of(DETECTOR)]
         for path in (directory, *files):
-            heat = load_detector_network(path)(first.inputs[0])
+            heat = load(path, kind=DETECTOR)(first.inputs[0])
             assert heat.shape == first.saliency_logits.shape
             assert heat.dtype == torch.float32
             assert overlaps(first.masks(heat), first.masks(first.saliency_logits)).min() > 0.9
         (package, *_) = (path for path in files if path.suffix == ".mlpackage")
-        network = load_detector_network(package)
+        network = load(package, kind=DETECTOR)
         assert isinstance(network, InterpretedNetwork) == (sys.platform != "darwin")
 
 
 @pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
 def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> None:
     manifest = read_manifest(in_int8)
-    for kind, other, load in (
-        (SEGMENTER, DETECTOR, load_detector_network),
-        (DETECTOR, SEGMENTER, load_network),
-    ):
+    for kind, other in ((SEGMENTER, DETECTOR), (DETECTOR, SEGMENTER)):
         (artifact,) = (one for one in manifest.artifacts_of(kind) if one.target == target)
         path = in_int8 / artifact.file
         network = TARGETS[target].loader(path)
         assert isinstance(network, LoadedNetwork)
         assert network.kind is kind
         with pytest.raises(ArtifactError, match=f"is a {kind.title}, not a {other.title}"):
-            load(path)
+            load(path, kind=other)
 
 
 def test_an_image_of_another_size_is_refused(in_int8: Path) -> None:
     for artifact in read_manifest(in_int8).artifacts_of(DETECTOR):
-        network = load_detector_network(in_int8 / artifact.file)
+        network = load(in_int8 / artifact.file, kind=DETECTOR)
         with pytest.raises(ArtifactError, match="--size"):
             network(torch.zeros(1, 3, 2 * SIZE, 2 * SIZE))

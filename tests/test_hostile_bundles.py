@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from squeezesam.errors import ArtifactError, DataError
-from squeezesam.runtimes import is_export, load_network
+from squeezesam.runtimes import is_export, load
 from squeezesam_export.array_files import ArrayFile
 from squeezesam_export.artifacts import (
     bundle_digest,
@@ -125,7 +125,7 @@ def test_a_sparse_file_of_terabytes_is_not_hashed(tmp_path: Path) -> None:
         with path.open("wb") as file:
             file.truncate(2**32)
         with pytest.raises(ArtifactError, match="more than any artifact"):
-            load_network(path)
+            load(path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000 + "b", "nul\0", "../x", "/etc/passwd", ""])

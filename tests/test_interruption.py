@@ -28,7 +28,7 @@ from squeezesam_export.verification import verify
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["squeezesam.commands.train", "squeezesam.commands.pack", "squeezesam_export.commands.export"]
+    ["squeezesam.training.command", "squeezesam.data.packing", "squeezesam_export.exporting"]
 )
 ONE_OF_TEN = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))]
 TEN = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(10)]

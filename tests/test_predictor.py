@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from small_networks import random_network
 from torch import Tensor
 
 from squeezesam.config import VARIANTS, SqueezeSamConfig
@@ -329,3 +330,56 @@ def nano() -> SqueezeSamConfig:
     config = VARIANTS["nano"]
     assert isinstance(config, SqueezeSamConfig)
     return config
+
+
+def test_several_queries_are_answered_as_each_alone() -> None:
+    model = SamPredictor(random_network(0))
+    side = model.size // 2
+    model.set_image(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
+    boxes = np.array([[5, 5, 40, 40], [60, 20, 120, 90], [0, 0, 128, 96]])
+    points = np.array([[[20, 20], [1, 1]], [[90, 50], [70, 30]], [[64, 48], [3, 90]]])
+    labels = np.array([[1, 0], [1, 1], [1, -1]])
+    _, _, earlier = model.predict(box=boxes, multimask_output=False)
+    assert earlier.shape == (3, 1, side, side)
+    for together in (
+        {"box": boxes},
+        {"box": torch.from_numpy(boxes)},
+        {"point_coords": points, "point_labels": labels.tolist()},
+        {"point_coords": points, "point_labels": labels, "box": boxes, "mask_input": earlier},
+    ):
+        masks, ious, low_res = model.predict(**together)
+        assert (masks.shape, masks.dtype) == ((3, 3, 96, 128), np.bool_)
+        assert (ious.shape, low_res.shape) == ((3, 3), (3, 3, side, side))
+        for index in range(3):
+            alone = model.predict(**{name: value[index] for name, value in together.items()})
+            for given, wanted in zip((masks, ious, low_res), alone, strict=True):
+                assert np.array_equal(given[index], wanted)
+    logits, _, _ = model.predict(box=boxes, return_logits=True)
+    assert logits.dtype == np.float32
+
+
+def test_one_query_in_an_axis_of_its_own_is_one_answer() -> None:
+    predictor = predictor_on(90, 120)
+    alone, _, _ = predictor.predict([(60, 45)], [1])
+    masks, ious, _ = predictor.predict([[(60, 45)]], [[1]])
+    assert np.array_equal(masks, alone)
+    assert ious.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        (
+            {"box": np.ones((3, 4)), "point_coords": [[1, 1]], "point_labels": [1]},
+            "point_coords for 1, point_labels for 1, box for 3",
+        ),
+        ({"box": np.zeros((0, 4))}, "box hold no query"),
+        ({"box": [[9, 9, 0, 0], [0, 0, 9, 9]]}, "covers nothing"),
+        ({"box": [[0, 0, 9, 9], [9, 9]]}, "box must be numbers of shape 4"),
+        ({"box": np.ones((2, 5))}, "box must have shape 4, got 5"),
+        ({"point_coords": [[[1, 1]], [[500, 1]]], "point_labels": [[1], [1]]}, "outside"),
+    ],
+)
+def test_queries_that_do_not_fit(prompts: dict[str, Any], message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        predictor_on(90, 120).predict(**prompts)

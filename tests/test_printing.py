@@ -59,7 +59,7 @@ def test_commands_print_names_escaped(capsys, command, text):
 
 def test_usage_errors_are_escaped_too(capsys):
     with pytest.raises(SystemExit):
-        main(["segment", "a", "b\x1b[2J"])
+        main(["verify", "a", "b\x1b[2J"])
     assert "\x1b" not in capsys.readouterr().err
 
 

@@ -14,8 +14,7 @@ from squeezesam.network.model import SqueezeSam
 from squeezesam.runtimes import (
     LoadedNetwork,
     detector_beside,
-    load_detector_network,
-    load_network,
+    load,
 )
 from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind, input_specs, output_specs
 from squeezesam.weights import save_weights
@@ -70,7 +69,7 @@ def inputs() -> list[torch.Tensor]:
 def test_weights_load_as_the_folded_network(nano: tuple[SqueezeSam, Path]) -> None:
     model, path = nano
     with torch.inference_mode():
-        outputs = load_network(path, SIZE)(*inputs())
+        outputs = load(path, SIZE)(*inputs())
         expected = folded(model)(*inputs())
     for output, wanted, spec in zip(outputs, expected, output_specs(SIZE), strict=True):
         assert output.shape == spec.shape
@@ -83,11 +82,11 @@ def test_artifacts_go_to_the_runtime_of_their_suffix(tmp_path: Path) -> None:
     (tmp_path / "a.mlpackage").mkdir()
     (tmp_path / "manifest.json").touch()
     (tmp_path / "a_detector.onnx").touch()
-    assert load_network(tmp_path / "a.onnx")() == "a.onnx"
-    assert load_network(tmp_path / "a.mlpackage")() == "a.mlpackage"
-    assert load_network(tmp_path)() == (tmp_path.name, "segmenter")
-    assert load_detector_network(tmp_path / "a_detector.onnx")() == "a_detector.onnx"
-    assert load_detector_network(tmp_path)() == (tmp_path.name, "detector")
+    assert load(tmp_path / "a.onnx")() == "a.onnx"
+    assert load(tmp_path / "a.mlpackage")() == "a.mlpackage"
+    assert load(tmp_path)() == (tmp_path.name, "segmenter")
+    assert load(tmp_path / "a_detector.onnx", kind=DETECTOR)() == "a_detector.onnx"
+    assert load(tmp_path, kind=DETECTOR)() == (tmp_path.name, "detector")
 
 
 @pytest.mark.usefixtures("_fake_runtimes")
@@ -97,11 +96,11 @@ def test_the_other_kind_of_network_is_refused(
     for name in ("a.onnx", "a_detector.onnx"):
         (tmp_path / name).touch()
     with pytest.raises(ArtifactError, match="is a salient-object detector, not a promptable"):
-        load_network(tmp_path / "a_detector.onnx")
+        load(tmp_path / "a_detector.onnx", kind=SEGMENTER)
     with pytest.raises(ArtifactError, match="is a promptable network, not a salient-object"):
-        load_detector_network(tmp_path / "a.onnx")
+        load(tmp_path / "a.onnx", kind=DETECTOR)
     with pytest.raises(WeightsError, match="give weights of a salient-object detector"):
-        load_detector_network(nano[1], SIZE)
+        load(nano[1], SIZE, kind=DETECTOR)
 
 
 def test_the_detector_of_an_export_goes_with_it(tmp_path: Path) -> None:
@@ -112,12 +111,12 @@ def test_the_detector_of_an_export_goes_with_it(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_fake_runtimes")
 def test_what_is_no_network(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no artifact"):
-        load_network(tmp_path / "missing.onnx")
+        load(tmp_path / "missing.onnx")
     with pytest.raises(ArtifactError, match=r"give a \.safetensors, \.onnx, \.mlpackage file"):
-        load_network(tmp_path)
+        load(tmp_path)
     (tmp_path / "a.directory").touch()
     with pytest.raises(ArtifactError, match="is no network"):
-        load_network(tmp_path / "a.directory")
+        load(tmp_path / "a.directory")
     (tmp_path / "a.onnx").touch()
     with pytest.raises(ArtifactError, match="fixed input size"):
-        load_network(tmp_path / "a.onnx", SIZE)
+        load(tmp_path / "a.onnx", SIZE)

@@ -16,7 +16,6 @@ from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR
 from squeezesam.weights import save_weights
 from squeezesam_benchmarks import salient_subjects
-from squeezesam_benchmarks.commands import salient
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.metrics import PIPELINE_PARTS, total_ms
 from squeezesam_benchmarks.page.pipeline import PARTS
@@ -74,8 +73,8 @@ def onnx_pair(tmp_path_factory):
 
 @pytest.fixture
 def small_photo(monkeypatch):
-    monkeypatch.setattr(salient, "PHOTO_SIZE", PHOTO)
-    monkeypatch.setattr(salient, "write_photo", lambda folder: write_photo(folder, PHOTO))
+    monkeypatch.setattr(salient_subjects, "PHOTO_SIZE", PHOTO)
+    monkeypatch.setattr(salient_subjects, "write_photo", lambda folder: write_photo(folder, PHOTO))
 
 
 def bench(pair, out):

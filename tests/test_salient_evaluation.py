@@ -41,7 +41,7 @@ def shapes(tmp_path, monkeypatch):
 def bright(monkeypatch):
     """What has `squeezesam saliency` load the detector of what is bright."""
     monkeypatch.setattr(
-        "squeezesam.commands.saliency.load_detector_network", {BRIGHT: bright_detector}.__getitem__
+        "squeezesam.runtimes.load", lambda path, **_: {BRIGHT: bright_detector}[path]
     )
     return ["--detector", BRIGHT]
 

@@ -11,7 +11,6 @@ from PIL import Image
 from small_networks import random_network, run
 from torch.nn import functional as F
 
-from squeezesam.commands.train import without_held_out
 from squeezesam.config import DETECTORS, DetectorConfig
 from squeezesam.data.held_out import is_held_out
 from squeezesam.data.open import open_datasets
@@ -22,7 +21,8 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.saliency.prominence import Prominence, prominent
-from squeezesam.spec import POINT_SLOTS, MapChannel, input_specs
+from squeezesam.spec import DETECTOR, POINT_SLOTS, MapChannel, input_specs
+from squeezesam.training.command import without_held_out
 from squeezesam.training.config import Stage, TrainConfig
 from squeezesam.training.cropping import CropConfig
 from squeezesam.training.processes import Processes
@@ -30,7 +30,7 @@ from squeezesam.training.salient_samples import SalientConfig, SalientSamples, e
 from squeezesam.training.salient_trainer import SalientTrainer
 from squeezesam.training.samples import SampleConfig
 from squeezesam.transforms import Letterbox
-from squeezesam.weights import load_detector, load_weights, save_weights, shipped_weights
+from squeezesam.weights import load_weights, save_weights, shipped_weights
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = DetectorConfig(
@@ -183,7 +183,7 @@ def test_the_command_trains_a_detector(scenes, tmp_path, capsys):
     arguments += ["--stage", "64:2:2", "--workers", "0"]
     assert run(*arguments, "--out", tmp_path / "run") == 0
     weights = tmp_path / "run" / "saliency.safetensors"
-    assert load_detector(weights, 64)[0] == "saliency"
+    assert load_weights(weights, 64, DETECTOR)[0] == "saliency"
     assert f"wrote {weights}" in capsys.readouterr().out
     assert run(*arguments, "--out", tmp_path / "next", "--init", weights, "--dry-run") == 0
 

@@ -1,5 +1,6 @@
 """`squeezesam segment` and `squeezesam pictures` through the command line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ from safetensors.torch import load_file, save_file
 
 from squeezesam.cli import main
 from squeezesam.config import SqueezeSamConfig, detector_config, variant_config
+from squeezesam.data.rle import RleMask
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.overlay import GAP, LIGHT
 from squeezesam.predictor import SamPredictor
+from squeezesam.runtimes import InterpretedNetwork, load
+from squeezesam.spec import SEGMENTER
 from squeezesam.weights import save_weights
 
 WIDTH, HEIGHT = 61, 40
@@ -146,15 +150,21 @@ def test_nothing_stands_out_and_is_explained(
 
 
 def test_with_a_prompt_no_detector_is_loaded(
-    photo: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    photo: Path, weights: Path, detectors: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def loaded(path: Path) -> None:
-        raise AssertionError(path)
+    detector = Path(detectors["everything"])
+    loaded = []
 
-    monkeypatch.setattr("squeezesam.commands.segment.load_detector_network", loaded)
-    assert main(["segment", str(photo), "--point", "2,3", "--model", str(weights)]) == 0
-    with pytest.raises(AssertionError):
-        main(["segment", str(photo), "--model", str(weights), "--detector", "any"])
+    def load_and_note(path: Path, **options: object) -> object:
+        loaded.append(path)
+        return load(path, **options)
+
+    monkeypatch.setattr("squeezesam.segmenting.load", load_and_note)
+    model = ["--model", str(weights)]
+    assert main(["segment", str(photo), "--point", "2,3", *model]) == 0
+    assert loaded == [weights]
+    assert main(["segment", str(photo), *model, "--detector", str(detector)]) == 0
+    assert loaded == [weights, weights, detector]
 
 
 def test_weights_of_the_other_kind(
@@ -163,7 +173,7 @@ def test_weights_of_the_other_kind(
     assert main(["segment", str(photo), "--detector", str(weights)]) == 2
     assert "give weights of a salient-object detector" in one_error_line(capsys)
     assert main(["segment", str(photo), "--point", "1,1", "--model", detectors["nothing"]]) == 2
-    assert "give weights of a SqueezeSAM variant" in one_error_line(capsys)
+    assert "give weights of a promptable network" in one_error_line(capsys)
 
 
 def test_only_what_is_named_is_written(photo: Path, weights: Path) -> None:
@@ -283,7 +293,7 @@ def test_standard_output_takes_one_picture(photo: Path, capsys: pytest.CaptureFi
     ("name", "message"),
     [
         ("missing.jpg", "no photo"),
-        ("folder", "is a directory"),
+        ("folder", "has no file that ends in .avif"),
         ("empty.jpg", "not an image"),
         ("text.jpg", "not an image"),
         ("truncated.jpg", "is damaged"),
@@ -344,6 +354,134 @@ def test_bad_variants(
 ) -> None:
     assert main(["segment", str(photo), "--point", "1,1", "--variant", variant]) == 2
     assert message in one_error_line(capsys)
+
+
+@pytest.fixture
+def album(photo: Path) -> Path:
+    """A folder of two photos, a broken one and a text."""
+    folder = Path("album")
+    folder.mkdir()
+    for name in ("a.png", "c.png"):
+        Image.open(photo).save(folder / name)
+    (folder / "b.jpg").write_bytes(b"no photo")
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_several_photos_and_folders(
+    photo: Path, album: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--point", "50%,50%", "--model", str(weights), "--out", "masks", "--cutout", "cut"]
+    assert main(["segment", str(photo), str(album), str(album / "a.png"), *words]) == 2
+    out, err = capsys.readouterr()
+    assert out.count("predicted IoU") == 3
+    told, counted = err.splitlines()
+    assert told.startswith(f"squeezesam segment: {album / 'b.jpg'} is not an image")
+    assert counted == "squeezesam segment: 1 of 4 failed; the reasons are above"
+    names = ["a.mask.png", "c.mask.png", "photo.mask.png"]
+    assert sorted(path.name for path in Path("masks").iterdir()) == names
+    assert (Path("cut") / "a.cutout.png").is_file()
+    masks = [np.asarray(Image.open(Path("masks") / name)) for name in names]
+    assert all(np.array_equal(mask, masks[0]) for mask in masks)
+    (album / "b.jpg").unlink()
+    assert main(["segment", str(album), "--point", "50%,50%", "--model", str(weights)]) == 0
+    assert Path("a.mask.png").is_file()
+
+
+def test_the_exit_status_of_several_photos(
+    photo: Path, album: Path, weights: Path, detectors: dict[str, str]
+) -> None:
+    words = ["--model", str(weights), "--detector", detectors["nothing"]]
+    assert main(["segment", str(photo), str(album / "a.png"), *words]) == 3
+    assert main(["segment", str(photo), str(album), *words]) == 2
+
+
+def test_json_of_each_photo(
+    photo: Path, album: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--point", "20,10", "--point", "3,30:neg", "--box=0,0,50,40", "--model", str(weights)]
+    assert main(["segment", str(album), *words, "--json"]) == 2
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["path"] for record in records] == [
+        str(album / f) for f in ("a.png", "b.jpg", "c.png")
+    ]
+    assert "is not an image" in records[1]["error"]
+    assert records[1].keys() == {"path", "error"}
+    assert sorted(path.name for path in Path().iterdir()) == ["album", "photo.png"]
+    predictor = SamPredictor(load(weights))
+    predictor.set_image(photo)
+    (mask,), (iou,), _ = predictor.predict(
+        [[20, 10], [3, 30]], [1, 0], [0, 0, 50, 40], multimask_output=False
+    )
+    for record in (records[0], records[2]):
+        assert record["predicted_iou"] == pytest.approx(iou)
+        assert np.array_equal(RleMask.parse(record["segmentation"]).coverage() > 0, mask)
+        y, x = np.nonzero(mask)
+        box = [x.min(), y.min(), x.max() - x.min() + 1, y.max() - y.min() + 1]
+        assert record["bbox"] == box
+        assert record["area"] == mask.sum()
+        assert record["point_coords"] == [[20, 10], [3, 30]]
+        assert record["point_labels"] == [1, 0]
+        assert record["box"] == [0, 0, 50, 40]
+        assert not record["clicks_were_found"]
+        assert record["milliseconds"].keys() == {"read", "segment"}
+
+
+def test_json_of_what_was_found(
+    photo: Path, weights: Path, detectors: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model", str(weights), "--json", "--out", "m.png", "--detector"]
+    assert main(["segment", str(photo), *words, detectors["everything"]]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["clicks_were_found"]
+    assert len(found["point_coords"]) == len(found["point_labels"]) == 5
+    assert found["files"] == {"out": "m.png"}
+    mask = np.asarray(Image.open("m.png")) > 0
+    assert np.array_equal(RleMask.parse(found["segmentation"]).coverage() > 0, mask)
+    assert main(["segment", str(photo), *words, detectors["nothing"]]) == 3
+    assert "stands out" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_time_of_the_reference_interpreter_is_not_told(
+    photo: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = load(weights)
+    interpreted = InterpretedNetwork(SEGMENTER, network.size, lambda inputs: network(*inputs))
+    words = ["segment", str(photo), "--point", "9,9", "--json", "--model", str(weights)]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["milliseconds"].keys() == {"read", "segment"}
+    monkeypatch.setattr("squeezesam.segmenting.load", lambda *_, **__: interpreted)
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["milliseconds"].keys() == {"read"}
+
+
+@pytest.mark.usefixtures("album")
+@pytest.mark.parametrize(
+    ("photos", "words", "message"),
+    [
+        (["album"], ["--out", "m.png"], "takes one picture; name a folder"),
+        (["album"], ["--cutout", "-"], "takes one picture; name a folder"),
+        (["photo.png", "other/photo.jpg"], [], "other/photo.jpg"),
+        (["photo.png"], ["--json", "--out", "-"], "--json goes to standard output"),
+        (["photo.png"], ["--json", "--out", "photo.png"], "name another file"),
+        (["empty"], [], "has no file that ends in"),
+    ],
+)
+def test_bad_places_of_several_photos(
+    photos: list[str],
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("empty").mkdir()
+    Path("other").mkdir()
+    before = sorted(Path().rglob("*"))
+    assert main(["segment", *photos, "--point", "9,9", *words]) == 2
+    assert message in one_error_line(capsys)
+    assert sorted(Path().rglob("*")) == before
 
 
 def test_the_shipped_photos_are_described() -> None:

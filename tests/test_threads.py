@@ -12,7 +12,7 @@ from small_networks import DETECTOR_SIZE, SIZE, random_detector, random_network,
 
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import load_network
+from squeezesam.runtimes import load
 from squeezesam.saliency.predictor import SaliencyPredictor
 
 THREADS = 8
@@ -33,7 +33,7 @@ def paths(weights, tmp_path_factory):
 
 
 def loaded(paths, runtime):
-    return load_network(paths[runtime], *((SIZE,) if runtime == "torch" else ()))
+    return load(paths[runtime], *((SIZE,) if runtime == "torch" else ()))
 
 
 def photo(seed: int) -> np.ndarray:

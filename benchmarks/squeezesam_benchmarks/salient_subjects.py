@@ -8,8 +8,9 @@ from PIL import Image
 from squeezesam.config import DETECTORS
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
-from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.runtimes import load
 from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam_benchmarks.places import Place, SalientWay, Subject
 from squeezesam_benchmarks.schema import Artifact
 from squeezesam_benchmarks.subjects import exported_subjects
@@ -66,7 +67,7 @@ def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
     """
     pair = with_detector(named_subject(model), named_subject(detector), photo)
     # Refuses what does not go together before a worker spends its time on it.
-    SaliencyPredictor(load_network(model), load_detector_network(detector))
+    SaliencyPredictor(load(model, kind=SEGMENTER), load(detector, kind=DETECTOR))
     return pair
 
 

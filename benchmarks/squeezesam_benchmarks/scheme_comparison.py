@@ -115,7 +115,7 @@ def weights_subject(weights: Path) -> Subject:
     Raises:
         WeightsError: they are missing or damaged.
     """
-    variant, _ = load_weights(weights)
+    variant, _ = load_weights(weights, kind=SEGMENTER)
     artifact = Artifact(weights.name, sha256_of(weights), size_of(weights), variant, "fp32", None)
     return Subject(weights, PYTORCH, artifact, SQUEEZESAM)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
 from squeezesam.spec import detector_input_specs, input_specs
-from squeezesam.weights import load_trained
+from squeezesam.weights import load_weights
 from squeezesam_benchmarks.sessions import FloatArray, Input
 
 
@@ -24,7 +24,7 @@ class TorchSession:
 
     def load(self, path: Path) -> None:
         """Make the network ready to run."""
-        _, network = load_trained(path)
+        _, network = load_weights(path)
         self.network = folded(network)
 
     def inputs(self) -> list[Input]:

@@ -9,7 +9,7 @@ from squeezesam.config import DEFAULT_DETECTOR, DEFAULT_VARIANT
 from squeezesam.errors import WeightsError
 from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
-from squeezesam.weights import load_detector, load_weights, shipped_weights
+from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_export.artifacts import sha256_of
 
 
@@ -43,7 +43,7 @@ def load_segmenter(weights: Path | None, wanted: str | None, size: int) -> Expor
         WeightsError: its weights are missing, damaged or of another variant.
     """
     path = weights or shipped_weights(wanted or DEFAULT_VARIANT)
-    variant, network = load_weights(path, size)
+    variant, network = load_weights(path, size, SEGMENTER)
     if wanted not in (None, variant):
         raise WeightsError(
             f"{path} holds {variant!r} weights, not {wanted!r}; "
@@ -69,5 +69,5 @@ def load_saliency_detector(weights: Path | None, size: int) -> Exported:
             f"no weights of {DEFAULT_DETECTOR!r} are shipped; give --detector WEIGHTS, or "
             "--no-detector to export without it"
         ) from error
-    variant, network = load_detector(path, size)
+    variant, network = load_weights(path, size, DETECTOR)
     return Exported(DETECTOR, variant, sha256_of(path), folded(network))

@@ -4,14 +4,13 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from squeezesam.distillation.labels import label_with_teacher
 from squeezesam.distillation.options import LabelOptions
-from squeezesam.distillation.photos import open_photos
-from squeezesam.distillation.teacher import load_teacher
 from squeezesam.errors import ConfigError
 from squeezesam.printing import printable
 
 HELP = "label photos with another network's masks, to train on them"
+GROUP = "train"
+EXAMPLE = "squeezesam distill --teacher encoder.onnx,decoder.onnx --data photos --out labelled"
 DEFAULTS = LabelOptions()
 
 
@@ -51,6 +50,10 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: --out is --data.
     """
+    from squeezesam.distillation.labels import label_with_teacher
+    from squeezesam.distillation.photos import open_photos
+    from squeezesam.distillation.teacher import load_teacher
+
     if args.out.resolve() == args.data.resolve():
         raise ConfigError(f"--out {args.out} is --data too; name another folder for the labels")
     options = dataclasses.replace(

@@ -3,24 +3,17 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.commands.pictures import draw_pictures
 from squeezesam.config import DEFAULT_DETECTOR, VARIANTS
 from squeezesam.errors import ConfigError, OutputError
-from squeezesam.figures.documents import check_documents, fill_blocks, write_page
-from squeezesam.figures.measuring import Plan, measure, sets_of
-from squeezesam.figures.pictures import worst_of_parts
-from squeezesam.figures.tables import all_tables
 from squeezesam.files import check_place
-from squeezesam.image_io import write_image
-from squeezesam.runtimes import WEIGHTS_SUFFIX, load_detector_network, load_network
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.spec import INPUT_SIZE
-from squeezesam.weights import ZOO, shipped_weights
+from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER
 
 HELP = "make every figure and picture that hangs on the weights, and write the page of results"
+GROUP = "measure"
+EXAMPLE = "squeezesam figures --data DATA --docs docs"
 DOCS = Path("docs")
 KEEP = Path("runs/figures")
-CARD = ZOO / "MODEL_CARD.md"
+CARD = Path(__file__).parents[1] / "zoo" / "MODEL_CARD.md"
 PAGE_NAME = "results.md"
 
 
@@ -69,10 +62,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure what is not kept, then write pictures, page and documents."""
+    from squeezesam.figures.documents import check_documents, fill_blocks, write_page
+    from squeezesam.figures.measuring import Plan, measure, sets_of
+    from squeezesam.figures.pictures import draw_pictures, worst_of_parts
+    from squeezesam.figures.tables import all_tables
+    from squeezesam.image_io import write_image
+    from squeezesam.runtimes import WEIGHTS_SUFFIX, load
+    from squeezesam.saliency.predictor import SaliencyPredictor
+    from squeezesam.weights import ZOO, shipped_weights
+
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")
     sets, held_out = sets_of(args.data)
-    paths = args.model or [path for path in map(shipped, VARIANTS) if path.is_file()]
+    shipped = (ZOO / f"{variant}.safetensors" for variant in VARIANTS)
+    paths = args.model or [path for path in shipped if path.is_file()]
     models = {path.stem: path for path in paths}
     if len(models) < len(paths):
         raise ConfigError("two --model have one name; rename one")
@@ -81,8 +84,8 @@ def run(args: argparse.Namespace) -> None:
         if path.suffix != WEIGHTS_SUFFIX:
             raise ConfigError(f"{path} is no {WEIGHTS_SUFFIX}; artifacts are for `squeezesam eval`")
     plan = Plan(sets, held_out, models, detector, args.keep, args.limit, args.size)
-    networks = [load_network(path, plan.size) for path in models.values()]
-    predictor = SaliencyPredictor(networks[0], load_detector_network(detector))
+    networks = [load(path, plan.size, kind=SEGMENTER) for path in models.values()]
+    predictor = SaliencyPredictor(networks[0], load(detector, kind=DETECTOR))
     check_documents(args.into)
     page = args.docs / PAGE_NAME
     if page.is_dir():
@@ -101,8 +104,3 @@ def run(args: argparse.Namespace) -> None:
         fill_blocks(path, tables, plan)
     for path in (*pictures, page, *args.into):
         print(f"wrote {path}")
-
-
-def shipped(variant: str) -> Path:
-    """Where weights of a variant lie if they are shipped."""
-    return ZOO / f"{variant}.safetensors"

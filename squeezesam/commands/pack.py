@@ -3,16 +3,20 @@
 import argparse
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from squeezesam.data.open import open_datasets
-from squeezesam.data.packing import Shard, pack
-from squeezesam.data.records import Skipped
 from squeezesam.errors import ConfigError, OutputError
 from squeezesam.files import check_name, whole_directory
 from squeezesam.printing import printable
 from squeezesam.tables import aligned_table
 
+if TYPE_CHECKING:
+    from squeezesam.data.packing import Shard
+    from squeezesam.data.records import Skipped
+
 HELP = "write data sets as tar shards in SA-1B layout, to train from on another machine"
+GROUP = "train"
+EXAMPLE = "squeezesam pack --data DATA/train --out shards --shard-mb 60"
 DEFAULT_SHARD_MB = 60
 MB = 1_000_000
 
@@ -36,6 +40,9 @@ def run(args: argparse.Namespace) -> None:
         ConfigError: a shard size that is not positive.
         OutputError: --out exists; nothing is ever replaced, since it might be the data.
     """
+    from squeezesam.data.open import open_datasets
+    from squeezesam.data.packing import pack
+
     if not 0 < args.shard_mb < math.inf:
         raise ConfigError(f"--shard-mb {args.shard_mb} must be positive and finite")
     check_name(args.out, OutputError)
@@ -58,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
             print(printable(f"  {each.name}: {each.reason}"))
 
 
-def shard_table(shards: list[Shard]) -> str:
+def shard_table(shards: "list[Shard]") -> str:
     """One line for each shard and their sum."""
     rows = [
         (each.path.name, str(each.photos), str(each.masks), f"{each.size / MB:.2f}")

@@ -4,13 +4,11 @@ import argparse
 from pathlib import Path
 
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.data.open import open_datasets
-from squeezesam.evaluation.people import person_rows, person_table
-from squeezesam.runtimes import detector_beside, load_detector_network, load_network
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.weights import shipped_weights
+from squeezesam.spec import DETECTOR, SEGMENTER
 
 HELP = "the paper's person table: one click, no click, and a model tuned on people"
+GROUP = "measure"
+EXAMPLE = "squeezesam people-table --data DATA/val/people --tuned people.safetensors"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
+    from squeezesam.data.open import open_datasets
+    from squeezesam.evaluation.people import person_rows, person_table
+    from squeezesam.runtimes import detector_beside, load
+    from squeezesam.saliency.predictor import SaliencyPredictor
+    from squeezesam.weights import shipped_weights
+
     datasets = open_datasets(*args.data)
-    detector = load_detector_network(args.detector or detector_beside(args.model))
+    detector = load(args.detector or detector_beside(args.model), kind=DETECTOR)
     models = {"original model": args.model or shipped_weights(DEFAULT_VARIANT)}
     if args.tuned:
         models["person-tuned model"] = args.tuned
     predictors = {
-        name: SaliencyPredictor(load_network(path), detector) for name, path in models.items()
+        name: SaliencyPredictor(load(path, kind=SEGMENTER), detector)
+        for name, path in models.items()
     }
     print(person_table(list(person_rows(predictors, datasets))))

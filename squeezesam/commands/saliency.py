@@ -4,15 +4,13 @@ import argparse
 from pathlib import Path
 
 from squeezesam.config import DEFAULT_DETECTOR
-from squeezesam.data.held_out import split
-from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
-from squeezesam.evaluation.heat import evaluate_heat, heat_table, write_heat
 from squeezesam.files import check_place
-from squeezesam.runtimes import load_detector_network
-from squeezesam.weights import shipped_weights
+from squeezesam.spec import DETECTOR
 
 HELP = "measure heat maps of the salient-object detector: MAE, F-measure, S-measure"
+GROUP = "measure"
+EXAMPLE = "squeezesam saliency --data DATA/train/ecssd --held-out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
+    from squeezesam.data.held_out import split
+    from squeezesam.data.open import open_datasets
+    from squeezesam.evaluation.heat import evaluate_heat, heat_table, write_heat
+    from squeezesam.runtimes import load
+    from squeezesam.weights import shipped_weights
+
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")
     datasets = open_datasets(*args.data)
     if args.held_out:
         datasets = [split(dataset, held_out=True) for dataset in datasets]
-    detector = load_detector_network(args.detector or shipped_weights(DEFAULT_DETECTOR))
+    detector = load(args.detector or shipped_weights(DEFAULT_DETECTOR), kind=DETECTOR)
     if args.out is not None:
         check_place(args.out.parent, ("*",))
     evaluations = [evaluate_heat(detector, dataset, args.limit) for dataset in datasets]

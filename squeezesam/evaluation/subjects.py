@@ -13,11 +13,11 @@ from squeezesam.predictor import Predictor, SamPredictor
 from squeezesam.runtimes import (
     REFERENCE_INTERPRETER,
     InterpretedNetwork,
-    load_detector_network,
-    load_network,
+    load,
 )
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling
 from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.spec import DETECTOR, SEGMENTER
 
 
 def load_model(
@@ -31,7 +31,7 @@ def load_model(
     """Weights, an artifact or an export directory.
 
     Args:
-        path: of any kind that `squeezesam.runtimes.load_network` knows.
+        path: of any kind that `squeezesam.load` knows.
         size: side of the square input of the segmenter, for weights only; None for the usual one.
         detector: finds what to segment where nothing is asked; None where that will not happen.
         sampling: how it finds that.
@@ -41,7 +41,7 @@ def load_model(
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
-    network = load_network(path, size)
+    network = load(path, size, kind=SEGMENTER)
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = files_in(path)
     name = path.resolve().name
@@ -50,7 +50,7 @@ def load_model(
     if detector is None:
         subject = Subject(", ".join([name, *words]), hashes(files), size, interpreter)
         return subject, SamPredictor(network, size, cleaning, looking)
-    finder = load_detector_network(detector)
+    finder = load(detector, kind=DETECTOR)
     words += [
         f"{field.name} {getattr(sampling, field.name)}"
         for field in dataclasses.fields(sampling)

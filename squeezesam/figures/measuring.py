@@ -26,7 +26,8 @@ from squeezesam.evaluation.subjects import load_model
 from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.figures.kept import Inputs, folder_hash, keep
 from squeezesam.files import content_hash
-from squeezesam.runtimes import load_detector_network
+from squeezesam.runtimes import load
+from squeezesam.spec import DETECTOR
 from squeezesam.strict_json import JsonError
 
 RESULTS_NAME = "results.json"
@@ -175,7 +176,7 @@ def heat_on(plan: Plan, path: Path, data_hash: str, *, held_out: bool) -> Heat:
 
     def compute(result: Path) -> None:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        detector = load_detector_network(plan.detector)
+        detector = load(plan.detector, kind=DETECTOR)
         datasets: list[Dataset] = open_datasets(path)
         if held_out:
             datasets = [split(dataset, held_out=True) for dataset in datasets]

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam.errors import ArtifactError, ConfigError, NoSalientObjectError
+from squeezesam.errors import ArtifactError, NoSalientObjectError
 from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_view
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import MaskAnswer, MaskArrays, SamPredictor, SetPhoto, as_arrays
 from squeezesam.prompts import as_floats
-from squeezesam.runtimes import DetectorCallable, NetworkCallable, input_side
+from squeezesam.runtimes import DetectorCallable, NetworkCallable, check_kind, input_side
 from squeezesam.saliency.clicks import (
     DEFAULT_SAMPLING,
     ClickSampling,
@@ -23,7 +23,7 @@ from squeezesam.saliency.clicks import (
     SalientObject,
     find_salient_object,
 )
-from squeezesam.spec import DETECTOR, MAP_STRIDE, SALIENCY_STRIDE, SEGMENTER, PointLabel
+from squeezesam.spec import DETECTOR, MAP_STRIDE, SALIENCY_STRIDE, PointLabel
 from squeezesam.transforms import Letterbox
 
 HEAT_LEVELS = 255
@@ -69,7 +69,7 @@ class SaliencyPredictor(SamPredictor):
     Args:
         model: as of `SamPredictor`.
         detector: the salient-object detector, PyTorch's or any exported one
-            (`squeezesam.runtimes.load_detector_network`).
+            (`squeezesam.load`).
         size: side of the model's square input in pixels; None where it says it itself.
         detector_size: likewise of the detector's.
         sampling: how clicks are found in the heat map.
@@ -95,7 +95,7 @@ class SaliencyPredictor(SamPredictor):
         self._detecting = threading.Lock()
         self._findings: WeakKeyDictionary[SetPhoto, Finding] = WeakKeyDictionary()
         super().__init__(model, size, cleaning, looking)
-        check_pair(model, detector)
+        check_kind("detector", detector, DETECTOR)
 
     @property
     def finding(self) -> Finding:
@@ -179,18 +179,6 @@ class SaliencyPredictor(SamPredictor):
         labels = np.concatenate([finding.labels, codes])
         answer = self._answer_on(photo, coords, labels, None, mask_input, multimask_output)
         return as_arrays(answer, return_logits)
-
-
-def check_pair(model: NetworkCallable, detector: DetectorCallable) -> None:
-    """See that two networks are what they are taken for.
-
-    Raises:
-        ConfigError: one is in the other's place.
-    """
-    for name, network, wanted in (("model", model, SEGMENTER), ("detector", detector, DETECTOR)):
-        found = getattr(network, "kind", wanted)
-        if found is not wanted:
-            raise ConfigError(f"the {name} is a {found.title}; give a {wanted.title} in its place")
 
 
 def find(saliency_logits: Tensor, letterbox: Letterbox, sampling: ClickSampling) -> Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from small_networks import SIZE, random_network, run
 
-from squeezesam.runtimes import load_network
+from squeezesam.runtimes import load
 from squeezesam.spec import input_specs
 from squeezesam.training.checkpoint import Checkpoint
 from squeezesam.training.optimizer import HybridOptimizer
@@ -61,7 +61,7 @@ def prepare_artifact(target: str, suffix: str, folder: Path) -> None:
 
 def check_artifact(path: Path) -> None:
     """Load it, and ask it once."""
-    network = load_network(path)
+    network = load(path)
     network(*(torch.zeros(spec.shape) for spec in input_specs(network.size)))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from squeezesam.cli import Verb, add_verb
 from squeezesam_benchmarks.commands import (
     compare,
     peers,
@@ -15,7 +16,9 @@ from squeezesam_benchmarks.commands import (
 from squeezesam_benchmarks.interruption import unwinding_signals
 
 HELP = "time artifacts on this machine or a phone, and report on the samples"
-VERBS = {
+GROUP = "measure"
+EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
+VERBS: dict[str, Verb] = {
     "run": run_artifacts,
     "peers": peers,
     "salient": salient,
@@ -25,15 +28,14 @@ VERBS = {
     "compare": compare,
     "self-check": self_check,
 }
-"""A verb is a module with HELP, add_arguments(parser) and run(args)."""
+"""Modules of the form of `squeezesam.cli.Verb`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verbs and their options."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
-        subparser = verbs.add_parser(name, help=verb.HELP, description=verb.HELP)
-        verb.add_arguments(subparser)
+        subparser = add_verb(verbs, name, verb, help=verb.HELP)
         subparser.set_defaults(work=verb.run)
 
 

@@ -4,20 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squeezesam.errors import ConfigError, DataError, RegressionError
-from squeezesam_benchmarks.comparison import (
-    Comparison,
-    Verdict,
-    compare_results,
-    differences,
-    rows_missing,
-)
-from squeezesam_benchmarks.comparison_table import comparison_table, verdict_text
 from squeezesam_benchmarks.metrics import METRICS
 from squeezesam_benchmarks.results_file import read_results
 
+if TYPE_CHECKING:
+    from squeezesam_benchmarks.comparison import Comparison
+
 HELP = "say of each row whether it became faster, slower or neither"
+EXAMPLE = "squeezesam bench compare before.jsonl after.jsonl --max-slower 5"
 DEFAULT_METRIC = "model"
 
 
@@ -47,6 +44,9 @@ def run(args: argparse.Namespace) -> None:
             cannot be judged.
         RegressionError: rows are slower by more than the bound.
     """
+    from squeezesam_benchmarks.comparison import compare_results, differences, rows_missing
+    from squeezesam_benchmarks.comparison_table import comparison_table
+
     if args.max_slower is not None and not 0 <= args.max_slower < float("inf"):
         raise ConfigError(f"--max-slower {args.max_slower:g} bounds nothing; give 0 or more")
     before, after = read_results(args.before), read_results(args.after)
@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> None:
             print(f"\nOnly in {path}: {'; '.join(map(str, rows))}")
 
 
-def check_bound(comparisons: Sequence[Comparison], metric: str, max_slower_percent: float) -> None:
+def check_bound(
+    comparisons: "Sequence[Comparison]", metric: str, max_slower_percent: float
+) -> None:
     """Pass only where every row was judged and none is worse than allowed.
 
     A row counts as worse where its interval excludes 1 and its estimate is beyond the bound.
@@ -80,6 +82,9 @@ def check_bound(comparisons: Sequence[Comparison], metric: str, max_slower_perce
         DataError: a row cannot be judged.
         RegressionError: a row is worse.
     """
+    from squeezesam_benchmarks.comparison import Verdict
+    from squeezesam_benchmarks.comparison_table import verdict_text
+
     of, limit = METRICS[metric], 1 + max_slower_percent / 100
     regressions = [
         f"{one.key} {of.worse} by {100 * (one.ratio.value - 1):.1f} %"

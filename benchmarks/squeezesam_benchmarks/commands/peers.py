@@ -3,29 +3,27 @@
 import argparse
 from pathlib import Path
 
+from squeezesam.errors import ConfigError
 from squeezesam_benchmarks.commands.timing_options import (
     add_timing_arguments,
     protocol_of,
     say,
     threads_of,
 )
-from squeezesam_benchmarks.peers.comparison import PURPOSES, PeerOptions, time_peers
-from squeezesam_benchmarks.peers.report import peers_report
 
 HELP = (
     "time one click of base, nano and reference beside networks of MobileSAM's and EfficientSAM's "
     "shape, or the salient-object detector beside one of U2-Netp's, and any ONNX of yours"
 )
+EXAMPLE = "squeezesam bench peers --purpose clicks --model other.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    purposes = list(PURPOSES)
     parser.add_argument(
         "--purpose",
-        choices=purposes,
-        default=purposes[0],
-        help="what the networks are for (default %(default)s)",
+        default="clicks",
+        help="what the networks are for: clicks or saliency (default %(default)s)",
     )
     parser.add_argument(
         "--model",
@@ -39,7 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Time them all in one interleaved run and print the ratios."""
+    """Time them all in one interleaved run and print the ratios.
+
+    Raises:
+        ConfigError: an unknown purpose, or two models that a report could not tell apart.
+    """
+    from squeezesam_benchmarks.peers.comparison import PURPOSES, PeerOptions, time_peers
+    from squeezesam_benchmarks.peers.report import peers_report
+
+    if args.purpose not in PURPOSES:
+        raise ConfigError(f"unknown --purpose {args.purpose!r}; choose from {', '.join(PURPOSES)}")
     purpose = PURPOSES[args.purpose]
     options = PeerOptions(purpose, tuple(args.model), threads_of(args), protocol_of(args))
     print(peers_report(time_peers(options, args.out, say), purpose.variants[0]))

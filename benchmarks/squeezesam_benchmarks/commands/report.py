@@ -4,12 +4,10 @@ import argparse
 from pathlib import Path
 
 from squeezesam.errors import DataError
-from squeezesam_benchmarks.page.writing import write_page
-from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.rows import check_baseline
 
 HELP = "tables of results files, and a page with charts"
+EXAMPLE = "squeezesam bench report results.jsonl --html report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +26,10 @@ def run(args: argparse.Namespace) -> None:
         MissingDependencyError: what draws the page is not installed.
         OutputError: the page cannot be written.
     """
+    from squeezesam_benchmarks.page.writing import write_page
+    from squeezesam_benchmarks.report import report
+    from squeezesam_benchmarks.rows import check_baseline
+
     results = [result for path in args.results for result in read_results(path)]
     if not results:
         names = ", ".join(map(str, args.results))

@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from squeezesam_benchmarks.arm64.agreement import check_agreement
 from squeezesam_benchmarks.arm64.cpus import CPUS, DEFAULT_CPU
 from squeezesam_benchmarks.commands.timing_options import (
     add_timing_arguments,
@@ -13,11 +12,10 @@ from squeezesam_benchmarks.commands.timing_options import (
 )
 from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.subjects import exported_subjects
 from squeezesam_benchmarks.timing import time_all
 
 HELP = "time the artifacts of an export directory"
+EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +42,10 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         VerificationError: an emulated processor answers with other masks than this machine.
     """
+    from squeezesam_benchmarks.arm64.agreement import check_agreement
+    from squeezesam_benchmarks.report import report
+    from squeezesam_benchmarks.subjects import exported_subjects
+
     protocol, threads = protocol_of(args), threads_of(args)
     options = PlaceOptions(
         device=args.device,

@@ -12,17 +12,10 @@ from squeezesam_benchmarks.commands.timing_options import (
     say,
     threads_of,
 )
-from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.salient_subjects import (
-    PHOTO_SIZE,
-    named_pair,
-    paired_subjects,
-    write_photo,
-)
 from squeezesam_benchmarks.timing import time_all
 
 HELP = "time the automatic mask of a photo of 12 megapixels, decoding included, on this machine"
+EXAMPLE = "squeezesam bench salient --artifacts artifacts --precision int8"
 DEFAULT_PRECISION = "int8"
 
 
@@ -43,6 +36,15 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: neither an export nor two files are named, or both; or no pipeline is to run.
     """
+    from squeezesam_benchmarks.host import Host
+    from squeezesam_benchmarks.report import report
+    from squeezesam_benchmarks.salient_subjects import (
+        PHOTO_SIZE,
+        named_pair,
+        paired_subjects,
+        write_photo,
+    )
+
     files = [path for path in (args.model, args.detector) if path is not None]
     if len(files) != (2 if args.artifacts is None else 0):
         raise ConfigError("name an export with --artifacts, or two files: --model and --detector")

@@ -8,9 +8,9 @@ from squeezesam_benchmarks.commands.timing_options import (
     protocol_of,
     say,
 )
-from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
 
 HELP = "accuracy, size and latency of every runtime and precision, one table"
+EXAMPLE = "squeezesam bench schemes --data DATA/val/people --out schemes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, evaluate, time, and print the table."""
+    from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
+
     options = SchemeOptions(
         tuple(args.data), args.artifacts, args.weights, args.limit, protocol_of(args)
     )

@@ -2,26 +2,21 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squeezesam.errors import ConfigError, VerificationError
 from squeezesam.typed_command import typed_command
-from squeezesam_benchmarks.cells import with_interval
 from squeezesam_benchmarks.commands.timing_options import (
     add_protocol_arguments,
     protocol_of,
     say,
 )
-from squeezesam_benchmarks.comparison import Comparison
-from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.self_check import (
-    INFERENCE_MS,
-    MAX_OVERHEAD_PERCENT,
-    overhead_percent,
-    repeat,
-)
-from squeezesam_benchmarks.subjects import exported_subjects
+
+if TYPE_CHECKING:
+    from squeezesam_benchmarks.comparison import Comparison
 
 HELP = "measure what the harness adds, and how often two equal runs look different"
+EXAMPLE = "squeezesam bench self-check --artifacts artifacts --pairs 10"
 THREADS = 1
 
 
@@ -39,6 +34,15 @@ def run(args: argparse.Namespace) -> None:
         ConfigError: no pairs.
         VerificationError: the harness adds too much, or equal runs look different too often.
     """
+    from squeezesam_benchmarks.host import Host
+    from squeezesam_benchmarks.self_check import (
+        INFERENCE_MS,
+        MAX_OVERHEAD_PERCENT,
+        overhead_percent,
+        repeat,
+    )
+    from squeezesam_benchmarks.subjects import exported_subjects
+
     if args.pairs < 1:
         raise ConfigError(f"--pairs {args.pairs} compares nothing; give at least 1")
     host, protocol = Host(), protocol_of(args)
@@ -58,7 +62,9 @@ def run(args: argparse.Namespace) -> None:
         raise VerificationError("; ".join(failures))
 
 
-def show(comparison: Comparison) -> None:
+def show(comparison: "Comparison") -> None:
     """Tell of a pair that is done, beside the sums, which go to standard output."""
+    from squeezesam_benchmarks.cells import with_interval
+
     ratio = with_interval(comparison.ratio, digits=3) if comparison.ratio else comparison.reason
     say(f"  {comparison.verdict}: {ratio}")

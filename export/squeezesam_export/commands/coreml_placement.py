@@ -3,16 +3,16 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squeezesam.tables import aligned_table
-from squeezesam_export.mlprogram.features import Other
-from squeezesam_export.mlprogram.package import Package, read_package
-from squeezesam_export.placement.element_rules import DYNAMIC_SHAPE
-from squeezesam_export.placement.report import Assessment, RuleSummary, assess, summaries
-from squeezesam_export.placement.rule import INPUT, Rule
-from squeezesam_export.placement.rules import RULES
+
+if TYPE_CHECKING:
+    from squeezesam_export.placement.report import Assessment, RuleSummary
 
 HELP = "list what is documented to keep operators of a Core ML package off the Neural Engine"
+GROUP = "ship"
+EXAMPLE = "squeezesam coreml-placement model.mlpackage --ops"
 HEADER = ("rule", "effect", "found", "MACs", "the first")
 TEXT_COLUMNS = {"rule", "effect", "the first"}
 CAVEAT = (
@@ -32,8 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the package and print the report."""
+    from squeezesam_export.mlprogram.package import read_package
+    from squeezesam_export.placement.report import assess, summaries
+    from squeezesam_export.placement.rules import rules_for
+
     package = read_package(args.package)
-    assessments = assess(package.program, applicable_rules(package))
+    assessments = assess(package.program, rules_for(package))
     if args.ops:
         print("\n".join(map(line, assessments)), end="\n\n")
     print(headline(assessments))
@@ -45,14 +49,10 @@ def run(args: argparse.Namespace) -> None:
     print(CAVEAT)
 
 
-def applicable_rules(package: Package) -> Sequence[Rule]:
-    """All, but that of dynamic shapes where the inputs have EnumeratedShapes, which it allows."""
-    enumerated = any(not isinstance(one, Other) and len(one.shapes) > 1 for one in package.inputs)
-    return [rule for rule in RULES if not (enumerated and rule is DYNAMIC_SHAPE)]
-
-
-def headline(assessments: Sequence[Assessment]) -> str:
+def headline(assessments: "Sequence[Assessment]") -> str:
     """Counts of the whole."""
+    from squeezesam_export.placement.rule import INPUT
+
     inputs = sum(one.operation.kind == INPUT for one in assessments)
     clean = sum(not one.findings for one in assessments)
     return (
@@ -61,7 +61,7 @@ def headline(assessments: Sequence[Assessment]) -> str:
     )
 
 
-def row(summary: RuleSummary, total_macs: int) -> tuple[str, ...]:
+def row(summary: "RuleSummary", total_macs: int) -> tuple[str, ...]:
     """A rule in the table; its share of all multiplications and additions."""
     share = sum(one.macs for one in summary.assessments) / max(total_macs, 1)
     first = summary.assessments[0]
@@ -75,7 +75,7 @@ def row(summary: RuleSummary, total_macs: int) -> tuple[str, ...]:
     )
 
 
-def reason(summary: RuleSummary) -> str:
+def reason(summary: "RuleSummary") -> str:
     """What a rule says, and who."""
     source = summary.rule.source
     return (
@@ -84,7 +84,7 @@ def reason(summary: RuleSummary) -> str:
     )
 
 
-def line(assessment: Assessment) -> str:
+def line(assessment: "Assessment") -> str:
     """An operator and what is known against it."""
     operation = assessment.operation
     texts = [

@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 from squeezesam.cli import Command
-from squeezesam.commands import segment
-from squeezesam.examples import EXAMPLES
-from squeezesam_export.commands import export, verify
 
 HELP = "segment a shipped photo, export the shipped weights to three runtimes and verify them"
+GROUP = "use"
+EXAMPLE = "squeezesam demo --out demo_output"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the commands, each shown as one could type it."""
+    from squeezesam.commands import segment
+    from squeezesam.examples import EXAMPLES
+    from squeezesam_export.commands import export, verify
+
     photo, (x, y) = EXAMPLES[0].path, EXAMPLES[0].garment
     artifacts = args.out / "artifacts"
     pictures = {name: args.out / f"{name}.png" for name in ("mask", "overlay", "cutout")}

@@ -5,13 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam_export.artifacts import bundle_digest
-from squeezesam_export.exporting import ExportOptions, export
-from squeezesam_export.quantization.calibration import MIN_PHOTOS
-from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.targets import ALL, TARGETS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
+GROUP = "ship"
+EXAMPLE = "squeezesam export --target onnx,coreml --precision fp16,int8 --out artifacts"
 DEFAULT_TARGETS = "onnx,coreml,executorch"
 DEFAULT_PRECISIONS = "fp32,fp16,int8"
 
@@ -21,12 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         default=DEFAULT_TARGETS,
-        help=f"comma-separated, of {', '.join(TARGETS)} (default {DEFAULT_TARGETS})",
+        help="comma-separated, of onnx, coreml, executorch, executorch-coreml "
+        f"(default {DEFAULT_TARGETS})",
     )
     parser.add_argument(
         "--precision",
         default=DEFAULT_PRECISIONS,
-        help=f"comma-separated, of {', '.join(SCHEMES)}, or {ALL} that each target has "
+        help=f"comma-separated, of fp32, fp16, int8, w8a16, int8-weights, palette6, palette4, "
+        "or all that each target has "
         f"(default {DEFAULT_PRECISIONS})",
     )
     parser.add_argument(
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="DIR",
-        help=f"{MIN_PHOTOS} or more photos like your app's, for int8 (default: shipped photos)",
+        help="8 or more photos like your app's, for int8 (default: shipped photos)",
     )
     parser.add_argument(
         "--keep-float",
@@ -69,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, one progress line for each artifact."""
+    from squeezesam_export.artifacts import bundle_digest
+    from squeezesam_export.exporting import ExportOptions, export
+
     options = ExportOptions(
         targets=tuple(args.target.split(",")),
         precisions=tuple(args.precision.split(",")),

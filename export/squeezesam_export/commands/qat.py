@@ -4,53 +4,53 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-import torch
-
-from squeezesam.commands.train import add_run_arguments, check_run, parse_share
+from squeezesam.cli import given
+from squeezesam.commands.train import add_run_arguments
 from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
-from squeezesam.training.click_trainer import ClickTrainer
-from squeezesam.training.config import Stage
-from squeezesam.training.processes import joined_processes
-from squeezesam.training.samples import mixture
-from squeezesam.training.summary import summary
+from squeezesam.spec import SEGMENTER
 from squeezesam.versions import check_pair
-from squeezesam.weights import load_weights, save_weights, shipped_weights
-from squeezesam_export.quantization.training import RECIPE, RoundingNetwork
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import optional
 
 HELP = "fine-tune weights under int8 rounding; resumes from the checkpoint in --out"
+GROUP = "train"
+EXAMPLE = "squeezesam qat --data DATA/train --out runs/qat"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run_arguments(parser)
     parser.add_argument("--weights", type=Path, help="to start from; default: shipped weights")
-    (stage,) = RECIPE.stages
     parser.add_argument(
         "--stage",
-        default=str(stage),
         metavar="SIZE:STEPS:BATCH",
-        help="input size, batches and samples a batch (default %(default)s)",
+        help="input size, batches and samples of a batch (default 320:200:8)",
     )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        default=RECIPE.learning_rate,
-        help="peak (default %(default)s)",
-    )
+    parser.add_argument("--learning-rate", type=float, help="peak (default 3e-05)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Fine-tune and write OUT/VARIANT.safetensors with the averaged weights."""
-    stage = Stage.parse(args.stage)
+    import torch
+
+    from squeezesam.data.open import open_datasets
+    from squeezesam.network.model import SqueezeSam
+    from squeezesam.training.click_trainer import ClickTrainer
+    from squeezesam.training.command import check_run, parse_share
+    from squeezesam.training.config import Stage
+    from squeezesam.training.processes import joined_processes
+    from squeezesam.training.samples import mixture
+    from squeezesam.training.summary import summary
+    from squeezesam.weights import load_weights, save_weights, shipped_weights
+    from squeezesam_export.quantization.training import RECIPE, RoundingNetwork
+    from squeezesam_export.target import optional
+
+    (stage,) = RECIPE.stages if args.stage is None else [Stage.parse(args.stage)]
     config = dataclasses.replace(
         RECIPE,
         stages=(stage,),
         shares=dict(map(parse_share, args.share)),
-        learning_rate=args.learning_rate,
+        **given(args, learning_rate="learning_rate"),
         seed=args.seed,
         workers=args.workers,
     )
@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> None:
     check_pair()
     datasets = open_datasets(*args.data)
     mixture(datasets, config.shares)
-    variant, model = load_weights(args.weights or shipped_weights(DEFAULT_VARIANT))
+    weights = args.weights or shipped_weights(DEFAULT_VARIANT)
+    variant, model = load_weights(weights, kind=SEGMENTER)
+    assert isinstance(model, SqueezeSam)
     torch.manual_seed(config.seed)
     with joined_processes() as processes:
         if processes.count > 1:

@@ -3,17 +3,13 @@
 import argparse
 from pathlib import Path
 
+from squeezesam.cli import given
 from squeezesam.files import check_place, whole_directory
-from squeezesam.image_io import write_image
 from squeezesam.typed_command import typed_command
-from squeezesam_export.quantization.calibration import MIN_PHOTOS
-from squeezesam_export.quantization_report.chart import draw_chart
-from squeezesam_export.quantization_report.figures import rows
-from squeezesam_export.quantization_report.records import write_results
-from squeezesam_export.quantization_report.reporting import ReportOptions, report
-from squeezesam_export.quantization_report.tables import markdown_report
 
 HELP = "measure which blocks int8 hurts: noise of activations and mIoU lost, block by block"
+GROUP = "ship"
+EXAMPLE = "squeezesam quantize-report --data DATA/val/people --out report"
 REPORT_NAME = "report.md"
 RESULTS_NAME = "report.json"
 CHART_NAME = "chart.png"
@@ -34,34 +30,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="DIR",
-        help=f"{MIN_PHOTOS} or more photos like your app's (default: shipped photos)",
+        help="8 or more photos like your app's (default: shipped photos)",
     )
     parser.add_argument(
         "--limit",
         type=int,
-        default=ReportOptions.limit,
-        help=f"photos of each data set, evenly spread (default {ReportOptions.limit})",
+        help="photos of each data set, evenly spread (default 40)",
     )
     parser.add_argument(
         "--clicks",
         type=int,
-        default=ReportOptions.click,
         help="the networks are compared at this click; the float one answers those before it "
-        f"(default {ReportOptions.click})",
+        "(default 1)",
     )
     parser.add_argument(
         "--keep",
         type=int,
-        default=ReportOptions.keep,
         metavar="N",
-        help="try so many of the worst blocks in float with all others quantized "
-        f"(default {ReportOptions.keep})",
+        help="try so many of the worst blocks in float with all others quantized (default 3)",
     )
     parser.add_argument(
         "--size",
         type=int,
-        default=ReportOptions.size,
-        help=f"side of the input in pixels (default {ReportOptions.size})",
+        help="side of the input in pixels (default 320)",
     )
     parser.add_argument(
         "--out",
@@ -73,14 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, write everything and print the report."""
+    from squeezesam.image_io import write_image
+    from squeezesam_export.quantization_report.chart import draw_chart
+    from squeezesam_export.quantization_report.figures import rows
+    from squeezesam_export.quantization_report.records import write_results
+    from squeezesam_export.quantization_report.reporting import ReportOptions, report
+    from squeezesam_export.quantization_report.tables import markdown_report
+
     options = ReportOptions(
         data=tuple(args.data),
         weights=args.weights,
         calibration=args.calibration,
-        limit=args.limit,
-        click=args.clicks,
-        keep=args.keep,
-        size=args.size,
+        **given(args, limit="limit", click="clicks", keep="keep", size="size"),
     )
     check_place(args.out, (REPORT_NAME, RESULTS_NAME, CHART_NAME))
     results = report(options, typed_command())

@@ -3,15 +3,18 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squeezesam.errors import VerificationError
-from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
 from squeezesam.spec import DETECTOR
 from squeezesam.tables import aligned_table
-from squeezesam_export.artifacts import bundle_digest, check_digest
-from squeezesam_export.verification import Verdict, verify
+
+if TYPE_CHECKING:
+    from squeezesam_export.verification import Verdict
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
+GROUP = "ship"
+EXAMPLE = "squeezesam verify artifacts"
 HEADER = (
     "network",
     "target",
@@ -54,6 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Verify and print one row for each artifact."""
+    from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
+    from squeezesam_export.artifacts import bundle_digest, check_digest
+    from squeezesam_export.verification import verify
+
     if args.digest is not None:
         check_digest(args.directory, args.digest)
     verdicts = []
@@ -75,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def row(verdict: Verdict) -> tuple[str, ...]:
+def row(verdict: "Verdict") -> tuple[str, ...]:
     """One line of the table."""
     artifact, numbers = verdict.artifact, (ABSENT,) * 5
     milliseconds = ABSENT

@@ -12,7 +12,7 @@ from squeezesam.data.open import open_datasets
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.surroundings import machine, package_versions
 from squeezesam.network.folding import folded
-from squeezesam.spec import INPUT_SIZE
+from squeezesam.spec import INPUT_SIZE, SEGMENTER
 from squeezesam.versions import check_pair
 from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_export.artifacts import sha256_of
@@ -84,7 +84,7 @@ def report(options: ReportOptions, command: str) -> Results:
     check_pair()
     datasets = open_datasets(*options.data)
     weights = options.weights or shipped_weights(DEFAULT_VARIANT)
-    variant, network = load_weights(weights, options.size)
+    variant, network = load_weights(weights, options.size, SEGMENTER)
     model = folded(network)
     calibration = calibrate(model, options.calibration or SHIPPED_PHOTOS, options.size)
     inputs = calibration.inputs

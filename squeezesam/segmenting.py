@@ -1,0 +1,336 @@
+"""What `squeezesam segment` does."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from squeezesam.blobs import bounding_window
+from squeezesam.cli import complain
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.data.listing import PHOTO_SUFFIXES
+from squeezesam.data.rle import encode_rle
+from squeezesam.errors import ConfigError, NoSalientObjectError, OutputError, SqueezeSamError
+from squeezesam.image_io import FORMATS, STDOUT, check_format, read_photo, write_image
+from squeezesam.overlay import draw_cutout, draw_overlay, mask_picture
+from squeezesam.predictor import MaskAnswer, SamPredictor
+from squeezesam.prompt_text import Place, click_in_pixels, parse_box, parse_point
+from squeezesam.prompts import Prompts, check_prompts
+from squeezesam.runtimes import InterpretedNetwork, detector_beside, load
+from squeezesam.saliency.explain import explain
+from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.several import files_of, for_each
+from squeezesam.spec import DETECTOR, SEGMENTER, PointLabel
+from squeezesam.weights import shipped_weights
+
+
+@dataclass(frozen=True)
+class Output:
+    """A kind of picture.
+
+    Attributes:
+        mode: of Pillow.
+        ending: of its name after the name of its photo.
+    """
+
+    mode: str
+    ending: str
+
+
+OUTPUTS = {
+    "out": Output("L", ".mask.png"),
+    "overlay": Output("RGB", ".overlay.jpg"),
+    "cutout": Output("RGBA", ".cutout.png"),
+    "explain": Output("RGB", ".explained.jpg"),
+}
+"""By the option that names it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asks of every photo.
+
+    Attributes:
+        points: places and labels of the clicks.
+        box: around the object; None without one.
+    """
+
+    points: Sequence[tuple[Place, PointLabel]]
+    box: Place | None
+
+    def __bool__(self) -> bool:
+        return bool(self.points) or self.box is not None
+
+    def prompts(self, photo: NDArray[np.uint8]) -> Prompts:
+        """The same on a photo [H, W, 3].
+
+        Raises:
+            PromptError: it has no meaning there.
+        """
+        height, width = photo.shape[:2]
+        return check_prompts(
+            [click_in_pixels(place, width, height) for place, _ in self.points],
+            [label for _, label in self.points],
+            None if self.box is None else self.box.pixels(width, height),
+            width=width,
+            height=height,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was cut out of a photo.
+
+    Attributes:
+        mask: [H, W].
+        given: the same as the predictor gives it.
+        prompts: the user's, or the clicks that were found without one.
+    """
+
+    mask: NDArray[np.bool_]
+    given: MaskAnswer
+    prompts: Prompts
+
+    @property
+    def iou(self) -> float:
+        """As the network predicts it."""
+        return float(self.given.iou_predictions[0])
+
+
+def segment(args: argparse.Namespace) -> None:
+    """Segment each photo and write what was named; an error of one photo stops no other.
+
+    Raises:
+        SqueezeSamError: an option is wrong, or a photo has no answer.
+    """
+    box = None if args.box is None else parse_box(args.box)
+    asked = Asked([parse_point(text) for text in args.point], box)
+    if asked:
+        check_no_detection(args)
+    photos = files_of(args.photo, PHOTO_SUFFIXES)
+    plans = planned_outputs(args, photos)
+    predictor = chosen_predictor(args, asked)
+
+    def work(photo: Path) -> None:
+        try:
+            one_photo(predictor, photo, asked, plans[photo], args.json)
+        except SqueezeSamError as error:
+            if args.json:
+                print(json.dumps({"path": str(photo), "error": str(error)}), flush=True)
+            raise
+
+    for_each(photos, work, lambda message: complain("segment", message))
+
+
+def one_photo(
+    predictor: SamPredictor, path: Path, asked: Asked, outputs: Mapping[str, Path], as_json: bool
+) -> None:
+    """Segment a photo, write its pictures and say what was done.
+
+    Raises:
+        SqueezeSamError: it has no answer, or a picture cannot be written.
+    """
+    started = time.perf_counter()
+    photo = read_photo(path)
+    read = time.perf_counter()
+    predictor.set_image(photo)
+    if asked:
+        answer = prompted(predictor, asked.prompts(photo))
+    else:
+        assert isinstance(predictor, SaliencyPredictor)
+        explained = outputs.get("explain")
+        answer = automatic(predictor, photo, explained, sys.stderr if as_json else sys.stdout)
+    answered = time.perf_counter()
+    for name, place in outputs.items():
+        if name != "explain":
+            write_image(draw(name, photo, answer), place)
+    if as_json:
+        times = {"read": read - started, "segment": answered - read}
+        networks = (predictor.model, getattr(predictor, "detector", None))
+        if any(isinstance(network, InterpretedNetwork) for network in networks):
+            del times["segment"]  # The time of the reference interpreter says nothing.
+        print(json.dumps(record(path, answer, bool(asked), outputs, times)), flush=True)
+        return
+    found = "" if asked else "the most prominent object, found without a click: "
+    places = list(outputs.values())
+    print(
+        f"{found}predicted IoU {answer.iou:.2f}, mask {answer.mask.mean():.1%} of the photo, "
+        f"wrote {', '.join(map(str, places))}",
+        file=sys.stderr if STDOUT in places else sys.stdout,
+    )
+
+
+def record(
+    path: Path,
+    answer: Answer,
+    asked: bool,
+    outputs: Mapping[str, Path],
+    times: Mapping[str, float],
+) -> dict[str, Any]:
+    """An answer as JSON holds it; names and forms are those of segment-anything and COCO."""
+    window = bounding_window(answer.mask)
+    bbox = None
+    if window is not None:
+        rows, columns = window
+        bbox = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
+    prompts = answer.prompts
+    return {
+        "path": str(path),
+        "predicted_iou": answer.iou,
+        "area": int(answer.mask.sum()),
+        "bbox": bbox,
+        "segmentation": {"size": [*answer.mask.shape], "counts": encode_rle(answer.mask).counts},
+        "point_coords": prompts.coords.tolist(),
+        "point_labels": prompts.labels.tolist(),
+        "box": None if prompts.box is None else prompts.box.tolist(),
+        "clicks_were_found": not asked,
+        "files": {name: str(place) for name, place in outputs.items()},
+        "milliseconds": {name: round(1000 * seconds, 1) for name, seconds in times.items()},
+    }
+
+
+def check_no_detection(args: argparse.Namespace) -> None:
+    """Refuse the options of the automatic answer beside a prompt.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    for name in ("detector", "explain"):
+        if getattr(args, name) is not None:
+            raise ConfigError(
+                f"--{name} {getattr(args, name)} is about the object that is found by itself; "
+                "leave it out, or leave --point and --box out"
+            )
+
+
+def chosen_predictor(args: argparse.Namespace, asked: Asked) -> SamPredictor:
+    """What answers; a detector is loaded only where nothing is asked.
+
+    Raises:
+        ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
+    """
+    model = load(model_path(args), kind=SEGMENTER)
+    if asked:
+        return SamPredictor(model)
+    detector = load(args.detector or detector_beside(args.model), kind=DETECTOR)
+    return SaliencyPredictor(model, detector)
+
+
+def prompted(predictor: SamPredictor, prompts: Prompts) -> Answer:
+    """What the prompts mean on the photo that is set."""
+    answer = predictor.answer(prompts.coords, prompts.labels, prompts.box, multimask_output=False)
+    return cut_out(answer, prompts)
+
+
+def automatic(
+    predictor: SaliencyPredictor, photo: NDArray[np.uint8], explained: Path | None, says: Any
+) -> Answer:
+    """The most prominent object of the photo [H, W, 3] that is set, explained where wanted.
+
+    Args:
+        predictor: with the photo.
+        photo: its pixels.
+        explained: the picture that explains the answer; None for none.
+        says: the stream that is told of a picture that explains why there is no answer.
+
+    Raises:
+        NoSalientObjectError: nothing stands out; what was seen is explained first.
+    """
+    finding = predictor.finding
+    try:
+        answer = predictor.answer(multimask_output=False)
+    except NoSalientObjectError:
+        if explained is not None:
+            write_image(explain(photo, finding, None), explained)
+            print(f"wrote {explained}", file=sys.stderr if explained == STDOUT else says)
+        raise
+    found = cut_out(answer, Prompts(finding.coords, finding.labels, None))
+    if explained is not None:
+        write_image(explain(photo, finding, found.mask), explained)
+    return found
+
+
+def cut_out(answer: MaskAnswer, prompts: Prompts) -> Answer:
+    """The first mask of an answer at the size of its photo."""
+    (mask,) = answer.photo_masks()
+    return Answer(mask, answer, prompts)
+
+
+def draw(output: str, photo: NDArray[np.uint8], answer: Answer) -> Image.Image:
+    """The picture for one of OUTPUTS other than the explanation."""
+    if output == "overlay":
+        return draw_overlay(photo, answer.mask, answer.prompts)
+    if output == "cutout":
+        (alpha,) = answer.given.photo_alphas()
+        return draw_cutout(photo, alpha)
+    return mask_picture(answer.mask)
+
+
+def planned_outputs(
+    args: argparse.Namespace, photos: Sequence[Path]
+) -> dict[Path, dict[str, Path]]:
+    """For each photo the pictures to write, by option: those that were named, else the mask.
+
+    Raises:
+        OutputError: a suffix does not suit its picture, a picture would replace another or a photo,
+            or a file is named where several photos need a folder.
+    """
+    named = {name: getattr(args, name) for name in OUTPUTS if getattr(args, name) is not None}
+    in_folders = list(args.photo) != list(photos) or len(photos) > 1
+    if in_folders:
+        check_folders(named)
+    elif args.json and STDOUT in named.values():
+        raise OutputError("--json goes to standard output; name a file instead of -")
+    if not named and not args.json:
+        named, in_folders = {"out": Path()}, True
+    taken = {photo.resolve(): f"the photo {photo}" for photo in photos}
+    plans = {}
+    for photo in photos:
+        plan = {
+            name: place / f"{photo.stem}{OUTPUTS[name].ending}" if in_folders else place
+            for name, place in named.items()
+        }
+        for name, path in plan.items():
+            check_format(path, OUTPUTS[name].mode)
+            if path.resolve() in taken:
+                other = taken[path.resolve()]
+                raise OutputError(f"--{name} {path} of {photo} is {other} too; name another file")
+            taken[path.resolve()] = f"--{name} of {photo}"
+        plans[photo] = plan
+    return plans
+
+
+def check_folders(named: Mapping[str, Path]) -> None:
+    """See that the places for the pictures of several photos can be folders.
+
+    Raises:
+        OutputError: one is a file, or named like one.
+    """
+    for name, place in named.items():
+        if place == STDOUT or place.suffix.lower() in FORMATS or place.is_file():
+            raise OutputError(
+                f"--{name} {place} takes one picture; name a folder for those of several photos"
+            )
+
+
+def model_path(args: argparse.Namespace) -> Path:
+    """The file or directory to load the network from.
+
+    Raises:
+        ConfigError: both a model and a variant are named, or the variant is unknown.
+        WeightsError: the variant's weights are not shipped.
+    """
+    if args.model is None:
+        return shipped_weights(args.variant or DEFAULT_VARIANT)
+    if args.variant is not None:
+        raise ConfigError(f"--model {args.model} settles the variant; leave --variant out")
+    model: Path = args.model
+    return model
