@@ -19,7 +19,7 @@ from squeezesam.prompts import (
     prompt_slots,
     split_queries,
 )
-from squeezesam.runtimes import NetworkCallable, check_kind, input_side
+from squeezesam.runtimes import NetworkCallable, check_role, input_side
 from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER
 from squeezesam.transforms import Letterbox
 
@@ -136,7 +136,7 @@ class SamPredictor:
         cleaning: MaskCleaning | None = DEFAULT_CLEANING,
         looking: Looking | None = DEFAULT_LOOKING,
     ) -> None:
-        check_kind("model", model, SEGMENTER)
+        check_role("model", model, SEGMENTER)
         self.model, self.cleaning, self.looking = model, cleaning, looking
         self.size = input_side(model, size)
         self.reset_image()

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from squeezesam.config import DEFAULT_DETECTOR, DETECTORS, VARIANTS
@@ -20,6 +21,9 @@ NetworkCallable = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 DetectorCallable = Callable[[Tensor], Tensor]
 """image -> saliency_logits, as in spec.py."""
+
+Run = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+"""What runs a network or one of its graphs: its inputs -> its outputs."""
 
 REFERENCE_INTERPRETER = "reference interpreter"
 INTERPRETER_LIMITS = (
@@ -40,7 +44,7 @@ class LoadedNetwork:
 
     kind: NetworkKind
     size: int
-    run: Callable[[Sequence[Tensor]], Sequence[Tensor]]
+    run: Run
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The one output, or a tuple of several."""
@@ -62,20 +66,97 @@ class InterpretedNetwork(LoadedNetwork):
     """
 
 
+class GraphSequence:
+    """The graphs of a network, run one after another.
+
+    All graphs but the last depend on the photo alone: one of them is run again only when it is
+    given other values than the last time. Threads may share a sequence.
+
+    Args:
+        kind: of the network.
+        runs: what runs each of its graphs, from the inputs to the outputs of the graph.
+    """
+
+    def __init__(self, kind: NetworkKind, runs: Sequence[Run]) -> None:
+        self.kind = kind
+        self.runs = runs
+        self._kept: dict[int, tuple[Sequence[Tensor], Sequence[Tensor]]] = {}
+
+    def __call__(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The inputs of the network -> its outputs, each in the order of the kind."""
+        tensors = self.tensors(inputs)
+        return [tensors[name] for name in self.kind.names()[1]]
+
+    def tensors(self, inputs: Sequence[Tensor], graphs: int | None = None) -> dict[str, Tensor]:
+        """All tensors by name: the inputs, what the graphs hand on, and the outputs.
+
+        Args:
+            inputs: of the network, in call order.
+            graphs: how many of the graphs run; None for all.
+
+        Raises:
+            ArtifactError: there are more or fewer inputs than the network takes.
+        """
+        names, _ = self.kind.names()
+        if len(inputs) != len(names):
+            raise ArtifactError(f"a {self.kind.title} takes {names}, not {len(inputs)} tensors")
+        found = dict(zip(names, inputs, strict=True))
+        for number, graph in enumerate(self.kind.graphs[:graphs]):
+            takes, gives = graph.names()
+            answers = self._answers(number, [found[name] for name in takes])
+            found |= zip(gives, answers, strict=True)
+        return found
+
+    def _answers(self, number: int, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        asked, answers = self._kept.get(number, ((), ()))
+        if asked and all(map(torch.equal, asked, inputs)):
+            return answers
+        answers = self.runs[number](inputs)
+        if number + 1 < len(self.runs):
+            # Copies of the inputs: the caller may write into them before the next call.
+            self._kept[number] = [one.clone() for one in inputs], answers
+        return answers
+
+
+def composed(kind: NetworkKind, graphs: Sequence[LoadedNetwork]) -> LoadedNetwork:
+    """The loaded graphs of a network as one network."""
+    interpreted = any(isinstance(graph, InterpretedNetwork) for graph in graphs)
+    made = InterpretedNetwork if interpreted else LoadedNetwork
+    return made(kind, graphs[0].size, GraphSequence(kind, [graph.run for graph in graphs]))
+
+
+def check_kind(path: Path, found: NetworkKind, wanted: NetworkKind | None) -> None:
+    """Check that a file holds a network of the kind that is wanted.
+
+    Args:
+        path: of the file.
+        found: the kind that it holds.
+        wanted: the kind that it has to serve as; None accepts any.
+
+    Raises:
+        ArtifactError: it does not.
+    """
+    if wanted is not None and not found.serves_as(wanted):
+        raise ArtifactError(
+            f"{path} is a {found.title}, not a {wanted.title}; give an artifact of "
+            "that, or the directory that both were exported to"
+        )
+
+
 def input_side(network: object, size: int | None = None, kind: NetworkKind = SEGMENTER) -> int:
     """Side of a network's square input: `size`, else what it says itself, else its kind's."""
     side: int = getattr(network, "size", kind.size) if size is None else size
     return side
 
 
-def check_kind(role: str, network: object, wanted: NetworkKind) -> None:
+def check_role(role: str, network: object, wanted: NetworkKind) -> None:
     """See that a network is what it is taken for; one that does not say its kind is trusted.
 
     Raises:
         ConfigError: it is of another kind.
     """
     found = getattr(network, "kind", wanted)
-    if found is not wanted:
+    if not found.serves_as(wanted):
         raise ConfigError(f"the {role} is a {found.title}; give a {wanted.title} in its place")
 
 
@@ -152,9 +233,5 @@ def _load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> Lo
         )
     load_file: Callable[[Path], LoadedNetwork] = runtimes[name].load()
     loaded = load_file(path)
-    if kind not in (None, loaded.kind):
-        raise ArtifactError(
-            f"{path} is a {loaded.kind.title}, not a {kind.title}; give an artifact of "
-            "that, or the directory that both were exported to"
-        )
+    check_kind(path, loaded.kind, kind)
     return loaded

@@ -12,7 +12,7 @@ Every tensor name, shape, unit, label code and constant has its one home here. N
   additive mask of large magnitude ruins static int8).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -175,12 +175,19 @@ def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
 class NetworkKind:
     """What one kind of network takes and gives, whatever runs it.
 
+    A network can be several graphs that run one after another, such as an encoder that runs once
+    for each photo and a decoder that runs for each click. Each graph is a kind itself, and a file
+    of its own in every export; see `in_sequence`.
+
     Attributes:
         name: of the kind.
         title: what a person calls it.
         inputs: for a side of the square image in pixels, in call order.
-        outputs: likewise, in order.
+        outputs: for a side of the square image in pixels, in order.
         size: side of the square image in pixels where nothing else is said.
+        parts: its graphs in the order in which they run; empty where it is a single graph.
+        part: what distinguishes its files from those of the other graphs of one network; empty for
+            a network that is a single graph.
     """
 
     name: str
@@ -188,16 +195,70 @@ class NetworkKind:
     inputs: Callable[[int], tuple[TensorSpec, ...]]
     outputs: Callable[[int], tuple[TensorSpec, ...]]
     size: int
+    parts: "tuple[NetworkKind, ...]" = ()
+    part: str = ""
+
+    @property
+    def graphs(self) -> "tuple[NetworkKind, ...]":
+        """The kinds of its files, in the order in which they run."""
+        return self.parts or (self,)
+
+    @property
+    def photo_tensors(self) -> frozenset[str]:
+        """Names of the image, and of all tensors that the graphs before the last take and give."""
+        names = (name for graph in self.graphs[:-1] for way in graph.names() for name in way)
+        return frozenset((IMAGE, *names))
 
     def names(self) -> tuple[list[str], list[str]]:
-        """Of all inputs and of all outputs."""
+        """Names of all inputs and of all outputs."""
         inputs, outputs = self.inputs(self.size), self.outputs(self.size)
         return [spec.name for spec in inputs], [spec.name for spec in outputs]
 
     def shapes(self, size: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-        """Of all inputs and of all outputs."""
+        """Shapes of all inputs and of all outputs."""
         inputs, outputs = self.inputs(size), self.outputs(size)
         return [spec.shape for spec in inputs], [spec.shape for spec in outputs]
+
+    def size_of(self, inputs: Sequence[Sequence[object]]) -> int | None:
+        """Side of the square image with which its inputs have some shapes; None for no such side.
+
+        Args:
+            inputs: a shape for each input; a side that a file leaves open is no int.
+        """
+        usual, doubled = (self.shapes(size)[0] for size in (self.size, 2 * self.size))
+        found = [
+            self.size * side // one
+            for shape, ones, twos in zip(inputs, usual, doubled, strict=False)
+            for side, one, two in zip(shape, ones, twos, strict=False)
+            if one != two and isinstance(side, int)
+        ]
+        given = [tuple(shape) for shape in inputs]
+        return found[0] if found and found[0] > 0 and self.shapes(found[0])[0] == given else None
+
+    def serves_as(self, wanted: "NetworkKind") -> bool:
+        """Whether it takes and gives the tensors of another kind."""
+        return self is wanted or self.names() == wanted.names()
+
+
+def in_sequence(name: str, title: str, *parts: NetworkKind) -> NetworkKind:
+    """The kind of a network of several graphs; tensors go from graph to graph by their names.
+
+    Its inputs are those of all graphs that no earlier graph gives; its outputs are those of the
+    last graph.
+
+    Args:
+        name: of the kind.
+        title: what a person calls it.
+        parts: its graphs in the order in which they run. All but the last depend on the photo
+            alone.
+    """
+
+    def inputs(size: int) -> tuple[TensorSpec, ...]:
+        given = {spec.name for part in parts for spec in part.outputs(size)}
+        specs = {spec.name: spec for part in parts for spec in part.inputs(size)}
+        return tuple(spec for spec in specs.values() if spec.name not in given)
+
+    return NetworkKind(name, title, inputs, parts[-1].outputs, parts[0].size, parts)
 
 
 SEGMENTER = NetworkKind("segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE)
@@ -208,4 +269,3 @@ DETECTOR = NetworkKind(
     detector_output_specs,
     DETECTOR_SIZE,
 )
-NETWORK_KINDS = (SEGMENTER, DETECTOR)

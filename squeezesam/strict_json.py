@@ -69,7 +69,8 @@ def decode(
 
     Args:
         kind: str, int, float, bool, a dataclass, or `tuple[X, ...]`, `list[X]`, `dict[str, X]`,
-            `X | None` and literals of such. A dataclass may raise a ValueError in `__post_init__`.
+            `X | None` and literals of such, or `object`, which takes any value as it is. A
+            dataclass may raise a ValueError in `__post_init__`.
         value: what `parse` gave.
         where: name of the value in the error.
         defaults: whether fields of dataclasses that have a default may be absent. Otherwise every
@@ -99,6 +100,8 @@ class _Decoder:
 
     def value(self, kind: Any, value: object, where: str) -> Any:
         origin, args = get_origin(kind), get_args(kind)
+        if kind is object:
+            return value
         if dataclasses.is_dataclass(kind):
             return self.record(kind, value, where)
         if origin in (tuple, list) and isinstance(value, list):

@@ -19,9 +19,10 @@ import pytest
 from adb_device import AdbDevice
 from adb_services import RefusedError
 from small_networks import SIZE, run
-from test_manifest import MANIFEST
+from test_manifest import ARTIFACT, with_artifacts
 
 from squeezesam.errors import MissingDependencyError
+from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks import interleaving
 from squeezesam_benchmarks.android.adb import Adb, Answer
 from squeezesam_benchmarks.android.condition import android_condition, zone_temperature
@@ -38,7 +39,6 @@ from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
 from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.contract import contract
 from squeezesam_export.manifest import write_manifest
 
 HEALTHY = Condition("none", 41.5, 83.0, charging=True, power_mode="normal")
@@ -98,28 +98,24 @@ def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_export(folder: Path, described: Sequence[Subject]) -> Path:
     """An export directory of artifacts that lie in the folder."""
-    (one,) = MANIFEST.artifacts
-    artifacts = tuple(
-        dataclasses.replace(
-            one,
+    artifacts = []
+    for subject in described:
+        file = dataclasses.replace(
+            ARTIFACT.graphs[0],
             file=subject.path.name,
-            target=subject.target,
             sha256=sha256_of(subject.path),
             size_bytes=subject.path.stat().st_size,
             io_dtypes=dict(subject.io_dtypes),
         )
-        for subject in described
-    )
-    manifest = dataclasses.replace(MANIFEST, artifacts=artifacts, contract=contract(SIZE))
-    write_manifest(manifest, folder)
+        artifacts.append(dataclasses.replace(ARTIFACT, target=subject.target, graphs=(file,)))
+    write_manifest(with_artifacts(artifacts, SIZE), folder)
     return folder
 
 
 def export(folder: Path, *names: str) -> Path:
     """An export directory whose artifacts are for the stand-in runner."""
     folder.mkdir()
-    tensors = contract(SIZE)
-    floats = tuple((one.name, "float32") for one in (*tensors.inputs, *tensors.outputs))
+    floats = tuple((name, "float32") for way in SEGMENTER.names() for name in way)
     subjects = []
     for name in names:
         path = folder / f"{name}.onnx"

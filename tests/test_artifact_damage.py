@@ -17,9 +17,11 @@ from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.examples import EXAMPLES
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import LoadedNetwork, load
+from squeezesam.spec import SEGMENTER
 from squeezesam_export import executorch_target, onnx_target, ort_file, trial
+from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.ort_file import Node, OnnxFile
-from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, calibrate
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job
 from squeezesam_export.trial import check_by_trial
@@ -37,11 +39,11 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One small network in every kind."""
     folder = tmp_path_factory.mktemp("artifacts")
     model = folded(random_network(4))
-    seen = calibrate(model, SHIPPED_PHOTOS, SIZE)
+    seen = calibrate_segmenter(model, SHIPPED_PHOTOS, SIZE).inputs[SEGMENTER.name]
     paths = {}
     for name, (target, scheme) in KINDS.items():
         paths[name] = folder / name
-        job = Job(model, SIZE, SCHEMES[scheme], seen.inputs_of(random_network(4).kind))
+        job = Job(model, SIZE, SCHEMES[scheme], seen)
         target.export(job, paths[name])
     return paths
 

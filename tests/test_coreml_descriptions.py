@@ -18,7 +18,9 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
 from squeezesam_export import coreml_target
-from squeezesam_export.golden import write_golden
+from squeezesam_export.golden import golden_cases, write_golden
+from squeezesam_export.kinds.recipe import LoadedWeights
+from squeezesam_export.kinds.segmenter import SegmenterRecipe
 from squeezesam_export.mlprogram.features import Array
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.mlprogram.package import read_package
@@ -193,7 +195,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
     folder = tmp_path_factory.mktemp("ours")
     model = folded(random_network(4))
     coreml_target.export(Job(model, SIZE, SCHEMES["fp32"]), folder / "net.mlpackage")
-    write_golden(model, None, SIZE, SIZE, folder)
+    loaded = LoadedWeights(SegmenterRecipe(), SIZE, "nano", "", (model,))
+    write_golden(loaded.recipe, golden_cases(loaded), folder)
     return model, folder
 
 
@@ -205,7 +208,7 @@ def answer(*words: object, out: Path) -> dict[str, np.ndarray]:
 
 def test_golden_files_are_inputs(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
     _, folder = ours
-    golden = folder / "golden" / f"{EXAMPLES[0].path.stem}.npz"
+    golden = folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
     for case in (0, 2):
@@ -235,7 +238,7 @@ def test_prompts_on_a_photo_are_encoded(ours: tuple[nn.Module, Path], tmp_path: 
 
 def test_a_photo_beside_arrays_is_letterboxed(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
     _, folder = ours
-    golden = folder / "golden" / f"{EXAMPLES[0].path.stem}.npz"
+    golden = folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
     words: list[object] = [folder / "net.mlpackage", "--input", f"image={EXAMPLES[0].path}"]
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
@@ -266,7 +269,7 @@ def test_bad_inputs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _, folder = ours
-    golden = str(folder / "golden" / f"{EXAMPLES[0].path.stem}.npz")
+    golden = str(folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz")
     photo = str(EXAMPLES[0].path)
     filled = [word.replace("GOLDEN", golden).replace("PHOTO", photo) for word in words]
     assert run("coreml-run", folder / "net.mlpackage", *filled) == 2

@@ -1,15 +1,14 @@
 """`squeezesam verify` on Core ML packages with the faults that conversions have."""
 
-import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
+from bundles import rewrite_network, with_hash
 from coreml_faults import FAULTS, plant
 from small_networks import run
 
-from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.manifest import read_manifest, write_manifest
+from squeezesam_export.manifest import read_manifest
 
 IN_INT8 = ("dropped_zero_point", "transposed_weight", "lost_sigmoid")
 IN_FLOAT = [name for name in FAULTS if name != "dropped_zero_point"]
@@ -28,9 +27,8 @@ def with_fault(fault: str, precision: str, exported: Path, directory: Path) -> P
     shutil.copytree(exported, directory)
     manifest = read_manifest(directory)
     (artifact,) = (one for one in manifest.artifacts if one.precision == precision)
-    plant(fault, directory / artifact.file)
-    forged = dataclasses.replace(artifact, sha256=sha256_of(directory / artifact.file))
-    write_manifest(dataclasses.replace(manifest, artifacts=(forged,)), directory)
+    plant(fault, directory / artifact.graphs[0].file)
+    rewrite_network(directory, artifacts=(with_hash(artifact, directory),))
     return directory
 
 

@@ -6,16 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from bundles import golden_in, parity
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import InterpretedNetwork, load
 from squeezesam.spec import input_specs
 from squeezesam_export import coreml_delegate, coreml_target
-from squeezesam_export.golden_reading import read_golden
-from squeezesam_export.manifest import read_manifest
 from squeezesam_export.mlprogram.model import InterpretedModel
-from squeezesam_export.parity import measure
 from squeezesam_export.quiet import quiet
 from squeezesam_export.targets import TARGETS
 
@@ -100,12 +98,10 @@ def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -
     (program,) = exported.glob("*.pte")
     network = load(program)
     assert isinstance(network, InterpretedNetwork)
-    answers = read_golden(exported, read_manifest(exported))
+    answers = golden_in(exported)
     assert {answer.dtype for answer in network(*answers[0].inputs)} == {torch.float32}
-    outside = measure(coreml_target.interpret(package_of(exported)), answers).parity
-    assert measure(network, answers).parity.min_mask_iou == pytest.approx(
-        outside.min_mask_iou, abs=0.01
-    )
+    outside = parity(coreml_target.interpret(package_of(exported)), answers)
+    assert parity(network, answers).min_mask_iou == pytest.approx(outside.min_mask_iou, abs=0.01)
 
 
 @pytest.mark.parametrize("kept", [200, -200])

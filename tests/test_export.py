@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bundles import golden_in, parity, rewrite_network, with_hash
 from small_networks import SIZE, random_network, run
 from torch import Tensor
 
@@ -21,13 +22,12 @@ from squeezesam.image_io import read_photo
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
 from squeezesam.runtimes import InterpretedNetwork, load
-from squeezesam.spec import input_specs
+from squeezesam.spec import LOW_RES_MASKS, input_specs
 from squeezesam_export import coreml_target, onnx_target
 from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.golden import cases_of
-from squeezesam_export.golden_reading import read_golden
-from squeezesam_export.manifest import Artifact, Manifest, read_manifest, write_manifest
-from squeezesam_export.parity import mask_ious, measure
+from squeezesam_export.kinds.segmenter import golden_prompts
+from squeezesam_export.manifest import Artifact, Manifest, read_manifest
+from squeezesam_export.parity import mask_ious
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import Job
@@ -70,8 +70,9 @@ def test_verify_passes_and_says_what_did_not_run(
 
 def test_the_manifest_tells_what_was_measured(exported: Path, weights: Path) -> None:
     manifest = read_manifest(exported)
-    assert manifest.variant == "nano"
-    assert manifest.weights_sha256 == sha256_of(weights)
+    (network,) = manifest.networks
+    assert (network.kind, network.variant, network.input_size) == ("segmenter", "nano", SIZE)
+    assert network.weights_sha256 == sha256_of(weights)
     assert manifest.tool_versions["torch"] == torch.__version__
     assert f"--size {SIZE}" in manifest.command
     for artifact in manifest.artifacts:
@@ -79,7 +80,7 @@ def test_the_manifest_tells_what_was_measured(exported: Path, weights: Path) -> 
         assert (artifact.measured_with == "reference interpreter") == interpreted
         if artifact.precision == "fp16":
             assert 30 < (artifact.parity.mask_sqnr_db or 0) < 110
-    assert find(manifest, "coreml").io_dtypes["image"] == "rgb8"
+    assert find(manifest, "coreml").graphs[0].io_dtypes["image"] == "rgb8"
 
 
 def test_nothing_is_outside_the_xnnpack_delegate(exported: Path) -> None:
@@ -87,45 +88,47 @@ def test_nothing_is_outside_the_xnnpack_delegate(exported: Path) -> None:
     for precision in ("fp32", "fp16", "int8"):
         artifact = find(manifest, "executorch", precision)
         assert artifact.ops_outside_delegate == ()
-        assert (artifact.delegated_ops or 0) > 50
+        assert (artifact.graphs[0].delegated_ops or 0) > 50
 
 
 def test_golden_masks_can_tell_networks_apart(exported: Path) -> None:
-    answers = read_golden(exported, read_manifest(exported))
-    assert len(answers) == sum(len(cases_of(example)) for example in EXAMPLES)
-    covered = torch.cat([answer.low_res_masks for answer in answers]).gt(0).float().mean()
+    answers = golden_in(exported)
+    assert len(answers) == sum(len(golden_prompts(example)) for example in EXAMPLES)
+    covered = torch.cat([answer.tensors[LOW_RES_MASKS] for answer in answers]).gt(0).float().mean()
     assert 0.05 < covered < 0.95
     with pytest.raises(VerificationError, match="NaN"):
-        measure(lambda *_: (torch.full_like(answers[0].low_res_masks, torch.nan),) * 2, answers)
+        parity(lambda *_: (torch.full_like(answers[0].outputs[0], torch.nan),) * 2, answers)
     other = folded(random_network(1))
 
     def noisy(*inputs: Tensor) -> tuple[Tensor, Tensor]:
         """PyTorch's answers, but for one alternative."""
         (answer,) = (one for one in answers if all(map(torch.equal, one.inputs, inputs)))
-        masks = answer.low_res_masks.clone()
+        masks, ious = answer.outputs
+        masks = masks.clone()
         masks[:, 2] *= -1
-        return masks, answer.iou_predictions
+        return masks, ious
 
-    noise = measure(noisy, answers).parity
+    noise = parity(noisy, answers)
     assert noise.min_mask_iou == 1, "it is that of the answer, mask 0"
     assert noise.mean_mask_iou < 0.9
-    assert measure(torch.inference_mode()(other), answers).parity.min_mask_iou < 0.9
+    assert parity(torch.inference_mode()(other), answers).min_mask_iou < 0.9
 
 
 def test_golden_inputs_are_what_the_predictor_feeds(exported: Path) -> None:
-    answers = read_golden(exported, read_manifest(exported))
+    answers = golden_in(exported)
     fed: list[tuple[Tensor, ...]] = []
 
     def recorder(*inputs: Tensor) -> tuple[Tensor, Tensor]:
         answer = answers[len(fed)]
         fed.append(inputs)
-        return answer.low_res_masks, answer.iou_predictions
+        masks, ious = answer.outputs
+        return masks, ious
 
     predictor = SamPredictor(recorder, SIZE, looking=None)
     for example in EXAMPLES:
         predictor.set_image(read_photo(example.path))
         given: dict[str | None, np.ndarray | None] = {None: None}
-        for case in cases_of(example):
+        for case in golden_prompts(example):
             coords = [(click.x, click.y) for click in case.clicks]
             labels = [click.label for click in case.clicks]
             _, _, given[case.name] = predictor.predict(
@@ -138,21 +141,21 @@ def test_golden_inputs_are_what_the_predictor_feeds(exported: Path) -> None:
 
 
 def test_artifacts_load_by_name_and_by_directory(exported: Path) -> None:
-    (answer, *_) = read_golden(exported, read_manifest(exported))
+    (answer, *_) = golden_in(exported)
     for path in (exported, *exported.glob("*.onnx"), *exported.glob("*.pte")):
         masks, ious = load(path)(*answer.inputs)
         assert masks.dtype == ious.dtype == torch.float32
-        assert mask_ious(masks, answer.low_res_masks).min() > 0.9
+        assert mask_ious(masks, answer.outputs[0]).min() > 0.9
     (package, *_) = exported.glob("*.mlpackage")
     network = load(package)
     assert isinstance(network, InterpretedNetwork) == (sys.platform != "darwin")
-    assert mask_ious(network(*answer.inputs)[0], answer.low_res_masks).min() > 0.9
+    assert mask_ious(network(*answer.inputs)[0], answer.outputs[0]).min() > 0.9
 
 
 def test_an_input_of_another_size_is_refused(exported: Path) -> None:
     inputs = [torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)]
     for target in ("onnx", "executorch"):
-        network = load(exported / find(read_manifest(exported), target).file)
+        network = load(exported / find(read_manifest(exported), target).graphs[0].file)
         with pytest.raises(ArtifactError, match="--size"):
             network(*inputs)
 
@@ -161,7 +164,7 @@ def test_an_input_of_another_size_is_refused(exported: Path) -> None:
 def test_an_artifact_of_another_size_segments_photos(
     target: str, exported: Path, tmp_path: Path
 ) -> None:
-    artifact = exported / find(read_manifest(exported), target).file
+    artifact = exported / find(read_manifest(exported), target).graphs[0].file
     out = tmp_path / "mask.png"
     assert load(artifact).size == SIZE
     photo = EXAMPLES[0].path
@@ -187,8 +190,8 @@ def test_a_tampered_file_is_found(
     which: str, export_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = read_manifest(export_copy)
-    listed = manifest.golden[0] if which == "golden" else find(manifest, which)
-    path = export_copy / listed.file
+    golden = manifest.networks[0].golden[0].file
+    path = export_copy / (golden if which == "golden" else find(manifest, which).graphs[0].file)
     if path.is_dir():
         (path,) = path.rglob("weight.bin")
     content = bytearray(path.read_bytes())
@@ -199,7 +202,7 @@ def test_a_tampered_file_is_found(
 
 
 def test_a_missing_file_is_found(export_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (export_copy / find(read_manifest(export_copy), "onnx").file).unlink()
+    (export_copy / find(read_manifest(export_copy), "onnx").graphs[0].file).unlink()
     assert run("verify", export_copy) == 2
     assert "missing" in capsys.readouterr().err
 
@@ -216,11 +219,11 @@ def test_an_artifact_of_another_network_fails(
     """Its hash is right, its answers are not."""
     manifest = read_manifest(export_copy)
     artifact = find(manifest, "onnx")
-    path = export_copy / artifact.file
+    path = export_copy / artifact.graphs[0].file
     onnx_target.export(Job(folded(random_network(1)), SIZE, SCHEMES["fp32"]), path)
-    forged = dataclasses.replace(artifact, sha256=sha256_of(path))
+    forged = with_hash(artifact, export_copy)
     artifacts = tuple(forged if item is artifact else item for item in manifest.artifacts)
-    write_manifest(dataclasses.replace(manifest, artifacts=artifacts), export_copy)
+    rewrite_network(export_copy, artifacts=artifacts)
     assert run("verify", export_copy) == 1
     output = capsys.readouterr()
     assert "1 of 9 artifacts" in output.err
@@ -315,15 +318,15 @@ def test_a_killed_export_leaves_no_directory(weights: Path, tmp_path: Path) -> N
 def test_an_absent_package_names_its_extra(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"squeezesam\[onnx\]"):
-        onnx_target.load(exported / find(read_manifest(exported), "onnx").file)
-    (answer, *_) = read_golden(exported, read_manifest(exported))
+        onnx_target.load(exported / find(read_manifest(exported), "onnx").graphs[0].file)
+    (answer, *_) = golden_in(exported)
     load(exported)(*answer.inputs)  # falls back to ExecuTorch
 
 
 def test_the_picture_for_core_ml_is_the_letterboxed_photo(exported: Path) -> None:
     manifest = read_manifest(exported)
-    (answer, *_) = read_golden(exported, manifest)
-    with np.load(exported / manifest.golden[0].file) as golden:
+    (answer, *_) = golden_in(exported)
+    with np.load(exported / manifest.networks[0].golden[0].file) as golden:
         picture = np.asarray(coreml_target.picture(answer.inputs[0]))
         assert (picture == golden["image"][0].transpose(1, 2, 0)).all()
 
@@ -351,6 +354,8 @@ def test_the_demo(tmp_path: Path) -> None:
     assert run("demo", "--out", out) == 0
     names = {path.name for path in out.iterdir()}
     assert names == {"mask.png", "overlay.png", "cutout.png", "explained.png", "artifacts"}
-    manifest = read_manifest(out / "artifacts")
-    assert manifest.detector is not None
-    assert len(manifest.artifacts) == len(manifest.detector.artifacts) == 9
+    networks = read_manifest(out / "artifacts").networks
+    assert [(one.kind, len(one.artifacts)) for one in networks] == [
+        ("segmenter", 9),
+        ("detector", 9),
+    ]

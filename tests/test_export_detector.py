@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bundles import golden_in, network_in, parity, rewrite_network, with_hash
 from small_networks import DETECTOR_SIZE as SIZE
 from small_networks import random_detector, random_network, run
 
@@ -22,21 +23,18 @@ from squeezesam.runtimes import (
     load,
 )
 from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.spec import DETECTOR, SEGMENTER
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
 from squeezesam.weights import load_weights
 from squeezesam_benchmarks.arm64.tensors import case_bytes
 from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export import onnx_target
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.exporting import ExportOptions
-from squeezesam_export.golden_reading import (
-    read_answers,
-    read_automatic,
-    read_detected,
-    read_golden,
-)
-from squeezesam_export.manifest import Manifest, read_manifest, write_manifest
-from squeezesam_export.parity import measure, overlaps
+from squeezesam_export.golden_case import Click
+from squeezesam_export.kinds.saliency import CASE, SaliencyRecipe, click_distance, found
+from squeezesam_export.manifest import GoldenFile, read_manifest, write_manifest
+from squeezesam_export.network_options import NetworkChoice
+from squeezesam_export.parity import overlaps
 from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
 from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
 from squeezesam_export.target import Job
@@ -76,14 +74,6 @@ def float_copy(in_float: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(in_float, tmp_path / "artifacts"))
 
 
-def rewritten(directory: Path, **detector_changes: object) -> None:
-    """The manifest with another description of the detector."""
-    manifest = read_manifest(directory)
-    assert manifest.detector is not None
-    detector = dataclasses.replace(manifest.detector, **detector_changes)  # type: ignore[arg-type]
-    write_manifest(dataclasses.replace(manifest, detector=detector), directory)
-
-
 def altered(directory: Path, change) -> None:  # type: ignore[no-untyped-def]
     path = directory / "manifest.json"
     content = json.loads(path.read_text())
@@ -96,24 +86,27 @@ def altered(directory: Path, change) -> None:  # type: ignore[no-untyped-def]
 
 def test_artifacts_of_both_networks_stand_side_by_side(in_int8: Path) -> None:
     manifest = read_manifest(in_int8)
-    assert [one.file for one in manifest.artifacts_of(DETECTOR)] == [
+    detectors = network_in(in_int8, DETECTOR).artifacts
+    assert [one.title for one in detectors] == [
         "saliency_onnx_int8.onnx",
         "saliency_coreml_int8.mlpackage",
         "saliency_executorch_int8.pte",
     ]
-    assert len(manifest.artifacts) == 3
+    assert [(one.kind, len(one.artifacts)) for one in manifest.networks] == [
+        ("segmenter", 3),
+        ("detector", 3),
+    ]
     assert "--detector" in manifest.command
-    for artifact in manifest.artifacts_of(DETECTOR):
-        assert artifact.io_dtypes.keys() == {"image", "saliency_logits"}
-        assert artifact.parity.max_iou_error is None
-        assert artifact.parity.max_click_distance is not None
+    for artifact in detectors:
+        assert artifact.graphs[0].io_dtypes.keys() == {"image", "saliency_logits"}
+        assert artifact.parity.measures.keys() == {"max_click_distance"}
 
 
 def test_nothing_of_the_detector_is_outside_the_xnnpack_delegate(in_int8: Path) -> None:
-    *_, artifact = read_manifest(in_int8).artifacts_of(DETECTOR)
+    *_, artifact = network_in(in_int8, DETECTOR).artifacts
     assert artifact.target == "executorch"
     assert artifact.ops_outside_delegate == ()
-    assert (artifact.delegated_ops or 0) > 50
+    assert (artifact.graphs[0].delegated_ops or 0) > 50
 
 
 def test_verify_shows_both_networks_in_each_runtime(
@@ -128,9 +121,9 @@ def test_verify_shows_both_networks_in_each_runtime(
 
 
 def test_float_artifacts_find_the_clicks_of_pytorch(in_float: Path) -> None:
-    for artifact in read_manifest(in_float).artifacts_of(DETECTOR):
+    for artifact in network_in(in_float, DETECTOR).artifacts:
         if artifact.precision == "fp32":
-            assert artifact.parity.max_click_distance == 0
+            assert artifact.parity.measures["max_click_distance"] == 0
 
 
 def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path: Path) -> None:
@@ -138,9 +131,9 @@ def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path:
     out = tmp_path / "out"
     assert run("export", *words, "--no-detector", "--out", out) == 0
     manifest = read_manifest(out)
-    assert manifest.detector is None
+    assert [one.kind for one in manifest.networks] == ["segmenter"]
     assert "--no-detector" in manifest.command
-    assert read_detected(out, manifest) == []
+    assert golden_in(out, prompted_by="detector") == []
     with pytest.raises(ArtifactError, match="holds no salient-object detector"):
         load(out, kind=DETECTOR)
 
@@ -149,14 +142,14 @@ def test_each_network_has_a_size_of_its_own(
     weights: Path, detector_weights: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="detector size 96 must be a multiple of 64"):
-        ExportOptions(("onnx",), ("fp32",), detector_size=96)
+        ExportOptions(("onnx",), ("fp32",), (NetworkChoice("detector", 96),))
     out, words = tmp_path / "out", ("--target", "onnx", "--precision", "fp32")
     sizes = ("--size", SIZE // 2, "--detector-size", SIZE)
     fixed = ("--weights", weights, "--detector", detector_weights, "--out", out)
     assert run("export", *fixed, *sizes, *words) == 0
     assert run("verify", out) == 0
     manifest = read_manifest(out)
-    assert (manifest.contract.input_size, manifest.size_of(DETECTOR)) == (SIZE // 2, SIZE)
+    assert [one.input_size for one in manifest.networks] == [SIZE // 2, SIZE]
     predictor = SaliencyPredictor(load(out), load(out, kind=DETECTOR))
     assert (predictor.size, predictor.detector_size) == (SIZE // 2, SIZE)
     predictor.set_image(EXAMPLES[0].path)
@@ -214,35 +207,38 @@ def test_golden_clicks_are_those_of_the_predictor(
     _, segmenter = load_weights(weights, SIZE)
     _, detector = load_weights(detector_weights, SIZE)
     predictor = SaliencyPredictor(folded(segmenter), folded(detector), cleaning=None, looking=None)
-    manifest = read_manifest(in_float)
-    automatic = read_automatic(in_float, manifest)
+    automatic = {case.photo: case for case in golden_in(in_float, prompted_by="detector")}
     assert automatic.keys() == {example.path.name for example in EXAMPLES}
-    assert len(read_golden(in_float, manifest)) == 4 * len(EXAMPLES)
-    for example, golden in zip(EXAMPLES, manifest.golden, strict=True):
+    assert len(golden_in(in_float)) == 4 * len(EXAMPLES)
+    for example, golden in zip(EXAMPLES, network_in(in_float, DETECTOR).golden, strict=True):
         predictor.set_image(read_photo(example.path))
         finding = predictor.finding
         assert finding.salient is not None
-        assert golden.salient is not None
-        assert golden.salient.heat_clicks == tuple(map(tuple, finding.salient.clicks))
-        case = golden.cases[-1]
-        assert case.name == golden.salient.case
+        (case,) = golden.cases
+        assert case.name == CASE
         assert [[one.x, one.y] for one in case.clicks] == finding.coords.tolist()
         assert {one.label for one in case.clicks} == {1}
+        prompted = automatic[example.path.name]
+        assert (prompted.record.clicks, prompted.record.previous) == (
+            case.clicks,
+            "saliency_logits",
+        )
         with np.load(in_float / golden.file) as arrays:
             assert (arrays["heat"] == finding.heat).all()
+            assert (arrays["heat_clicks"] == finding.salient.clicks).all()
         _, _, low_res_masks = predictor.predict(multimask_output=False)
-        given = automatic[example.path.name].low_res_masks[0, :1]
+        given = prompted.outputs[0][0, :1]
         torch.testing.assert_close(torch.from_numpy(low_res_masks), given, atol=1e-4, rtol=1e-4)
 
 
 def test_the_manifest_suffices_to_find_the_clicks_without_our_code(in_float: Path) -> None:
     """What its texts say, written down once more with the numbers of the JSON alone."""
     manifest = json.loads((in_float / "manifest.json").read_text())
-    rules = manifest["detector"]["contract"]
-    size = rules["input_size"]
+    (network,) = (one for one in manifest["networks"] if one["kind"] == "detector")
+    rules, size = network["rules"], network["input_size"]
     map_stride = manifest["contract"]["prompt_encoding"]["map_stride"]
     stride, sampling = rules["heat_map"]["stride"], rules["click_sampling"]
-    for golden in manifest["golden"]:
+    for golden in network["golden"]:
         sides = golden["width"], golden["height"]
         inside = [
             map_stride * max(1, round(side * size / (map_stride * max(sides)))) for side in sides
@@ -250,6 +246,7 @@ def test_the_manifest_suffices_to_find_the_clicks_without_our_code(in_float: Pat
         columns, rows = (max(1, (side + stride // 2 - 1) // stride) for side in inside)
         with np.load(in_float / golden["file"]) as arrays:
             logits = arrays["saliency_logits"][0, 0, :rows, :columns].astype(np.float64)
+            heat_clicks = [tuple(click) for click in arrays["heat_clicks"].tolist()]
         chance = (1 + np.tanh(logits / 2)) / 2
         heat = np.floor(rules["heat_map"]["levels"] * chance + 0.5).astype(int)
         blob = max(blobs_of(heat, sampling["threshold"]), key=lambda one: sum(heat[p] for p in one))
@@ -262,8 +259,8 @@ def test_the_manifest_suffices_to_find_the_clicks_without_our_code(in_float: Pat
         ]
         clicks = [(row, column), *(nearest(one) if one else (row, column) for one in sections)]
         clicks = [(x, y) for y, x in clicks[: sampling["clicks"]]]
-        assert clicks == [tuple(click) for click in golden["salient"]["heat_clicks"]]
-        (case,) = (one for one in golden["cases"] if one["name"] == golden["salient"]["case"])
+        assert clicks == heat_clicks
+        (case,) = golden["cases"]
         for click, place in zip(case["clicks"], clicks, strict=True):
             photo = [
                 min(((2 * at + 1) * stride // 2) * side // fits, side - 1)
@@ -295,12 +292,17 @@ def nearest(places: list[tuple[int, int]]) -> tuple[int, int]:
     return min(places, key=lambda at: (count * at[0] - down) ** 2 + (count * at[1] - across) ** 2)
 
 
+def rules_of(content):  # type: ignore[no-untyped-def]
+    (network,) = (one for one in content["networks"] if one["kind"] == "detector")
+    return network["rules"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        lambda m: m["detector"]["contract"]["click_sampling"].update(threshold=100),
-        lambda m: m["detector"]["contract"]["heat_map"].update(stride=2),
-        lambda m: m["detector"]["contract"].update(edit="as you like"),
+        lambda m: rules_of(m)["click_sampling"].update(threshold=100),
+        lambda m: rules_of(m)["heat_map"].update(stride=2),
+        lambda m: rules_of(m).update(edit="as you like"),
     ],
 )
 def test_other_rules_are_refused(change, float_copy: Path) -> None:  # type: ignore[no-untyped-def]
@@ -310,35 +312,47 @@ def test_other_rules_are_refused(change, float_copy: Path) -> None:  # type: ign
 
 
 def test_a_sampling_out_of_range_is_refused(float_copy: Path) -> None:
-    altered(float_copy, lambda m: m["detector"]["contract"]["click_sampling"].update(threshold=300))
+    altered(float_copy, lambda m: rules_of(m)["click_sampling"].update(threshold=300))
     with pytest.raises(ArtifactError, match="threshold=300"):
         read_manifest(float_copy)
 
 
-def test_golden_heat_maps_belong_to_a_detector(float_copy: Path) -> None:
-    altered(float_copy, lambda m: m["golden"][0].update(salient=None))
-    with pytest.raises(ArtifactError, match="golden heat maps"):
+def test_rules_that_are_none_are_refused(float_copy: Path) -> None:
+    altered(float_copy, lambda m: rules_of(m).pop("heat_map"))
+    with pytest.raises(ArtifactError, match="rules of detector lacks heat_map"):
         read_manifest(float_copy)
 
 
 # What goes wrong
 
 
-def with_golden_clicks(directory: Path, clicks: tuple[tuple[int, ...], ...]) -> Manifest:
-    """A manifest whose first photo has other clicks on the heat map."""
-    manifest = read_manifest(directory)
-    first, *others = manifest.golden
-    assert first.salient is not None
-    first = dataclasses.replace(
-        first, salient=dataclasses.replace(first.salient, heat_clicks=clicks)
-    )
-    return dataclasses.replace(manifest, golden=(first, *others))
-
-
+@pytest.mark.parametrize("kind", [DETECTOR, SEGMENTER])
 def test_golden_clicks_that_this_version_does_not_find(
+    kind: NetworkKind, float_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the detector finds, or what the segmenter is asked for it."""
+
+    def moved(golden: GoldenFile) -> GoldenFile:
+        case = dataclasses.replace(golden.cases[0], clicks=(Click(1, 1, 1),))
+        return dataclasses.replace(golden, cases=(case, *golden.cases[1:]))
+
+    *others, last = network_in(float_copy, kind).golden
+    rewrite_network(float_copy, kind, golden=(*others, moved(last)))
+    assert run("verify", float_copy) == 2
+    assert "finds other clicks in its heat map" in capsys.readouterr().err
+
+
+def test_other_heat_than_that_of_its_logits(
     float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_manifest(with_golden_clicks(float_copy, ((1, 1),)), float_copy)
+    first, *others = network_in(float_copy, DETECTOR).golden
+    path = float_copy / first.file
+    with np.load(path) as arrays:
+        changed = dict(arrays)
+    changed["heat"] = 255 - changed["heat"]
+    np.savez_compressed(path, **changed)
+    forged = dataclasses.replace(first, sha256=sha256_of(path))
+    rewrite_network(float_copy, DETECTOR, golden=(forged, *others))
     assert run("verify", float_copy) == 2
     assert "finds other clicks in its heat map" in capsys.readouterr().err
 
@@ -348,9 +362,8 @@ def test_vectors_that_this_version_does_not_find(
     kind: str, answer: str, float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = read_manifest(float_copy)
-    assert manifest.detector is not None
-    is_mask = kind == "clean"
-    vectors = manifest.mask_vectors if is_mask else manifest.detector.click_vectors
+    name = "mask_cleaning" if kind == "clean" else "click_sampling"
+    (vectors,) = (one for one in manifest.vectors if name in one.file)
     path = float_copy / vectors.file
     cases = json.loads(path.read_text())
     found = next(case for case in cases if case["kind"] == kind and case[answer])
@@ -358,11 +371,9 @@ def test_vectors_that_this_version_does_not_find(
     path.write_text(json.dumps(cases))
     assert run("verify", float_copy) == 2
     assert "altered" in capsys.readouterr().err
-    vectors = dataclasses.replace(vectors, sha256=sha256_of(path))
-    if is_mask:
-        write_manifest(dataclasses.replace(manifest, mask_vectors=vectors), float_copy)
-    else:
-        rewritten(float_copy, click_vectors=vectors)
+    forged = dataclasses.replace(vectors, sha256=sha256_of(path))
+    listed = tuple(forged if one == vectors else one for one in manifest.vectors)
+    write_manifest(dataclasses.replace(manifest, vectors=listed), float_copy)
     assert run("verify", float_copy) == 2
     assert "other answers than this version" in capsys.readouterr().err
 
@@ -370,14 +381,12 @@ def test_vectors_that_this_version_does_not_find(
 def test_a_detector_of_other_weights_fails(
     float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    detector = read_manifest(float_copy).detector
-    assert detector is not None
-    artifact = detector.artifacts[0]
-    path = float_copy / artifact.file
+    artifact, *others = network_in(float_copy, DETECTOR).artifacts
+    path = float_copy / artifact.graphs[0].file
     job = Job(folded(random_detector(3)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
     onnx_target.export(job, path)
-    forged = dataclasses.replace(artifact, sha256=sha256_of(path))
-    rewritten(float_copy, artifacts=(forged, *detector.artifacts[1:]))
+    forged = with_hash(artifact, float_copy)
+    rewrite_network(float_copy, DETECTOR, artifacts=(forged, *others))
     assert run("verify", float_copy) == 1
     printed = capsys.readouterr()
     assert "1 of 8 artifacts" in printed.err
@@ -386,38 +395,36 @@ def test_a_detector_of_other_weights_fails(
 
 
 def test_a_moved_heat_map_moves_the_clicks(in_float: Path) -> None:
-    detected = read_detected(in_float, read_manifest(in_float))
+    detected = golden_in(in_float, DETECTOR)
     network = load(in_float, kind=DETECTOR)
 
     def moved(image: torch.Tensor) -> torch.Tensor:
         return network(image).roll(2, dims=3)
 
-    assert measure(network, detected).parity.max_click_distance == 0
-    distance = measure(moved, detected).parity.max_click_distance
-    assert distance is not None
-    assert distance > 0
+    assert parity(network, detected).measures["max_click_distance"] == 0
+    assert parity(moved, detected).measures["max_click_distance"] > 0
 
 
 def test_an_object_that_only_one_finds_is_as_far_off_as_can_be(in_float: Path) -> None:
-    first, *_ = read_detected(in_float, read_manifest(in_float))
+    first, *_ = golden_in(in_float, DETECTOR)
     width, height = first.letterbox.heat_size
-    nothing = torch.full_like(first.saliency_logits, -9.0)
-    assert first.click_distance(nothing) == pytest.approx((width**2 + height**2) ** 0.5)
-    nowhere = first.answered([nothing])
-    assert nowhere.click_distance(nothing) == 0
-    assert nowhere.cases() == ()
-    assert nowhere.record().case is None
-    assert overlaps(nowhere.masks(nothing), nowhere.masks(nothing)).item() == 1
+    nothing = [torch.full_like(first.outputs[0], -9.0)]
+    assert click_distance(first, nothing) == pytest.approx((width**2 + height**2) ** 0.5)
+    nowhere, recipe = first.answered(nothing), SaliencyRecipe()
+    assert click_distance(nowhere, nothing) == 0
+    assert found(nowhere, nothing).salient is None
+    assert recipe.prompt(nowhere, nothing, first.letterbox) is None
+    ((record,), derived) = recipe.derived([nowhere])
+    assert (record.clicks, derived["heat_clicks"].shape) == ((), (0, 2))
+    assert overlaps(recipe.masks(nowhere, nothing), recipe.masks(nowhere, nothing)).item() == 1
 
 
 # Benchmarks
 
 
 def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> None:
-    manifest = read_manifest(in_int8)
-    assert manifest.detector is not None
     subjects = listed_subjects(in_int8)
-    files = [one.file for one in manifest.all_artifacts]
+    files = [one.title for one in read_manifest(in_int8).artifacts]
     assert [one.artifact.name for one in subjects] == files
     segmenters, detectors = subjects[:3], subjects[3:]
     assert {one.pipeline for one in segmenters} == {"squeezesam"}
@@ -426,12 +433,12 @@ def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> No
         assert one.kind is DETECTOR
         assert one.artifact.variant == "saliency"
         assert one.artifact.manifest is not None
-        assert one.artifact.manifest.weights_sha256 == manifest.detector.weights_sha256
+        weights_sha256 = network_in(in_int8, DETECTOR).weights_sha256
+        assert one.artifact.manifest.weights_sha256 == weights_sha256
 
 
 def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
-    manifest = read_manifest(in_int8)
-    (case, *_) = read_answers(in_int8, manifest, DETECTOR)
+    (case, *_) = golden_in(in_int8, DETECTOR)
     raw = case_bytes(case, DETECTOR, {"image": "float32"})
     assert raw == case.inputs[0].numpy().tobytes()
 
@@ -441,14 +448,15 @@ def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
 
 def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) -> None:
     for directory in (in_int8, in_float):
-        manifest = read_manifest(directory)
-        first, *_ = read_detected(directory, manifest)
-        files = [directory / one.file for one in manifest.artifacts_of(DETECTOR)]
+        first, *_ = golden_in(directory, DETECTOR)
+        artifacts = network_in(directory, DETECTOR).artifacts
+        files = [directory / one.graphs[0].file for one in artifacts]
         for path in (directory, *files):
             heat = load(path, kind=DETECTOR)(first.inputs[0])
-            assert heat.shape == first.saliency_logits.shape
+            assert heat.shape == first.outputs[0].shape
             assert heat.dtype == torch.float32
-            assert overlaps(first.masks(heat), first.masks(first.saliency_logits)).min() > 0.9
+            masks = (SaliencyRecipe().masks(first, one) for one in ([heat], first.outputs))
+            assert overlaps(*masks).min() > 0.9
         (package, *_) = (path for path in files if path.suffix == ".mlpackage")
         network = load(package, kind=DETECTOR)
         assert isinstance(network, InterpretedNetwork) == (sys.platform != "darwin")
@@ -456,10 +464,10 @@ def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) 
 
 @pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
 def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> None:
-    manifest = read_manifest(in_int8)
     for kind, other in ((SEGMENTER, DETECTOR), (DETECTOR, SEGMENTER)):
-        (artifact,) = (one for one in manifest.artifacts_of(kind) if one.target == target)
-        path = in_int8 / artifact.file
+        artifacts = network_in(in_int8, kind).artifacts
+        (artifact,) = (one for one in artifacts if one.target == target)
+        path = in_int8 / artifact.graphs[0].file
         network = TARGETS[target].loader(path)
         assert isinstance(network, LoadedNetwork)
         assert network.kind is kind
@@ -468,7 +476,7 @@ def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> No
 
 
 def test_an_image_of_another_size_is_refused(in_int8: Path) -> None:
-    for artifact in read_manifest(in_int8).artifacts_of(DETECTOR):
-        network = load(in_int8 / artifact.file, kind=DETECTOR)
+    for artifact in network_in(in_int8, DETECTOR).artifacts:
+        network = load(in_int8 / artifact.graphs[0].file, kind=DETECTOR)
         with pytest.raises(ArtifactError, match="--size"):
             network(torch.zeros(1, 3, 2 * SIZE, 2 * SIZE))

@@ -24,7 +24,7 @@ from small_networks import SIZE
 
 from squeezesam.data.open import open_datasets
 from squeezesam.training.optimizer import HybridOptimizer
-from squeezesam_export.verification import verify
+from squeezesam_export.verification import Verification
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -223,10 +223,12 @@ def test_killed_exporting_keeps_the_export_before(weights, tmp_path, seed):
     before = contents(out)
     run_killed(*moment(seed, whole), *exporting(weights, out))
     if "manifest.json" in contents(out) and contents(out) != before:
-        assert all(verdict.broken is None for verdict in verify(out))  # it was quicker
+        assert all(
+            verdict.broken is None for verdict in Verification(out).verdicts()
+        )  # it was quicker
     assert run(*exporting(weights, out)) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
-    assert all(verdict.broken is None for verdict in verify(out))
+    assert all(verdict.broken is None for verdict in Verification(out).verdicts())
 
 
 @pytest.mark.slow
@@ -240,7 +242,7 @@ def test_two_exports_into_one_directory(weights, tmp_path):
         process.join(600)
     codes = sorted(process.exitcode for process in processes)
     assert codes in ([0, 2], [0, 0]), "one is refused, or comes after the other"
-    assert all(verdict.broken is None for verdict in verify(out))
+    assert all(verdict.broken is None for verdict in Verification(out).verdicts())
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from small_networks import run
-from test_manifest import MANIFEST
+from test_manifest import ARTIFACT, with_artifacts
 
 from squeezesam_benchmarks.ios import app
 from squeezesam_benchmarks.places import PLACE_MODULES
@@ -51,16 +51,16 @@ def exported(tmp_path):
 
 
 def write_export(out, *artifacts):
-    (like,) = MANIFEST.artifacts
     listed = []
     for target, precision in artifacts:
         path = out / f"nano_{target}_{precision}{TARGETS[target].suffix}"
         path.mkdir(parents=True)
         (path / "Manifest.json").write_text("{}")
         described = {"sha256": sha256_of(path), "size_bytes": size_of(path)}
-        changes = {"file": path.name, "target": target, "precision": precision, **described}
-        listed.append(dataclasses.replace(like, **changes))
-    write_manifest(dataclasses.replace(MANIFEST, artifacts=tuple(listed)), out)
+        file = dataclasses.replace(ARTIFACT.graphs[0], file=path.name, **described)
+        changes = {"target": target, "precision": precision, "graphs": (file,)}
+        listed.append(dataclasses.replace(ARTIFACT, **changes))
+    write_manifest(with_artifacts(listed), out)
 
 
 @pytest.fixture

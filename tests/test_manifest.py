@@ -1,8 +1,9 @@
 """The manifest: written, read back, and refused when anything is odd."""
 
 import copy
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +17,70 @@ from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import SEGMENTER
 from squeezesam.transforms import Letterbox
 from squeezesam_export.artifacts import checked_path, load_first_runnable, sha256_of, size_of
-from squeezesam_export.contract import contract
+from squeezesam_export.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.golden_case import CaseRecord, Click
 from squeezesam_export.manifest import (
     SCHEMA_VERSION,
     Artifact,
-    Click,
-    GoldenCase,
     GoldenFile,
+    GraphFile,
     HashedFile,
     Manifest,
+    Network,
     Parity,
+    graphs_of,
     read_manifest,
     write_manifest,
 )
 
 SIZE = 128
-MANIFEST = Manifest(
-    schema_version=SCHEMA_VERSION,
-    variant="nano",
-    weights_sha256="0" * 64,
-    contract=contract(SIZE),
-    artifacts=(
-        Artifact(
+ARTIFACT = Artifact(
+    target="onnx",
+    precision="fp32",
+    keep_float=(),
+    requirement="ONNX opset 18",
+    graphs=(
+        GraphFile(
             file="nano_onnx_fp32.onnx",
-            target="onnx",
-            precision="fp32",
-            keep_float=(),
-            requirement="ONNX opset 18",
             sha256="1" * 64,
             files={},
             size_bytes=12,
             io_dtypes={"image": "float32"},
             delegated_ops=None,
             ops_outside_delegate=("aten.add",),
-            measured_with="ONNX Runtime",
-            parity=Parity(1e-6, None, 1.0, 1.0, 0.5, None),
         ),
     ),
-    mask_vectors=HashedFile("golden/mask_cleaning.json", "3" * 64),
-    look_vectors=HashedFile("golden/looks.json", "5" * 64),
-    detector=None,
+    measured_with="ONNX Runtime",
+    parity=Parity(1e-6, None, 1.0, 1.0, {"max_iou_error": 0.5}),
+)
+NETWORK = Network(
+    kind=SEGMENTER.name,
+    variant="nano",
+    weights_sha256="0" * 64,
+    input_size=SIZE,
+    graphs=graphs_of(SEGMENTER, SIZE),
+    preprocessing=PREPROCESSING,
+    rules=None,
+    artifacts=(ARTIFACT,),
     golden=(
         GoldenFile(
-            file="golden/a.npz",
+            file="golden/segmenter/a.npz",
             sha256="2" * 64,
             photo="a.jpg",
             width=4,
             height=3,
-            cases=(GoldenCase("box", (Click(1, 2, 0),), (0, 1, 2, 3), None),),
-            salient=None,
+            prompted_by=None,
+            cases=(CaseRecord("box", (Click(1, 2, 0),), (0, 1, 2, 3), None),),
         ),
+    ),
+)
+MANIFEST = Manifest(
+    schema_version=SCHEMA_VERSION,
+    networks=(NETWORK,),
+    contract=CONTRACT,
+    vectors=(
+        HashedFile("golden/mask_cleaning.json", "3" * 64),
+        HashedFile("golden/looks.json", "5" * 64),
     ),
     tool_versions={"torch": "2.13.0", "coremltools": None},
     git_commit=None,
@@ -73,6 +88,18 @@ MANIFEST = Manifest(
     calibration_photos=("a.jpg",),
     command="squeezesam export",
 )
+
+
+def with_artifacts(artifacts: Sequence[Artifact], size: int = SIZE) -> Manifest:
+    """The manifest of a network of some size in other artifacts."""
+    network = dataclasses.replace(
+        NETWORK,
+        artifacts=tuple(artifacts),
+        input_size=size,
+        graphs=graphs_of(SEGMENTER, size),
+    )
+    return dataclasses.replace(MANIFEST, networks=(network,))
+
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -82,26 +109,58 @@ def test_a_manifest_is_read_back_as_written(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == MANIFEST
 
 
+def network_of(content: dict[str, Any]) -> Any:
+    return content["networks"][0]
+
+
+def artifact_of(content: dict[str, Any]) -> Any:
+    return network_of(content)["artifacts"][0]
+
+
+def file_of(content: dict[str, Any]) -> Any:
+    return artifact_of(content)["graphs"][0]
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "future schema": (lambda m: m.update(schema_version=SCHEMA_VERSION + 1), "has schema version"),
     "schema as text": (lambda m: m.update(schema_version="1"), "schema_version"),
     "no schema": (lambda m: m.pop("schema_version"), "lacks schema_version"),
     "unknown field": (lambda m: m.update(colour="red"), "unknown colour"),
-    "missing field": (lambda m: m["artifacts"][0].pop("sha256"), r"artifacts\[0\] lacks sha256"),
-    "wrong type": (lambda m: m["artifacts"][0].update(size_bytes="12"), "size_bytes"),
-    "bool as int": (lambda m: m["artifacts"][0].update(size_bytes=True), "size_bytes"),
-    "unknown precision": (lambda m: m["artifacts"][0].update(precision="int3"), "precision"),
-    "unknown target": (lambda m: m["artifacts"][0].update(target="abacus"), "abacus"),
+    "missing field": (lambda m: file_of(m).pop("sha256"), r"graphs\[0\] lacks sha256"),
+    "wrong type": (lambda m: file_of(m).update(size_bytes="12"), "size_bytes"),
+    "bool as int": (lambda m: file_of(m).update(size_bytes=True), "size_bytes"),
+    "unknown precision": (lambda m: artifact_of(m).update(precision="int3"), "precision"),
+    "unknown target": (lambda m: artifact_of(m).update(target="abacus"), "abacus"),
     "infinite figure": (
-        lambda m: m["artifacts"][0]["parity"].update(max_mask_error=float("inf")),
+        lambda m: artifact_of(m)["parity"].update(max_mask_error=float("inf")),
         "Infinity",
     ),
-    "object as list": (lambda m: m.update(golden={}), "golden"),
+    "object as list": (lambda m: network_of(m).update(golden={}), "golden"),
     "other threshold": (lambda m: m["contract"].update(mask_threshold=0.5), "encodings"),
-    "other size": (lambda m: m["contract"].update(input_size=256), "encodings"),
-    "no artifacts": (lambda m: m.update(artifacts=[]), "no artifact"),
-    "no cases": (lambda m: m["golden"][0].update(cases=[]), "no golden case"),
+    "other size": (lambda m: network_of(m).update(input_size=256), "encodings"),
+    "odd size": (lambda m: network_of(m).update(input_size=100), "inputs of 100 pixels"),
+    "other padding": (lambda m: network_of(m)["preprocessing"].update(pad_byte=0), "encodings"),
+    "rules of no kind": (lambda m: network_of(m).update(rules={"peak": 1}), "encodings"),
+    "no artifacts": (lambda m: network_of(m).update(artifacts=[]), "no artifact"),
+    "no graphs": (lambda m: artifact_of(m).update(graphs=[]), "0 graphs, not 1"),
+    "no cases": (lambda m: network_of(m)["golden"][0].update(cases=[]), "no golden case"),
+    "cases of another": (
+        lambda m: network_of(m)["golden"].append(
+            {**network_of(m)["golden"][0], "prompted_by": "detector"}
+        ),
+        "'detector', which it does not list",
+    ),
+    "unknown kind": (lambda m: network_of(m).update(kind="abacus"), "unknown kind of network"),
+    "no networks": (lambda m: m.update(networks=[]), "no network"),
+    "a network twice": (lambda m: m["networks"].append(network_of(m)), "twice"),
 }
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_older_manifests_are_refused_with_what_to_do(version: int, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema_version": version}))
+    with pytest.raises(ArtifactError, match=f"has schema version {version}, .*export again"):
+        read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -154,9 +213,10 @@ def test_a_directory_hash_depends_on_names_and_contents(tmp_path: Path) -> None:
 
 def test_the_contract_suffices_to_encode_without_our_code() -> None:
     """What its texts say, written down once more with the numbers of the JSON alone."""
-    rules = json.loads(json.dumps(contract(SIZE), default=vars))
-    prompt, pixels = rules["prompt_encoding"], rules["preprocessing"]
-    stride, size = prompt["map_stride"], rules["input_size"]
+    manifest = json.loads(json.dumps(MANIFEST, default=vars))
+    (network,) = manifest["networks"]
+    prompt, pixels = manifest["contract"]["prompt_encoding"], network["preprocessing"]
+    stride, size = prompt["map_stride"], network["input_size"]
     example = EXAMPLES[0]
     photo = read_photo(example.path)
     height, width = photo.shape[:2]

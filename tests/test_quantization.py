@@ -22,12 +22,14 @@ from squeezesam.errors import (
 )
 from squeezesam.network.folding import folded, unfolded
 from squeezesam.network.model import SqueezeSam
-from squeezesam.spec import input_specs
+from squeezesam.spec import DETECTOR, SEGMENTER, input_specs
 from squeezesam.training.config import Stage
 from squeezesam.weights import load_weights, save_weights
 from squeezesam_export import coreml_target, executorch_target, onnx_target
+from squeezesam_export.kinds import RECIPES
+from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.manifest import Parity, read_manifest
-from squeezesam_export.parity import mask_ious
+from squeezesam_export.parity import broken_bound, mask_ious
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.blocks import FUSION, block_names, block_of, check_blocks
 from squeezesam_export.quantization.calibration import (
@@ -35,7 +37,6 @@ from squeezesam_export.quantization.calibration import (
     MIN_PHOTOS,
     SHIPPED_PHOTOS,
     Calibration,
-    calibrate,
     calibration_photos,
 )
 from squeezesam_export.quantization.onnx_quantization import per_channel_int8
@@ -43,7 +44,6 @@ from squeezesam_export.quantization.schemes import SCHEMES, Quantized, find_sche
 from squeezesam_export.quantization.training import RoundingNetwork
 from squeezesam_export.target import Job
 from squeezesam_export.targets import ALL, TARGETS, plan
-from squeezesam_export.verification import broken_bound
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def model() -> SqueezeSam:
 
 @pytest.fixture(scope="module")
 def calibration(model: SqueezeSam) -> Calibration:
-    return calibrate(model, SHIPPED_PHOTOS, SIZE)
+    return calibrate_segmenter(model, SHIPPED_PHOTOS, SIZE)
 
 
 def fill(folder: Path, photos: int) -> Path:
@@ -75,17 +75,21 @@ def inputs_of(model: SqueezeSam, seed: int) -> list[torch.Tensor]:
 
 def test_calibration_sees_every_kind_of_prompt(calibration: Calibration) -> None:
     assert len(calibration.photos) == 16
-    assert len(calibration.inputs) == 7 * 16, "two looks each, and one for the correction"
-    maps = torch.cat([prompt_maps for _, prompt_maps, _ in calibration.inputs])
+    assert len(calibration.inputs[SEGMENTER.name]) == 7 * 16, (
+        "two looks each, and one for the correction"
+    )
+    maps = torch.cat([prompt_maps for _, prompt_maps, _ in calibration.inputs[SEGMENTER.name]])
     for channel in maps.abs().amax(dim=(2, 3)).unbind(dim=1):
         assert (channel > 0).any(), "this channel was never used"
     assert maps[:, 3].min() < 0 < maps[:, 3].max(), "previous masks have an inside and an outside"
 
 
 def test_calibration_repeats_itself(model: SqueezeSam, calibration: Calibration) -> None:
-    again = calibrate(model, SHIPPED_PHOTOS, SIZE)
+    again = calibrate_segmenter(model, SHIPPED_PHOTOS, SIZE)
     assert again.photos == calibration.photos
-    for one, other in zip(again.inputs, calibration.inputs, strict=True):
+    for one, other in zip(
+        again.inputs[SEGMENTER.name], calibration.inputs[SEGMENTER.name], strict=True
+    ):
         assert all(map(torch.equal, one, other))
 
 
@@ -101,21 +105,21 @@ def test_of_many_photos_an_even_selection_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("photos", [0, 1, MIN_PHOTOS - 1])
 def test_too_few_photos(photos: int, tmp_path: Path, model: SqueezeSam) -> None:
     with pytest.raises(DataError, match=f"too few photos.* {photos};.*at least {MIN_PHOTOS}"):
-        calibrate(model, fill(tmp_path / "photos", photos), SIZE)
+        calibrate_segmenter(model, fill(tmp_path / "photos", photos), SIZE)
 
 
 def test_black_photos(tmp_path: Path, model: SqueezeSam) -> None:
     folder = fill(tmp_path / "photos", MIN_PHOTOS)
     Image.new("RGB", (32, 24)).save(folder / "black.png")
     with pytest.raises(DataError, match=r"black\.png shows a single colour"):
-        calibrate(model, folder, SIZE)
+        calibrate_segmenter(model, folder, SIZE)
 
 
 def test_a_damaged_photo(tmp_path: Path, model: SqueezeSam) -> None:
     folder = fill(tmp_path / "photos", MIN_PHOTOS)
     (folder / "broken.jpg").write_bytes(b"no photo")
     with pytest.raises(ImageError, match=r"broken\.jpg"):
-        calibrate(model, folder, SIZE)
+        calibrate_segmenter(model, folder, SIZE)
 
 
 def test_nan_activations(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_nan_activations(tmp_path: Path) -> None:
     with torch.no_grad():
         broken.transformer[0].mlp_in.conv.weight[0, 0] = torch.nan
     with pytest.raises(WeightsError, match="NaN or infinity"):
-        calibrate(folded(broken), fill(tmp_path / "photos", MIN_PHOTOS), SIZE)
+        calibrate_segmenter(folded(broken), fill(tmp_path / "photos", MIN_PHOTOS), SIZE)
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -198,10 +202,22 @@ def test_blocks_cover_the_network(model: SqueezeSam) -> None:
 
 
 def test_bounds_look_at_the_mean_too() -> None:
-    good = Parity(0.1, 30.0, 0.99, 0.995, 0.01, None)
-    assert broken_bound(good, "int8") is None
-    assert "smallest" in str(broken_bound(dataclasses.replace(good, min_mask_iou=0.5), "int8"))
-    assert "mean" in str(broken_bound(dataclasses.replace(good, mean_mask_iou=0.9), "int8"))
+    good = Parity(0.1, 30.0, 0.99, 0.995, {"max_iou_error": 0.01})
+
+    def broken(**changes: object) -> str:
+        parity = dataclasses.replace(good, **changes)  # type: ignore[arg-type]
+        return str(broken_bound(RECIPES[SEGMENTER.name], parity, SCHEMES["int8"]))
+
+    assert broken() == "None"
+    assert broken(min_mask_iou=0.5) == "smallest mask IoU 0.5000 is below 0.8"
+    assert broken(mean_mask_iou=0.9) == "mean mask IoU 0.9000 is below 0.95"
+    assert broken(measures={"max_iou_error": 0.2}) == "a predicted IoU is off by 0.2000, over 0.15"
+
+
+def test_a_bound_says_how_far_clicks_are_off() -> None:
+    moved = Parity(0.1, 30.0, 0.99, 0.995, {"max_click_distance": 5.0})
+    broken = broken_bound(RECIPES[DETECTOR.name], moved, SCHEMES["int8"])
+    assert broken == "a click is 5.0 pixels of the heat map off, over 4"
 
 
 def test_int8_weights_are_within_half_a_step() -> None:
@@ -223,7 +239,7 @@ def test_quantized_onnx(
     onnx = pytest.importorskip("onnx")
     scheme = find_scheme(precision, ["decoder.1"])
     path, float_path = tmp_path / "a.onnx", tmp_path / "float.onnx"
-    onnx_target.export(Job(model, SIZE, scheme, calibration.inputs), path)
+    onnx_target.export(Job(model, SIZE, scheme, calibration.inputs[SEGMENTER.name]), path)
     onnx_target.export(Job(model, SIZE, SCHEMES["fp32"]), float_path)
     assert path.stat().st_size < 0.6 * float_path.stat().st_size
 
@@ -254,13 +270,13 @@ def test_quantized_executorch_is_as_good_as_its_graph(
 ) -> None:
     """All in the delegate, and no further from float than the quantized graph in PyTorch."""
     path = tmp_path / "a.pte"
-    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs)
+    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name])
     lowered = executorch_target.export_xnnpack(job, path)
     assert lowered.outside == ()
-    quantized = pt2e.quantized(model, calibration.inputs, ())
+    quantized = pt2e.quantized(model, calibration.inputs[SEGMENTER.name], ())
     network = executorch_target.load(path)
     of_runtime, of_graph = [], []
-    for inputs in calibration.inputs[::8]:
+    for inputs in calibration.inputs[SEGMENTER.name][::8]:
         given, _ = network(*inputs)
         with torch.no_grad():
             masks, _ = model(*inputs)
@@ -277,7 +293,7 @@ def test_blocks_kept_in_float_stay_out_of_the_quantized_graph(
     names = block_names(model)
 
     def quantized_ops(keep_float: tuple[str, ...]) -> int:
-        some = calibration.inputs[:2]
+        some = calibration.inputs[SEGMENTER.name][:2]
         graph = pt2e.quantized(model, some, keep_float)
         return sum("quantize_per" in str(node.target) for node in graph.graph.nodes)
 
@@ -309,7 +325,9 @@ def test_quantized_core_ml(
         assert isinstance(scheme, Quantized)
         path = tmp_path / f"{len(keep_float)}.mlpackage"
         kept = dataclasses.replace(scheme, keep_float=keep_float)
-        lowered = coreml_target.export(Job(model, SIZE, kept, calibration.inputs[:4]), path)
+        lowered = coreml_target.export(
+            Job(model, SIZE, kept, calibration.inputs[SEGMENTER.name][:4]), path
+        )
         function = ct.utils.load_spec(str(path)).mlProgram.functions["main"]
         (block,) = function.block_specializations.values()
         counts.append(sum(operation.type == operator for operation in block.operations))
@@ -326,7 +344,7 @@ def test_core_ml_int8_without_executorch(
     for name in [*filter(lambda name: name.startswith("executorch"), sys.modules)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "executorch", None)
-    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[:1])
+    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name][:1])
     with pytest.raises(MissingDependencyError, match=r"squeezesam\[executorch\]"):
         coreml_target.export(job, tmp_path / "a.mlpackage")
 

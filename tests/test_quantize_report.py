@@ -18,6 +18,8 @@ from squeezesam.data.open import open_datasets
 from squeezesam.errors import DataError
 from squeezesam.evaluation.statistics import Interval
 from squeezesam.network.folding import folded
+from squeezesam.spec import SEGMENTER
+from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.activations import (
     Recorder,
@@ -26,7 +28,7 @@ from squeezesam_export.quantization.activations import (
     received,
 )
 from squeezesam_export.quantization.blocks import block_names
-from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs, calibrate
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs
 from squeezesam_export.quantization_report.chart import BOTTOM, ROW, TOP, WIDTH, draw_chart
 from squeezesam_export.quantization_report.figures import ALL_BLOCKS, Row, kept_rows, rows, sqnr
 from squeezesam_export.quantization_report.measuring import Floating, Quantized, measure
@@ -54,7 +56,7 @@ def model() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def calibration(model: nn.Module) -> tuple[Inputs, ...]:
-    return calibrate(model, SHIPPED_PHOTOS, SIZE).inputs[:3]
+    return calibrate_segmenter(model, SHIPPED_PHOTOS, SIZE).inputs[SEGMENTER.name][:3]
 
 
 @pytest.fixture(scope="module")

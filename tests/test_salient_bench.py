@@ -14,7 +14,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
 from squeezesam.spec import DETECTOR
-from squeezesam.weights import save_weights
+from squeezesam.weights import network_kind, save_weights
 from squeezesam_benchmarks import salient_subjects
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.metrics import PIPELINE_PARTS, total_ms
@@ -148,7 +148,8 @@ def test_the_photo_is_a_shipped_one_enlarged(tmp_path):
 
 def subject(variant, target, precision):
     name = f"{variant}_{target}_{precision}"
-    return Subject(Path(name), target, Artifact(name, "00", 1, variant, precision))
+    kind = network_kind(variant)
+    return Subject(Path(name), target, Artifact(name, "00", 1, variant, precision), kind=kind)
 
 
 def test_segmenters_meet_the_detector_of_their_runtime_and_precision(monkeypatch):

@@ -16,7 +16,7 @@ def artifacts(weights: Path) -> Path:
     more = weights.parent / "more"
     assert run("export", "--no-detector", "--weights", weights, *words, "--out", more) == 0
     manifest, other = (json.loads((one / "manifest.json").read_text()) for one in (out, more))
-    manifest["artifacts"] += other["artifacts"]
+    manifest["networks"][0]["artifacts"] += other["networks"][0]["artifacts"]
     (more / "nano_coreml_fp16.mlpackage").rename(out / "nano_coreml_fp16.mlpackage")
     (out / "manifest.json").write_text(json.dumps(manifest))
     return out

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from squeezesam.predictor import Predictor, SamPredictor
+from squeezesam.spec import SEGMENTER, NetworkKind
 from squeezesam_benchmarks.peers.click_predictor import ClickPredictor
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import PipelineSample
@@ -21,6 +22,11 @@ PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
     SQUEEZESAM: SamPredictor,
     SAM: lambda network: ClickPredictor(network, network.size),
 }
+
+
+def pipeline_of(kind: NetworkKind) -> str | None:
+    """The pipeline of a network that one file holds; None where only the file can be timed."""
+    return SQUEEZESAM if kind.serves_as(SEGMENTER) else None
 
 
 class TimedSession:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from squeezesam.config import DETECTORS
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
 from squeezesam.runtimes import load
@@ -44,11 +43,11 @@ def paired_subjects(directory: Path, precision: str, place: Place, photo: Path) 
     """
     subjects = exported_subjects(directory, place)
     of_precision = [one for one in subjects if one.artifact.precision == precision]
-    detectors = {one.target: one for one in of_precision if one.artifact.variant in DETECTORS}
+    detectors = {one.target: one for one in of_precision if one.kind is DETECTOR}
     pairs = [
         with_detector(one, detectors[one.target], photo)
         for one in of_precision
-        if one.artifact.variant not in DETECTORS and one.target in detectors
+        if one.kind is not DETECTOR and one.target in detectors
     ]
     if not pairs:
         raise ArtifactError(

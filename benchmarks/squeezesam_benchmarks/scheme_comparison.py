@@ -22,6 +22,7 @@ from squeezesam_benchmarks.timing import time_all
 from squeezesam_export.artifacts import sha256_of, size_of
 from squeezesam_export.exporting import ExportOptions, export
 from squeezesam_export.manifest import read_manifest
+from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.targets import ALL, TARGETS
 
 PYTORCH = "PyTorch"
@@ -75,15 +76,16 @@ def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str],
     pytorch = weights_subject(weights)
     directory = options.artifacts or exported(options, out / ARTIFACTS, progress)
     manifest = read_manifest(directory)
-    if manifest.contract.input_size != INPUT_SIZE:
+    networks = [one for one in manifest.networks if one.weights_sha256 == pytorch.artifact.sha256]
+    if not networks:
+        raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
+    if networks[0].input_size != INPUT_SIZE:
         raise ArtifactError(
-            f"{directory} is for inputs of {manifest.contract.input_size} px, and the comparison "
+            f"{directory} is for inputs of {networks[0].input_size} px, and the comparison "
             f"at {INPUT_SIZE}; export it with that --size"
         )
-    if manifest.weights_sha256 != pytorch.artifact.sha256:
-        raise ArtifactError(f"{directory} was not exported from {weights}; give its --weights")
-    exported_ones = listed_subjects(directory)
-    subjects = [pytorch, *(one for one in exported_ones if one.kind is SEGMENTER)]
+    kinds = networks[0].recipe.kind.graphs
+    subjects = [pytorch, *(one for one in listed_subjects(directory) if one.kind in kinds)]
     evaluations = {}
     for subject in subjects:
         evaluations[subject.path] = measured(
@@ -127,8 +129,7 @@ def exported(options: SchemeOptions, directory: Path, progress: Callable[[str], 
         ArtifactError: what is there is damaged.
     """
     if not directory.exists():
-        everything = ExportOptions(
-            tuple(TARGETS), (ALL,), weights=options.weights, with_detector=False
-        )
+        choice = NetworkChoice(SEGMENTER.name, INPUT_SIZE, options.weights)
+        everything = ExportOptions(tuple(TARGETS), (ALL,), (choice,))
         export(everything, directory, progress)
     return directory

@@ -1,6 +1,5 @@
 """What to time: the artifacts of an export directory, or fresh ones with random weights."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,14 +12,14 @@ from squeezesam.errors import ArtifactError
 from squeezesam.network.build import build_network
 from squeezesam.network.folding import folded
 from squeezesam.runtimes import MANIFEST_NAME, input_side
-from squeezesam.spec import DETECTOR, SEGMENTER, TensorSpec
+from squeezesam.spec import SEGMENTER, NetworkKind, TensorSpec
 from squeezesam.weights import known_config, network_kind
-from squeezesam_benchmarks.pipelines import SQUEEZESAM
+from squeezesam_benchmarks.pipelines import pipeline_of
 from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.schema import Artifact, ManifestReference
-from squeezesam_export.artifacts import artifact_path, sha256_of, size_of
+from squeezesam_export.artifacts import artifact_paths, sha256_of, size_of
 from squeezesam_export.manifest import Artifact as Exported
-from squeezesam_export.manifest import read_manifest
+from squeezesam_export.manifest import Network, read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job, Lowered
 from squeezesam_export.targets import find_target
@@ -41,55 +40,57 @@ def exported_subjects(directory: Path, place: Place) -> list[Subject]:
 
 
 def listed_subjects(directory: Path) -> list[Subject]:
-    """All artifacts of an export directory in the order of its manifest, the detector's last.
+    """All files of artifacts in an export directory in the order of its manifest.
 
     Raises:
         ArtifactError: no manifest, or an altered artifact.
     """
     manifest = read_manifest(directory)
     digest = sha256_of(directory / MANIFEST_NAME)
-    size, detector = manifest.size_of(SEGMENTER), manifest.detector
-    reference = ManifestReference(digest, manifest.weights_sha256)
-    subjects = [
-        exported_subject(directory, one, manifest.variant, reference, size)
-        for one in manifest.artifacts
+    return [
+        subject
+        for network in manifest.networks
+        for artifact in network.artifacts
+        for subject in exported_files(directory, network, artifact, digest)
     ]
-    if detector is not None:
-        reference = ManifestReference(digest, detector.weights_sha256)
-        subjects += [
-            dataclasses.replace(
-                exported_subject(
-                    directory, one, detector.variant, reference, manifest.size_of(DETECTOR)
-                ),
-                pipeline=None,
-                kind=DETECTOR,
-            )
-            for one in detector.artifacts
-        ]
+
+
+def exported_files(
+    directory: Path, network: Network, artifact: Exported, digest: str
+) -> list[Subject]:
+    """The files of an artifact as its manifest describes them, one for each graph.
+
+    Args:
+        directory: of the export.
+        network: that the artifact holds.
+        artifact: of the export.
+        digest: SHA-256 of the manifest.
+
+    Raises:
+        ArtifactError: a file was altered.
+    """
+    paths = artifact_paths(directory, artifact)
+    subjects = []
+    for path, graph, kind in zip(paths, artifact.graphs, network.recipe.kind.graphs, strict=True):
+        described = Artifact(
+            name=graph.file,
+            sha256=graph.sha256,
+            size_bytes=graph.size_bytes,
+            variant=network.variant,
+            precision=artifact.precision,
+            ops_outside_delegate=counted(graph.ops_outside_delegate),
+            manifest=ManifestReference(digest, network.weights_sha256),
+        )
+        io_dtypes, size = tuple(graph.io_dtypes.items()), network.input_size
+        subjects.append(
+            Subject(path, artifact.target, described, pipeline_of(kind), io_dtypes, size, kind=kind)
+        )
     return subjects
 
 
-def exported_subject(
-    directory: Path, artifact: Exported, variant: str, reference: ManifestReference, size: int
-) -> Subject:
-    """An artifact of the promptable network as its manifest describes it.
-
-    Raises:
-        ArtifactError: it was altered.
-    """
-    outside = artifact.ops_outside_delegate
-    described = Artifact(
-        name=artifact.file,
-        sha256=artifact.sha256,
-        size_bytes=artifact.size_bytes,
-        variant=variant,
-        precision=artifact.precision,
-        ops_outside_delegate=None if outside is None else dict(Counter(outside)),
-        manifest=reference,
-    )
-    path = artifact_path(directory, artifact)
-    io_dtypes = tuple(artifact.io_dtypes.items())
-    return Subject(path, artifact.target, described, SQUEEZESAM, io_dtypes, size)
+def counted(names: Sequence[str] | None) -> dict[str, int] | None:
+    """How often each operator is outside the delegate; None where the format has none."""
+    return None if names is None else dict(Counter(names))
 
 
 def random_subjects(
@@ -112,14 +113,15 @@ def random_subjects(
     subjects = []
     for variant in variants:
         job = random_job(variant, size)
-        pipeline = SQUEEZESAM if job.kind is SEGMENTER else None
         progress(f"{variant}: {cost(job.model, job.inputs)}")
         for target in map(find_target, targets):
             path = folder / f"{variant}_{target.name}_{FRESH_PRECISION}{target.suffix}"
             lowered = target.export(job, path)
             progress(f"exported {path.name} with random weights")
-            fresh = fresh_subject(path, target.name, variant, lowered, pipeline, job.size)
-            subjects.append(dataclasses.replace(fresh, kind=job.kind))
+            pipeline = pipeline_of(job.kind)
+            subjects.append(
+                fresh_subject(path, target.name, variant, lowered, pipeline, job.size, job.kind)
+            )
     return subjects
 
 
@@ -149,11 +151,12 @@ def fresh_subject(
     lowered: Lowered,
     pipeline: str | None,
     input_size: int | None = None,
+    kind: NetworkKind = SEGMENTER,
 ) -> Subject:
     """An artifact that was just exported in FRESH_PRECISION, without a manifest."""
-    outside = None if lowered.outside is None else dict(Counter(lowered.outside))
+    outside = counted(lowered.outside)
     described = Artifact(
         path.name, sha256_of(path), size_of(path), variant, FRESH_PRECISION, outside
     )
     io_dtypes = tuple(lowered.io_dtypes.items())
-    return Subject(path, target, described, pipeline, io_dtypes, input_size)
+    return Subject(path, target, described, pipeline, io_dtypes, input_size, kind=kind)

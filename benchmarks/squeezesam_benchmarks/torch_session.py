@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.folding import folded
-from squeezesam.spec import detector_input_specs, input_specs
 from squeezesam.weights import load_weights
 from squeezesam_benchmarks.sessions import FloatArray, Input
 
@@ -29,9 +27,8 @@ class TorchSession:
 
     def inputs(self) -> list[Input]:
         """What it takes; weights do not fix a size, so it is the default one."""
-        is_detector = isinstance(self.network, SaliencyDetector)
-        specs = detector_input_specs() if is_detector else input_specs()
-        return [Input(spec.shape, np.dtype(spec.dtype)) for spec in specs]
+        kind = self.network.kind
+        return [Input(spec.shape, np.dtype(spec.dtype)) for spec in kind.inputs(kind.size)]
 
     def prepare(self, inputs: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
         """As tensors."""

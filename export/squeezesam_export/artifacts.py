@@ -2,17 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.files import content_hash, files_below, path_below
-from squeezesam.runtimes import LoadedNetwork
+from squeezesam.runtimes import LoadedNetwork, composed
 from squeezesam.spec import NetworkKind
 from squeezesam.strict_json import shown
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest
+from squeezesam_export.target import Loader
 from squeezesam_export.targets import TARGETS
 from squeezesam_export.trial import MAX_ARTIFACT_BYTES
+
+Hasher = Callable[[Path], str]
+"""SHA-256 of a file's content; with `functools.cache` around it, each file is hashed once."""
 
 LONGEST_NAME = 200
 MOST_NAMED = 5
@@ -51,30 +55,33 @@ def check_size(path: Path) -> None:
         raise ArtifactError(f"{path} has {size} bytes, more than any artifact; export it again")
 
 
-def hashes_of(path: Path) -> dict[str, str]:
+def content_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    return content_hash(path).hexdigest()
+
+
+def hashes_of(path: Path, hasher: Hasher = content_sha256) -> dict[str, str]:
     """SHA-256 of each file of a directory by its relative POSIX name; nothing of a single file."""
     if path.is_file():
         return {}
-    return {
-        file.relative_to(path).as_posix(): content_hash(file).hexdigest() for file in files_of(path)
-    }
+    return {file.relative_to(path).as_posix(): hasher(file) for file in files_of(path)}
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, hasher: Hasher = content_sha256) -> str:
     """Hash of a file's content, or of a directory.
 
     Of a directory: for each file in order of its relative POSIX name, the name in UTF-8, a zero
     byte, and the raw SHA-256 of the content. Hidden and system files are left out.
     """
     if path.is_file():
-        return content_hash(path).hexdigest()
+        return hasher(path)
     digest = hashlib.sha256()
-    for name, sha256 in hashes_of(path).items():
+    for name, sha256 in hashes_of(path, hasher).items():
         digest.update(name.encode() + b"\0" + bytes.fromhex(sha256))
     return digest.hexdigest()
 
 
-def bundle_digest(directory: Path) -> str:
+def bundle_digest(directory: Path, hasher: Hasher = content_sha256) -> str:
     """One SHA-256 of all that an export directory holds, for an app to pin.
 
     It is the hash of the text that `sha256sum` prints for all files, ordered by the bytes of their
@@ -93,7 +100,7 @@ def bundle_digest(directory: Path) -> str:
                 if path.is_file() and not path.is_symlink():
                     check_size(path)
                     name = os.fsencode(path.relative_to(directory).as_posix())
-                    lines[name] = f"{content_hash(path).hexdigest()}  ".encode() + name + b"\n"
+                    lines[name] = f"{hasher(path)}  ".encode() + name + b"\n"
     except OSError as error:
         raise ArtifactError(f"cannot read {error.filename}: {error.strerror}") from error
     for name in lines:
@@ -102,13 +109,13 @@ def bundle_digest(directory: Path) -> str:
     return hashlib.sha256(b"".join(lines[name] for name in sorted(lines))).hexdigest()
 
 
-def check_digest(directory: Path, wanted: str) -> None:
+def check_digest(directory: Path, wanted: str, hasher: Hasher = content_sha256) -> None:
     """See that an export directory is the one that was pinned.
 
     Raises:
         ArtifactError: its `bundle_digest` is another one.
     """
-    found = bundle_digest(directory)
+    found = bundle_digest(directory, hasher)
     if found != wanted.strip().lower():
         raise ArtifactError(
             f"{directory} has the bundle SHA-256 {found}, not {wanted}; "
@@ -117,7 +124,11 @@ def check_digest(directory: Path, wanted: str) -> None:
 
 
 def checked_path(
-    directory: Path, name: str, sha256: str, files: Mapping[str, str] | None = None
+    directory: Path,
+    name: str,
+    sha256: str,
+    files: Mapping[str, str] | None = None,
+    hasher: Hasher = content_sha256,
 ) -> Path:
     """Path of a file that a manifest names, once its content has proved to be the same.
 
@@ -126,6 +137,7 @@ def checked_path(
         name: relative to it.
         sha256: as `sha256_of` defines it.
         files: what `hashes_of` gave, to name those that were altered.
+        hasher: of the content of files.
 
     Raises:
         ArtifactError: outside the directory, missing, neither file nor folder, or altered.
@@ -139,35 +151,62 @@ def checked_path(
         where = directory / name if len(name) < LONGEST_NAME else shown(name)
         raise ArtifactError(f"{where} is {reason}; export again") from error
     check_size(path)
-    if sha256_of(path) != sha256:
-        found, listed = hashes_of(path), files or {}
+    if sha256_of(path, hasher) != sha256:
+        found, listed = hashes_of(path, hasher), files or {}
         names = {one for one in {*found, *listed} if found.get(one) != listed.get(one)}
         which = f" ({', '.join(sorted(names)[:MOST_NAMED])})" if listed and names else ""
         raise ArtifactError(f"{path} was altered since its export{which}; export again")
     return path
 
 
-def artifact_path(directory: Path, artifact: Artifact) -> Path:
-    """Path of an artifact that a manifest describes, once its content has proved to be the same.
+def artifact_paths(
+    directory: Path, artifact: Artifact, hasher: Hasher = content_sha256
+) -> list[Path]:
+    """Paths of the files of an artifact, once their contents have proved to be the same.
 
     Raises:
         ArtifactError: as `checked_path` does.
     """
-    return checked_path(directory, artifact.file, artifact.sha256, artifact.files)
+    return [
+        checked_path(directory, graph.file, graph.sha256, graph.files, hasher)
+        for graph in artifact.graphs
+    ]
 
 
-def check_files(directory: Path, manifest: Manifest) -> None:
+def check_files(directory: Path, manifest: Manifest, hasher: Hasher = content_sha256) -> None:
     """Check every file that the manifest names.
 
     Raises:
         ArtifactError: one is outside the directory, missing, or altered.
     """
-    for artifact in manifest.all_artifacts:
-        artifact_path(directory, artifact)
-    files = [(one.file, one.sha256) for one in manifest.golden]
-    files += [(one.file, one.sha256) for one in manifest.vectors]
+    for artifact in manifest.artifacts:
+        artifact_paths(directory, artifact, hasher)
+    golden = [file for network in manifest.networks for file in network.golden]
+    files = [(file.file, file.sha256) for file in golden]
+    files += [(file.file, file.sha256) for file in manifest.vectors]
     for name, sha256 in files:
-        checked_path(directory, name, sha256)
+        checked_path(directory, name, sha256, hasher=hasher)
+
+
+def load_graphs(kind: NetworkKind, paths: Sequence[Path], load: Loader) -> LoadedNetwork:
+    """A network from the files of its graphs.
+
+    Args:
+        kind: of the network.
+        paths: of its files, in the order of its graphs.
+        load: loads one of them.
+
+    Raises:
+        ArtifactError: a file is damaged, or holds another graph.
+        MissingDependencyError: the runtime is not installed.
+    """
+    loaded = [load(path) for path in paths]
+    for path, network, graph in zip(paths, loaded, kind.graphs, strict=True):
+        if network.kind is not graph:
+            raise ArtifactError(
+                f"{path} is a {network.kind.title}, not a {graph.title}; export it again"
+            )
+    return composed(kind, loaded)
 
 
 def load_first_runnable(directory: Path, kind: NetworkKind) -> LoadedNetwork:
@@ -180,13 +219,13 @@ def load_first_runnable(directory: Path, kind: NetworkKind) -> LoadedNetwork:
         MissingDependencyError: of no artifact is the runtime installed.
     """
     missing: MissingDependencyError | None = None
-    artifacts = read_manifest(directory).artifacts_of(kind)
-    if not artifacts:
+    network = read_manifest(directory).network(kind)
+    if network is None:
         raise ArtifactError(f"{directory} holds no {kind.title}; export again with one")
-    for artifact in sorted(artifacts, key=lambda one: TARGETS[one.target].load is None):
-        path = artifact_path(directory, artifact)
+    for artifact in sorted(network.artifacts, key=lambda one: TARGETS[one.target].load is None):
+        paths = artifact_paths(directory, artifact)
         try:
-            return TARGETS[artifact.target].loader(path)
+            return load_graphs(network.recipe.kind, paths, TARGETS[artifact.target].loader)
         except MissingDependencyError as error:
             missing = missing or error
     assert missing, "there is an artifact"

@@ -1,11 +1,10 @@
-"""What an app must know to call an artifact, as data; every value comes from squeezesam.spec."""
+"""What an app must know to use a bundle, as data; every value comes from squeezesam.spec."""
 
 from dataclasses import dataclass, field
 
 from squeezesam import spec
 from squeezesam.looks import DEFAULT_LOOKING, Looking
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
-from squeezesam.spec import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -152,14 +151,10 @@ class LookingRules:
 
 @dataclass(frozen=True)
 class Contract:
-    """Inputs and outputs of every artifact of one input size, and how to make and read them."""
+    """How prompts are encoded and masks are read, whatever network answers them."""
 
-    input_size: int
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    preprocessing: Preprocessing
-    prompt_encoding: PromptEncoding
-    mask_threshold: float
+    prompt_encoding: PromptEncoding = PromptEncoding()
+    mask_threshold: float = spec.MASK_THRESHOLD
     mask_cleaning: CleaningRules = CleaningRules()
     looking: LookingRules = LookingRules()
     photo_mask: str = (
@@ -177,13 +172,6 @@ class Contract:
     )
 
 
-def contract(size: int) -> Contract:
-    """Contract of this version at an input size."""
-    return Contract(
-        input_size=size,
-        inputs=spec.input_specs(size),
-        outputs=spec.output_specs(size),
-        preprocessing=Preprocessing(),
-        prompt_encoding=PromptEncoding(),
-        mask_threshold=spec.MASK_THRESHOLD,
-    )
+PREPROCESSING = Preprocessing()
+CONTRACT = Contract()
+"""Those of this version."""

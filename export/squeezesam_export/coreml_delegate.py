@@ -87,8 +87,8 @@ def opened(path: Path) -> InterpretedNetwork:
             # The delegate's values, by their numbers in the program: its inputs, then its outputs.
             outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
             order = [outputs[number].name for number in plan.outputs]
-            size = shapes[0][-1]
-            if kind.shapes(size)[0] != shapes:
+            size = kind.size_of(shapes)
+            if size is None:
                 raise ValueError(f"it takes {shapes}")
         except SqueezeSamError:
             raise

@@ -21,7 +21,6 @@ from squeezesam.runtimes import INTERPRETER_LIMITS
 from squeezesam.several import files_of, for_each
 from squeezesam.spec import (
     IMAGE,
-    NETWORK_KINDS,
     PROMPT_MAPS,
     PROMPT_TOKENS,
     SEGMENTER,
@@ -35,6 +34,7 @@ from squeezesam_export.coreml_target import picture
 from squeezesam_export.mlprogram.comparing import Comparison, compare
 from squeezesam_export.mlprogram.features import Array, Other, Picture
 from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.target import graph_kinds
 
 ARRAY_SUFFIX = ".npy"
 ARCHIVE_SUFFIX = ".npz"
@@ -212,7 +212,7 @@ def read_inputs(
 def our_kind(model: InterpretedModel) -> NetworkKind | None:
     """Which of our networks takes and gives what a package describes; None for all others."""
     names = [one.name for one in model.inputs], [one.name for one in model.outputs]
-    for kind in NETWORK_KINDS:
+    for kind in graph_kinds():
         image = model.inputs[0] if model.inputs else None
         if kind.names() == names and isinstance(image, Picture):
             shapes = [(1, 3, *image.default), *(one.default for one in model.inputs[1:])]

@@ -31,7 +31,6 @@ from squeezesam_export.quantization.schemes import (
 )
 from squeezesam_export.quiet import quiet
 from squeezesam_export.target import (
-    IoDtype,
     Job,
     Lowered,
     Target,
@@ -40,6 +39,7 @@ from squeezesam_export.target import (
     float32_io,
     kind_named,
     optional,
+    other_inputs,
 )
 
 DEPLOYMENT_TARGETS = {
@@ -56,6 +56,10 @@ iOS 17, tables for groups of channels with iOS 18."""
 Predict = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Pictures and arrays by name -> arrays by name."""
 
+PICTURE = (
+    "RGB picture, long side resized to the input size, padded bottom and right with grey 128; "
+    "scaled inside the model"
+)
 DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
 
@@ -73,35 +77,38 @@ def export(job: Job, path: Path) -> Lowered:
         package.short_description = (
             f"SqueezeSAM, {job.kind.title} at {job.size}x{job.size}, {job.scheme.name}"
         )
-        image, *arrays = job.inputs
-        package.input_description[image.name] = (
-            "RGB picture, long side resized to the input size, padded bottom and right with grey "
-            "128; scaled inside the model"
-        )
-        for spec in arrays:
-            package.input_description[spec.name] = spec.meaning
+        for spec in job.inputs:
+            package.input_description[spec.name] = spec.meaning if spec.name != IMAGE else PICTURE
         for spec in job.outputs:
             package.output_description[spec.name] = spec.meaning
         package.save(path)
     (path / DEBUG_MAPPING).unlink(missing_ok=True)  # for ExecuTorch's inspector, no use in an app
-    io_dtypes: dict[str, IoDtype] = {**float32_io(job.inputs + job.outputs), IMAGE: "rgb8"}
+    io_dtypes = float32_io(job.inputs + job.outputs)
+    if IMAGE in io_dtypes:
+        io_dtypes[IMAGE] = "rgb8"
     return Lowered(io_dtypes, f"Core ML, {deployment_target} or later")
 
 
 class FromPicture(nn.Module):
-    """The network, preceded by the scaling of a picture's bytes.
+    """A graph, preceded by the scaling of a picture's bytes where it takes the image.
 
     Left to `ct.ImageType`, the scaling would be float32 operators before the cast to float16, which
     the Neural Engine does not take; here it is exact in float16.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
         super().__init__()
         self.network = network
+        self.names = names
 
-    def forward(self, image: Tensor, *prompts: Tensor) -> Any:
+    def forward(self, *inputs: Tensor) -> Any:
         """As the network, but for `image` in 0..255."""
-        return self.network((image - PIXEL_MEAN) * PIXEL_SCALE, *prompts)
+        return self.network(
+            *(
+                (tensor - PIXEL_MEAN) * PIXEL_SCALE if name == IMAGE else tensor
+                for name, tensor in zip(self.names, inputs, strict=True)
+            )
+        )
 
 
 def converted(job: Job, deployment_target: str) -> Any:
@@ -115,14 +122,18 @@ def converted(job: Job, deployment_target: str) -> Any:
         case StaticInt8(keep_float=kept):
             with optional("executorch"):
                 model = pt2e.quantized(model, job.calibration, kept)
-    image, *arrays = job.inputs
+    names = [spec.name for spec in job.inputs]
     example = tuple(torch.zeros(spec.shape) for spec in job.inputs)
-    program = torch.export.export(FromPicture(model), example, strict=False).run_decompositions({})
+    program = torch.export.export(
+        FromPicture(model, names), example, strict=False
+    ).run_decompositions({})
     package = ct.convert(
         program,
         inputs=[
-            ct.ImageType(name=image.name, shape=image.shape, color_layout=ct.colorlayout.RGB),
-            *(ct.TensorType(spec.name, spec.shape, dtype=np.float32) for spec in arrays),
+            ct.ImageType(name=spec.name, shape=spec.shape, color_layout=ct.colorlayout.RGB)
+            if spec.name == IMAGE
+            else ct.TensorType(spec.name, spec.shape, dtype=np.float32)
+            for spec in job.inputs
         ],
         outputs=[ct.TensorType(spec.name, dtype=np.float32) for spec in job.outputs],
         convert_to="mlprogram",
@@ -162,7 +173,15 @@ def load(path: Path) -> LoadedNetwork:
     description = package.get_spec().description
     names = ([one.name for one in features] for features in (description.input, description.output))
     kind = kind_named(path, *names)
-    size = description.input[0].type.imageType.width
+    shapes = [
+        (1, 3, one.type.imageType.height, one.type.imageType.width)
+        if one.type.HasField("imageType")
+        else tuple(one.type.multiArrayType.shape)
+        for one in description.input
+    ]
+    size = kind.size_of(shapes)
+    if size is None:
+        raise other_inputs(path, shapes)
     return LoadedNetwork(kind, size, runner_of(path, package.predict, kind, size))
 
 
@@ -180,11 +199,9 @@ def interpret(path: Path) -> InterpretedNetwork:
         [feature.name for feature in model.inputs],
         [feature.name for feature in model.outputs],
     )
-    size = shapes[0][-1] if shapes[0] else 0
-    if kind.shapes(size)[0] != shapes:
-        raise ArtifactError(
-            f"{path} takes {shapes}, which is none of our networks; export it again"
-        )
+    size = kind.size_of(shapes)
+    if size is None:
+        raise other_inputs(path, shapes)
 
     run = runner_of(path, model.predict, kind, size)
 
@@ -207,12 +224,15 @@ def runner_of(
     path: Path, predict: Predict, kind: NetworkKind, size: int
 ) -> Callable[[Sequence[Tensor]], Sequence[Tensor]]:
     """Inputs -> outputs by what runs a package, be it Core ML or the interpreter."""
-    (image_name, *array_names), output_names = kind.names()
+    names, output_names = kind.names()
 
     def run(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        image, *arrays = inputs
-        feed = {name: tensor.numpy() for name, tensor in zip(array_names, arrays, strict=True)}
-        answer = predict({image_name: picture(image), **feed})
+        answer = predict(
+            {
+                name: picture(tensor) if name == IMAGE else tensor.numpy()
+                for name, tensor in zip(names, inputs, strict=True)
+            }
+        )
         return checked_answers(path, [answer[name] for name in output_names], kind, size)
 
     return run

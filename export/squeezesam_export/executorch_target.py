@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import LoadedNetwork
-from squeezesam.spec import NETWORK_KINDS, NetworkKind
+from squeezesam.spec import NetworkKind
 from squeezesam.versions import check_pair
 from squeezesam_export import coreml_delegate
 from squeezesam_export.quantization import pt2e
@@ -31,6 +31,7 @@ from squeezesam_export.target import (
     check_shapes,
     checked_answers,
     float32_io,
+    graph_kinds,
     optional,
 )
 from squeezesam_export.trial import check_by_trial
@@ -168,8 +169,7 @@ def opened(path: Path) -> LoadedNetwork:
                 "of this platform's runtime"
             ) from error
     shapes = [shape for shape, _ in takes]
-    kind = kind_shaped(path, shapes, [shape for shape, _ in gives])
-    size = shapes[0][-1]
+    kind, size = kind_shaped(path, shapes, [shape for shape, _ in gives])
     dtypes = {dtype for _, dtype in takes}
     dtype = dtypes.pop()
     if dtypes or dtype is None:
@@ -205,17 +205,17 @@ def tensor_of(meta: Callable[[int], Any], index: int) -> tuple[tuple[int, ...], 
 
 def kind_shaped(
     path: Path, inputs: Sequence[tuple[int, ...]], outputs: Sequence[tuple[int, ...]]
-) -> NetworkKind:
-    """The kind of network that a program is, by its shapes: it keeps no names.
+) -> tuple[NetworkKind, int]:
+    """The kind of network that a program is and its size, by its shapes: it keeps no names.
 
     Raises:
         ArtifactError: it is none of ours.
     """
     shapes = list(inputs), list(outputs)
-    side = inputs[0][-1] if inputs and inputs[0] else 0
-    for kind in NETWORK_KINDS:
-        if kind.shapes(side) == shapes:
-            return kind
+    for kind in graph_kinds():
+        size = kind.size_of(inputs)
+        if size is not None and kind.shapes(size) == shapes:
+            return kind, size
     raise ArtifactError(
         f"{path} takes {shapes[0]} and gives {shapes[1]}, which is none of our networks; "
         "export it again"

@@ -6,37 +6,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.config import DetectorConfig
+import torch
+
 from squeezesam.errors import ConfigError, OutputError
 from squeezesam.files import PathLike, whole_directory
-from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.progress import step
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import DETECTOR, NETWORK_KINDS, SEGMENTER
 from squeezesam.versions import tool_versions
-from squeezesam_export.artifacts import hashes_of, sha256_of, size_of
-from squeezesam_export.contract import contract
-from squeezesam_export.drawn_vectors import CLICK_SAMPLING, LOOKS, MASK_CLEANING, write_vectors
-from squeezesam_export.golden import GoldenAnswer, write_golden
-from squeezesam_export.golden_reading import read_answers
+from squeezesam_export.artifacts import hashes_of, load_graphs, sha256_of, size_of
+from squeezesam_export.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.golden import golden_cases, prompted_cases, write_golden, write_vectors
+from squeezesam_export.golden_case import GoldenCase
+from squeezesam_export.kinds import RECIPES
+from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights
 from squeezesam_export.manifest import (
-    MAX_SIZE,
     SCHEMA_VERSION,
     Artifact,
-    Detector,
+    GoldenFile,
+    GraphFile,
     Manifest,
+    Network,
+    graphs_of,
     write_manifest,
 )
-from squeezesam_export.networks import Exported, load_saliency_detector, load_segmenter
-from squeezesam_export.parity import measure
+from squeezesam_export.network_options import NETWORK_OPTIONS, NetworkChoice
+from squeezesam_export.parity import broken_bound, measure
 from squeezesam_export.provenance import git_commit, utc_date
 from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
-from squeezesam_export.quantization.calibration import NO_CALIBRATION, SHIPPED_PHOTOS, calibrate
-from squeezesam_export.quantization.schemes import Quantized, StaticInt8
-from squeezesam_export.salient_contract import salient_contract
-from squeezesam_export.target import Job, Target
+from squeezesam_export.quantization.calibration import (
+    SHIPPED_PHOTOS,
+    Calibration,
+    Inputs,
+    calibrate,
+)
+from squeezesam_export.quantization.schemes import SCHEMES, Quantized, Scheme, StaticInt8
+from squeezesam_export.target import Job, Lowered, Target
 from squeezesam_export.targets import plan
-from squeezesam_export.verification import broken_bound
 
 
 @dataclass(frozen=True)
@@ -46,35 +51,24 @@ class ExportOptions:
     Attributes:
         targets: names of export targets.
         precisions: names of schemes; each target is exported in each.
+        networks: each of another kind.
         calibration: folder of photos to see the ranges of int8 activations on; None for those that
             are shipped.
         keep_float: blocks that stay in float where a scheme quantizes; empty for the scheme's.
-        variant: of the network; None for that of the weights, or the default.
-        weights: None for those that are shipped.
-        size: side of the segmenter's square input in pixels, a multiple of 32.
-        detector_size: side of the detector's, a multiple of 64.
-        detector: weights of the salient-object detector; None for those that are shipped.
-        with_detector: whether it is exported too.
+
+    Raises:
+        ConfigError: a size that its network does not take.
     """
 
     targets: tuple[str, ...]
     precisions: tuple[str, ...]
+    networks: tuple[NetworkChoice, ...]
     calibration: Path | None = None
     keep_float: tuple[str, ...] = ()
-    variant: str | None = None
-    weights: Path | None = None
-    size: int = SEGMENTER.size
-    detector_size: int = DETECTOR.size
-    detector: Path | None = None
-    with_detector: bool = True
 
     def __post_init__(self) -> None:
-        for name, size, stride in (
-            ("size", self.size, BOTTOM_STRIDE),
-            ("detector size", self.detector_size, DetectorConfig.bottom_stride),
-        ):
-            if not 0 < size <= MAX_SIZE or size % stride:
-                raise ConfigError(f"{name} {size} must be a multiple of {stride} up to {MAX_SIZE}")
+        for choice in self.networks:
+            RECIPES[choice.kind].check_size(choice.size)
 
     @property
     def command(self) -> str:
@@ -83,12 +77,10 @@ class ExportOptions:
         words += ["--target", ",".join(self.targets), "--precision", ",".join(self.precisions)]
         words += ["--calibration", str(self.calibration)] if self.calibration else []
         words += ["--keep-float", ",".join(self.keep_float)] if self.keep_float else []
-        words += ["--variant", self.variant] if self.variant else []
-        words += ["--weights", str(self.weights)] if self.weights else []
-        words += ["--detector", str(self.detector)] if self.detector else []
-        words += ["--size", str(self.size)]
-        detector = ["--detector-size", str(self.detector_size)]
-        return shlex.join([*words, *(detector if self.with_detector else ["--no-detector"])])
+        chosen = {choice.kind: choice for choice in self.networks}
+        for options in NETWORK_OPTIONS:
+            words += options.words(chosen.get(options.kind.name))
+        return shlex.join(words)
 
 
 def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None]) -> None:
@@ -117,73 +109,107 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
         raise ConfigError("--keep-float is for int8; leave it out, or export --precision int8")
     check_replaceable(out)
     with whole_directory(out) as directory:
-        segmenter = load_segmenter(options.weights, options.variant, options.size)
-        detector = None
-        if options.with_detector:
-            detector = load_saliency_detector(options.detector, options.detector_size)
-        networks = [segmenter] if detector is None else [segmenter, detector]
-        check_blocks(options.keep_float, [network.model for network in networks])
-        calibration = NO_CALIBRATION
+        loaded = {one.kind: RECIPES[one.kind].load(one) for one in options.networks}
+        check_blocks(options.keep_float, [graph for one in loaded.values() for graph in one.graphs])
+        calibration = Calibration((), dict.fromkeys(loaded, ()))
         if calibrated:
             folder = options.calibration or SHIPPED_PHOTOS
             with step(f"seeing the ranges of activations on the photos of {folder}"):
-                detector_size = options.detector_size if options.with_detector else None
-                calibration = calibrate(segmenter.model, folder, options.size, detector_size)
-        finder = None if detector is None else detector.model
+                calibration = calibrate({kind: one.ask for kind, one in loaded.items()}, folder)
         with step("answering the golden cases with PyTorch"):
-            golden = write_golden(
-                segmenter.model, finder, options.size, options.detector_size, directory
-            )
+            cases, files = answer_golden(loaded, directory)
+        vectors = write_vectors([one.recipe for one in loaded.values()], directory)
+        artifacts: dict[str, list[Artifact]] = {kind: [] for kind in loaded}
+        steps = [(kind, *combination) for kind in loaded for combination in combinations]
+        for number, (kind, target, scheme) in enumerate(steps, start=1):
+            started, recipe = time.perf_counter(), loaded[kind].recipe
+            jobs = graph_jobs(loaded[kind], scheme, calibration.inputs[kind])
+            paths = [
+                directory / file_name(loaded[kind].variant, job, target, scheme) for job in jobs
+            ]
+            done, title = f"[{number}/{len(steps)}]", " + ".join(path.name for path in paths)
+            with step(f"{done} exporting {title} and comparing it with PyTorch"):
+                artifact = export_artifact(recipe, target, jobs, paths, cases[kind])
+            artifacts[kind].append(artifact)
+            seconds = time.perf_counter() - started
+            progress(f"{done} {title}: {describe(recipe, artifact)} ({seconds:.0f} s)")
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
-            variant=segmenter.variant,
-            weights_sha256=segmenter.weights_sha256,
-            contract=contract(options.size),
-            artifacts=(),
-            mask_vectors=write_vectors(MASK_CLEANING, directory),
-            look_vectors=write_vectors(LOOKS, directory),
-            detector=None
-            if detector is None
-            else describe_detector(detector, options.detector_size, directory),
-            golden=golden,
+            networks=tuple(
+                Network(
+                    kind=kind,
+                    variant=one.variant,
+                    weights_sha256=one.sha256,
+                    input_size=one.size,
+                    graphs=graphs_of(one.recipe.kind, one.size),
+                    preprocessing=PREPROCESSING,
+                    rules=one.recipe.rules,
+                    artifacts=tuple(artifacts[kind]),
+                    golden=files[kind],
+                )
+                for kind, one in loaded.items()
+            ),
+            contract=CONTRACT,
+            vectors=vectors,
             calibration_photos=calibration.photos,
             tool_versions=tool_versions(),
             git_commit=git_commit(),
             created=utc_date(),
             command=options.command,
         )
-        artifacts: dict[str, list[Artifact]] = {one.name: [] for one in NETWORK_KINDS}
-        answers = {one.name: read_answers(directory, manifest, one) for one in NETWORK_KINDS}
-        steps = [(network, *combination) for network in networks for combination in combinations]
-        for number, (network, target, scheme) in enumerate(steps, start=1):
-            started = time.perf_counter()
-            path = directory / f"{network.variant}_{target.name}_{scheme.name}{target.suffix}"
-            kind = network.kind
-            job = Job(
-                network.model,
-                options.size if network.kind is SEGMENTER else options.detector_size,
-                with_blocks_of(scheme, network.model),
-                calibration.inputs_of(kind),
-                kind,
-            )
-            done = f"[{number}/{len(steps)}]"
-            with step(f"{done} exporting {path.name} and comparing it with PyTorch"):
-                artifact = export_artifact(target, job, path, answers[kind.name])
-            artifacts[kind.name].append(artifact)
-            seconds = time.perf_counter() - started
-            progress(f"{done} {path.name}: {describe(artifact)} ({seconds:.0f} s)")
-        write_manifest(manifest.listing(artifacts), directory)
+        write_manifest(manifest, directory)
 
 
-def describe_detector(network: Exported, size: int, directory: Path) -> Detector:
-    """What the manifest says of it before its artifacts; writes the drawn vectors of clicks."""
-    return Detector(
-        variant=network.variant,
-        weights_sha256=network.weights_sha256,
-        contract=salient_contract(size),
-        artifacts=(),
-        click_vectors=write_vectors(CLICK_SAMPLING, directory),
-    )
+def answer_golden(
+    networks: dict[str, LoadedWeights], directory: Path
+) -> tuple[dict[str, list[GoldenCase]], dict[str, tuple[GoldenFile, ...]]]:
+    """Answer the golden cases of all networks with PyTorch and write them.
+
+    Returns:
+        The cases with chosen prompts, and all written files, each by the kind of network.
+
+    Raises:
+        WeightsError: an answer is NaN or infinity.
+    """
+    cases = {kind: golden_cases(one) for kind, one in networks.items()}
+    files = {
+        kind: write_golden(one.recipe, cases[kind], directory) for kind, one in networks.items()
+    }
+    for kind, one in networks.items():
+        if one.recipe.feeds in networks:
+            asked = networks[one.recipe.feeds]
+            prompted = prompted_cases(one.recipe, cases[kind], asked)
+            files[one.recipe.feeds] += write_golden(asked.recipe, prompted, directory, kind)
+    return cases, files
+
+
+def graph_jobs(loaded: LoadedWeights, scheme: Scheme, calibration: Sequence[Inputs]) -> list[Job]:
+    """The jobs of exporting the graphs of a network.
+
+    Args:
+        loaded: the network.
+        scheme: of all its graphs.
+        calibration: inputs of the network; empty where the scheme needs none.
+    """
+    network, kinds = loaded.network(), loaded.recipe.kind.graphs
+    with torch.no_grad():
+        seen = [network.tensors(inputs, len(kinds) - 1) for inputs in calibration]
+    return [
+        Job(
+            model,
+            loaded.size,
+            with_blocks_of(scheme, model),
+            [tuple(tensors[name] for name in kind.names()[0]) for tensors in seen],
+            kind,
+        )
+        for kind, model in zip(kinds, loaded.graphs, strict=True)
+    ]
+
+
+def file_name(variant: str, job: Job, target: Target, scheme: Scheme) -> str:
+    """The name of the artifact of one graph."""
+    words = (variant, job.kind.part, target.name, scheme.name)
+    return "_".join(filter(None, words)) + target.suffix
 
 
 def check_replaceable(out: Path) -> None:
@@ -197,29 +223,49 @@ def check_replaceable(out: Path) -> None:
 
 
 def export_artifact(
-    target: Target, job: Job, path: Path, answers: Sequence[GoldenAnswer]
+    recipe: KindRecipe,
+    target: Target,
+    jobs: Sequence[Job],
+    paths: Sequence[Path],
+    cases: Sequence[GoldenCase],
 ) -> Artifact:
-    """Write one artifact and run the golden cases on it."""
-    lowered = target.export(job, path)
-    scheme = job.scheme
+    """Write one artifact and run the golden cases on it.
+
+    Args:
+        recipe: of the kind of network.
+        target: of the artifact.
+        jobs: of its graphs.
+        paths: of its files, one for each graph.
+        cases: golden cases.
+    """
+    lowered = [target.export(job, path) for job, path in zip(jobs, paths, strict=True)]
+    network = load_graphs(recipe.kind, paths, target.loader)
+    kept = [job.scheme.keep_float for job in jobs if isinstance(job.scheme, Quantized)]
     return Artifact(
-        file=path.name,
         target=target.name,
-        precision=scheme.name,
-        keep_float=scheme.keep_float if isinstance(scheme, Quantized) else (),
-        requirement=lowered.requirement,
+        precision=jobs[0].scheme.name,
+        keep_float=tuple(dict.fromkeys(name for names in kept for name in names)),
+        requirement=lowered[0].requirement,
+        graphs=tuple(map(graph_file, paths, lowered)),
+        measured_with=target.runs_on,
+        parity=measure(recipe, network.run, cases, timed=False).parity,
+    )
+
+
+def graph_file(path: Path, lowered: Lowered) -> GraphFile:
+    """What the manifest says of the file of one graph."""
+    return GraphFile(
+        file=path.name,
         sha256=sha256_of(path),
         files=hashes_of(path),
         size_bytes=size_of(path),
         io_dtypes=lowered.io_dtypes,
         delegated_ops=lowered.delegated,
         ops_outside_delegate=lowered.outside,
-        measured_with=target.runs_on,
-        parity=measure(target.loader(path), answers).parity,
     )
 
 
-def describe(artifact: Artifact) -> str:
+def describe(recipe: KindRecipe, artifact: Artifact) -> str:
     """Size, delegation and parity in a few words."""
     words = [f"{artifact.size_bytes / 1e6:.1f} MB"]
     if artifact.ops_outside_delegate is not None:
@@ -227,8 +273,9 @@ def describe(artifact: Artifact) -> str:
     parity = artifact.parity
     words.append(f"mask IoU {parity.mean_mask_iou:.4f} to PyTorch in {artifact.measured_with}")
     words.append(f"{parity.min_mask_iou:.4f} at worst")
-    if parity.max_click_distance is not None:
-        words.append(f"clicks up to {parity.max_click_distance:.1f} pixels of the heat map off")
-    broken = broken_bound(parity, artifact.precision)
+    words += [
+        one.summary.format(parity.measures[one.name]) for one in recipe.measures if one.summary
+    ]
+    broken = broken_bound(recipe, parity, SCHEMES[artifact.precision])
     words += [f"WARNING: {broken}; verify will fail"] if broken else []
     return ", ".join(words)

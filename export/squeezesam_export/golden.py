@@ -1,193 +1,240 @@
-"""Golden inputs: prompts on the shipped photos, with PyTorch's answers in float32.
+"""The golden files of an export directory: written, and read strictly.
 
-They check artifacts here and, read from the same files, the apps' own code on a phone.
+They check artifacts here and, read from the same files, the apps' own code on a phone. Vectors are
+drawn inputs with their answers, for the apps' code alone.
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from squeezesam.examples import EXAMPLES, Example
+from squeezesam import look_vectors, mask_vectors, strict_json
+from squeezesam.errors import ArtifactError
+from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
-from squeezesam.mask_cleanup import Asked, cleaned_logits
-from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
-from squeezesam.runtimes import DetectorCallable, NetworkCallable
-from squeezesam.spec import (
-    IMAGE,
-    IOU_PREDICTIONS,
-    LOW_RES_MASKS,
-    MASK_THRESHOLD,
-    PROMPT_MAPS,
-    PROMPT_TOKENS,
-    SALIENCY_LOGITS,
-    PointLabel,
-)
-from squeezesam.transforms import Letterbox
-from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.finite import finite_only
-from squeezesam_export.manifest import Click, GoldenCase, GoldenFile
-from squeezesam_export.salient_golden import Detected, detect, image_bytes
+from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, TensorSpec
+from squeezesam.strict_json import JsonError
+from squeezesam.transforms import Letterbox, scaled
+from squeezesam_export.array_files import ArrayFile, Form, check_forms
+from squeezesam_export.artifacts import Hasher, checked_path, content_sha256
+from squeezesam_export.golden_case import GoldenCase
+from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights, Vectors
+from squeezesam_export.manifest import GoldenFile, HashedFile, Manifest, Network
 
 FOLDER = "golden"
-BOX_MARGIN = (50, 80)
-"""Photo pixels, across and down, by which the golden box exceeds the clicks on the object."""
+VECTORS: dict[str, Vectors] = {
+    "mask_cleaning.json": mask_vectors.golden_vectors,
+    "looks.json": look_vectors.golden_vectors,
+}
+"""What goes with every bundle, by the name of the file."""
 
 
-@dataclass(frozen=True)
-class Answered:
-    """One golden case: inputs and PyTorch's outputs, as in squeezesam.spec."""
-
-    name: str
-    inputs: tuple[Tensor, Tensor, Tensor]
-    low_res_masks: Tensor
-    iou_predictions: Tensor
-
-    @property
-    def outputs(self) -> tuple[Tensor, ...]:
-        """In the order of the kind."""
-        return self.low_res_masks, self.iou_predictions
-
-    def masks(self, logits: Tensor) -> Tensor:
-        """Which pixels an answer [B, M, H, W] has in each mask."""
-        return logits > MASK_THRESHOLD
-
-    def answered(self, outputs: Sequence[Tensor]) -> Self:
-        """The same case with another network's answers."""
-        low_res_masks, iou_predictions = outputs
-        return dataclasses.replace(
-            self, low_res_masks=low_res_masks, iou_predictions=iou_predictions
-        )
-
-
-GoldenAnswer = Answered | Detected
-
-
-def cases_of(example: Example) -> tuple[GoldenCase, ...]:
-    """One click, three clicks, a box, and a correction of the first answer."""
-    garment = Click(*example.garment, PointLabel.POSITIVE)
-    legs = Click(*example.legs, PointLabel.POSITIVE)
-    background = Click(*example.background, PointLabel.NEGATIVE)
-    across, down = BOX_MARGIN
-    box = (
-        min(garment.x, legs.x) - across,
-        min(garment.y, legs.y) - down,
-        max(garment.x, legs.x) + across,
-        max(garment.y, legs.y) + down,
-    )
-    return (
-        GoldenCase("one click", (garment,), None, None),
-        GoldenCase("three clicks", (garment, legs, background), None, None),
-        GoldenCase("box", (), box, None),
-        GoldenCase("correction", (garment, legs), None, "one click"),
-    )
-
-
-def write_golden(
-    model: NetworkCallable,
-    detector: DetectorCallable | None,
-    size: int,
-    detector_size: int,
-    directory: Path,
-) -> tuple[GoldenFile, ...]:
-    """Answer the cases of all shipped photos and write them below `directory`.
-
-    Args:
-        model: in float32.
-        detector: likewise; what it finds is one more case of each photo.
-        size: side of the square input of the model in pixels.
-        detector_size: side of the detector's.
-        directory: of the export.
+def golden_cases(loaded: LoadedWeights) -> list[GoldenCase]:
+    """The golden cases of a network on all shipped photos.
 
     Raises:
         WeightsError: an answer is NaN or infinity.
     """
-    (directory / FOLDER).mkdir()
-    checked = finite_only(model)
-    files = []
-    for example in EXAMPLES:
-        photo = read_photo(example.path)
-        height, width = photo.shape[:2]
-        letterbox = Letterbox.fit(width, height, size)
-        image = letterbox.apply(photo)
-        cases = cases_of(example)
-        previous: dict[str | None, Tensor] = {}
-        detected = None
-        if detector is not None:
-            frame = Letterbox.fit(width, height, detector_size)
-            detected = detect(detector, example.path.name, frame.apply(photo), frame)
-            cases += detected.cases()
-            previous[SALIENCY_LOGITS] = detected.mask_input(detected.saliency_logits, letterbox)
-        answered: dict[str, Answered] = {}
-        for case in cases:
-            before = previous.get(case.previous)
-            maps_and_tokens = encode_case(case, letterbox, before)
+    network, recipe = loaded.network(), loaded.recipe
+    return [
+        case for example in EXAMPLES for case in recipe.golden_cases(network, example, loaded.size)
+    ]
+
+
+def prompted_cases(
+    recipe: KindRecipe, found: Sequence[GoldenCase], asked: LoadedWeights
+) -> list[GoldenCase]:
+    """What a network is asked for the findings of another; nothing where it finds nothing.
+
+    Args:
+        recipe: of the network that finds.
+        found: its golden cases.
+        asked: the network that is asked.
+
+    Raises:
+        WeightsError: an answer is NaN or infinity.
+    """
+    network, cases = asked.network(), []
+    for case in found:
+        photo = read_photo(PHOTOS / case.photo)
+        letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], asked.size)
+        prompt = recipe.prompt(case, case.outputs, letterbox)
+        if prompt is not None:
+            image = letterbox.apply(photo)
             with torch.inference_mode():
-                answered[case.name] = Answered(
-                    case.name,
-                    (image, *maps_and_tokens),
-                    *checked(image, *maps_and_tokens),
-                )
-            mask_0 = answered[case.name].low_res_masks[:, :1]
-            previous[case.name] = cleaned_mask(case, letterbox, before, mask_0)
-        relative = f"{FOLDER}/{example.path.stem}.npz"
-        more = {} if detected is None else detected.arrays()
-        write_answers(list(answered.values()), more, directory / relative)
+                tensors = network.tensors(asked.recipe.prompted_inputs(image, letterbox, *prompt))
+            cases.append(GoldenCase(network.kind, case.photo, letterbox, prompt[0], tensors))
+    return cases
+
+
+def write_golden(
+    recipe: KindRecipe,
+    cases: Sequence[GoldenCase],
+    directory: Path,
+    prompted_by: str | None = None,
+) -> tuple[GoldenFile, ...]:
+    """Write golden cases into an export directory, those of each photo into one file.
+
+    Args:
+        recipe: of the network that answers them.
+        cases: with PyTorch's answers.
+        directory: of the export.
+        prompted_by: kind of the network that found what is asked; None where prompts were chosen.
+    """
+    folder = f"{FOLDER}/{recipe.kind.name}" + (f"_of_{prompted_by}" if prompted_by else "")
+    (directory / folder).mkdir(parents=True)
+    photos: dict[str, list[GoldenCase]] = {}
+    for case in cases:
+        photos.setdefault(case.photo, []).append(case)
+    files = []
+    for photo, asked in photos.items():
+        relative = f"{folder}/{Path(photo).stem}.npz"
+        np.savez_compressed(directory / relative, **arrays_of(recipe, asked))
+        letterbox = asked[0].letterbox
         files.append(
             GoldenFile(
                 file=relative,
-                sha256=sha256_of(directory / relative),
-                photo=example.path.name,
-                width=width,
-                height=height,
-                cases=cases,
-                salient=None if detected is None else detected.record(),
+                sha256=content_sha256(directory / relative),
+                photo=photo,
+                width=letterbox.width,
+                height=letterbox.height,
+                prompted_by=prompted_by,
+                cases=tuple(case.record for case in asked),
             )
         )
     return tuple(files)
 
 
-def encode_case(
-    case: GoldenCase, letterbox: Letterbox, previous: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Prompt maps and tokens, by the same code as the predictor's."""
-    coords, labels = prompt_slots(prompts_of(case, letterbox), letterbox.scale)
-    return encode_prompts(coords, labels, previous, letterbox.size)
-
-
-def cleaned_mask(
-    case: GoldenCase, letterbox: Letterbox, previous: Tensor | None, mask: Tensor
-) -> Tensor:
-    """The answer to a case as the predictor cleans it: logits [1, 1, S/2, S/2], as all masks."""
-    earlier = None if previous is None else previous[0, 0].numpy()
-    asked = Asked.of(prompts_of(case, letterbox), earlier, letterbox)
-    return torch.from_numpy(cleaned_logits(mask[0].numpy(), asked, letterbox))[None]
-
-
-def prompts_of(case: GoldenCase, letterbox: Letterbox) -> Prompts:
-    """Those of a case, checked against its photo."""
-    return check_prompts(
-        [(click.x, click.y) for click in case.clicks],
-        [click.label for click in case.clicks],
-        case.box,
-        width=letterbox.width,
-        height=letterbox.height,
-    )
-
-
-def write_answers(answers: list[Answered], more: Mapping[str, Any], path: Path) -> None:
-    """Write the cases of one photo, one row a case, and more arrays beside them."""
-    image, _, _ = answers[0].inputs
+def arrays_of(recipe: KindRecipe, cases: Sequence[GoldenCase]) -> dict[str, Any]:
+    """What a golden file holds; see `manifest.GoldenFile`."""
+    first = cases[0].tensors
     arrays: dict[str, Any] = {
-        IMAGE: image_bytes(image),
-        PROMPT_MAPS: torch.cat([answer.inputs[1] for answer in answers]),
-        PROMPT_TOKENS: torch.cat([answer.inputs[2] for answer in answers]),
-        LOW_RES_MASKS: torch.cat([answer.low_res_masks for answer in answers]),
-        IOU_PREDICTIONS: torch.cat([answer.iou_predictions for answer in answers]),
+        name: first[name]
+        if name in recipe.kind.photo_tensors
+        else torch.cat([case.tensors[name] for case in cases])
+        for name in first
     }
-    np.savez_compressed(path, **arrays, **more)
+    arrays[IMAGE] = (first[IMAGE] / PIXEL_SCALE + PIXEL_MEAN).round().to(torch.uint8)
+    return {**arrays, **recipe.derived(cases)[1]}
+
+
+def read_golden(
+    directory: Path,
+    network: Network,
+    prompted_by: str | None = None,
+    hasher: Hasher = content_sha256,
+) -> list[GoldenCase]:
+    """The golden cases of one network.
+
+    Args:
+        directory: of the export.
+        network: as the manifest describes it.
+        prompted_by: kind of the network that found what is asked; None for chosen prompts.
+        hasher: of the content of files.
+
+    Raises:
+        ArtifactError: a file is missing or altered, does not hold what the manifest says, or this
+            version finds something else in its answers.
+    """
+    return [
+        case
+        for golden in network.golden
+        if golden.prompted_by == prompted_by
+        for case in read_file(directory, network, golden, hasher)
+    ]
+
+
+def read_file(
+    directory: Path, network: Network, golden: GoldenFile, hasher: Hasher
+) -> list[GoldenCase]:
+    """The cases of one golden file.
+
+    Raises:
+        ArtifactError: as `read_golden` does.
+    """
+    path = checked_path(directory, golden.file, golden.sha256, hasher=hasher)
+    recipe, rows = network.recipe, len(golden.cases)
+    letterbox = Letterbox.fit(golden.width, golden.height, network.input_size)
+    specs = {spec.name: spec for graph in network.graphs for spec in graph.inputs + graph.outputs}
+    try:
+        file = ArrayFile(path)
+        forms = dict(file.forms)
+        derived_forms = {name: forms.pop(name, None) for name in recipe.derived_arrays}
+        check_forms(forms, {name: form_of(recipe, spec, rows) for name, spec in specs.items()})
+        tensors = {name: rows_of(file, name, rows) for name in specs}
+        cases = [
+            GoldenCase(
+                recipe.kind,
+                golden.photo,
+                letterbox,
+                record,
+                {name: parts[number] for name, parts in tensors.items()},
+            )
+            for number, record in enumerate(golden.cases)
+        ]
+        records, derived = recipe.derived(cases)
+        same = [
+            str(derived_forms[name]) == str(Form(array.dtype, array.shape))
+            and np.array_equal(file.read(name), array)
+            for name, array in derived.items()
+        ]
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no golden file: {error}; export again") from error
+    if not all(same) or tuple(records) != golden.cases:
+        raise ArtifactError(f"{path}: this version finds other {recipe.finds}; export again")
+    return cases
+
+
+def form_of(recipe: KindRecipe, spec: TensorSpec, rows: int) -> Form:
+    """What a golden file declares for a tensor."""
+    count = 1 if spec.name in recipe.kind.photo_tensors else rows
+    dtype = np.dtype(np.uint8 if spec.name == IMAGE else np.float32)
+    return Form(dtype, (count, *spec.shape[1:]))
+
+
+def rows_of(file: ArrayFile, name: str, rows: int) -> list[Tensor]:
+    """A tensor of each case; one that depends on the photo alone is the same in all of them."""
+    tensor = torch.from_numpy(file.read(name))
+    if name == IMAGE:
+        tensor = scaled(tensor.float())
+    parts = list(tensor.split(1))
+    return parts * rows if len(parts) == 1 else parts
+
+
+def vectors_for(recipes: Iterable[KindRecipe]) -> dict[str, Vectors]:
+    """What goes with a bundle of some kinds of networks, by the name of the file."""
+    return VECTORS | {name: made for one in recipes for name, made in one.vectors.items()}
+
+
+def write_vectors(recipes: Iterable[KindRecipe], directory: Path) -> tuple[HashedFile, ...]:
+    """Write the vectors of some kinds of networks as JSON lists into an export directory."""
+    files = []
+    for name, made in vectors_for(recipes).items():
+        path = directory / FOLDER / name
+        path.write_text(json.dumps(made(), allow_nan=False) + "\n", encoding="utf-8")
+        files.append(HashedFile(f"{FOLDER}/{name}", content_sha256(path)))
+    return tuple(files)
+
+
+def check_vectors(directory: Path, manifest: Manifest) -> None:
+    """Check that this version gives the answers of the files in an export directory.
+
+    Raises:
+        ArtifactError: it gives others, or a file is unknown or no such list.
+    """
+    known = vectors_for(network.recipe for network in manifest.networks)
+    for vectors in manifest.vectors:
+        path = directory / vectors.file
+        try:
+            cases = strict_json.read(path)
+        except (OSError, JsonError) as error:
+            raise ArtifactError(f"{path} is damaged: {error}; export again") from error
+        wanted = known.get(path.name)
+        # Through JSON, so that tuples and lists are alike.
+        if wanted is None or cases != json.loads(json.dumps(wanted())):
+            raise ArtifactError(f"{path} has other answers than this version; export again")

@@ -2,39 +2,35 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from squeezesam import strict_json
-from squeezesam.config import DetectorConfig
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import PathLike, path_below
 from squeezesam.image_io import MAX_PHOTO_SIDE
-from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
+from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam.strict_json import JsonError, shown
-from squeezesam_export.contract import Contract, contract
-from squeezesam_export.salient_contract import SalientContract, salient_contract
+from squeezesam_export.contract import CONTRACT, PREPROCESSING, Contract, Preprocessing
+from squeezesam_export.golden_case import CaseRecord
+from squeezesam_export.kinds import RECIPES
+from squeezesam_export.kinds.recipe import KindRecipe
 from squeezesam_export.target import IoDtype
 from squeezesam_export.targets import TARGETS
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 MAX_BYTES = 4_000_000
-MAX_SIZE = 2048
-"""Of the side of the square input in pixels."""
-
-DETECTOR_STRIDE = DetectorConfig.bottom_stride
 
 
 @dataclass(frozen=True)
 class Parity:
     """How close an artifact's answers on the golden inputs are to PyTorch's in float32.
 
-    The mask of a detector is where its heat map reaches the threshold of the click sampling.
+    What a mask is, the recipe of the kind of network says: of a detector it is where its heat map
+    reaches the threshold of the click sampling.
 
     Attributes:
         max_mask_error: largest absolute difference of a logit of a mask or heat map.
@@ -43,104 +39,102 @@ class Parity:
             alternatives count in the mean alone: where nothing asks for a part, one of them may be
             noise around the threshold that no app ever shows.
         mean_mask_iou: mean over all cases and masks.
-        max_iou_error: largest absolute difference of a predicted IoU; None of a detector.
-        max_click_distance: largest distance between its clicks and PyTorch's in pixels of the heat
-            map, whose diagonal stands for an object that only one of them finds; None of a
-            segmenter.
+        measures: the further figures of the kind of network, by name: `max_iou_error` is the
+            largest absolute difference of a predicted IoU, `max_click_distance` the largest
+            distance between a detector's clicks and PyTorch's in pixels of the heat map, whose
+            diagonal stands for an object that only one of them finds.
     """
 
     max_mask_error: float
     mask_sqnr_db: float | None
     min_mask_iou: float
     mean_mask_iou: float
-    max_iou_error: float | None
-    max_click_distance: float | None
+    measures: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Artifact:
-    """One exported file, or directory in the case of an .mlpackage.
+class GraphFile:
+    """One exported file, or directory in the case of an .mlpackage, that holds one graph.
 
     Attributes:
         file: relative to the manifest.
-        precision: name of its scheme.
-        keep_float: blocks of the network that stayed in float though the scheme quantizes.
         sha256: of the file; of a directory as `artifacts.sha256_of` defines it.
         files: SHA-256 of each file of a directory by its relative name; empty for a single file.
-        delegated_ops: inside the delegate; None where the format has none.
-        ops_outside_delegate: their names; None likewise.
-        measured_with: what ran the artifact at export: its runtime, or the reference interpreter.
-        parity: measured then.
+        size_bytes: of the file, or of all files of the directory.
+        io_dtypes: element type of every input and output, by name.
+        delegated_ops: number of operators inside the delegate; None where the format has none.
+        ops_outside_delegate: names of those outside, once for each occurrence; None where the
+            format has no delegate.
     """
 
     file: str
-    target: str
-    precision: str
-    keep_float: tuple[str, ...]
-    requirement: str
     sha256: str
     files: dict[str, str]
     size_bytes: int
     io_dtypes: dict[str, IoDtype]
     delegated_ops: int | None
     ops_outside_delegate: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A network in one target and precision.
+
+    Attributes:
+        target: name of the export target.
+        precision: name of its scheme.
+        keep_float: blocks of the network that stayed in float though the scheme quantizes.
+        requirement: what it needs to run: opset, backend or operating system.
+        graphs: its files, one for each graph of the network, in the order in which they run.
+        measured_with: what ran the artifact at export: its runtime, or the reference interpreter.
+        parity: measured then.
+    """
+
+    target: str
+    precision: str
+    keep_float: tuple[str, ...]
+    requirement: str
+    graphs: tuple[GraphFile, ...]
     measured_with: str
     parity: Parity
 
+    @property
+    def title(self) -> str:
+        """The names of its files, for messages."""
+        return " + ".join(graph.file for graph in self.graphs)
 
-@dataclass(frozen=True)
-class Click:
-    """A click in photo pixels, with segment-anything's label codes."""
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its files."""
+        return sum(graph.size_bytes for graph in self.graphs)
 
-    x: int
-    y: int
-    label: int
-
-
-@dataclass(frozen=True)
-class GoldenCase:
-    """Prompts on a golden photo.
-
-    Attributes:
-        name: of the case.
-        clicks: oldest first.
-        box: (x0, y0, x1, y1) in photo pixels.
-        previous: an earlier case of the same photo whose mask 0, cleaned, is the previous mask, or
-            `saliency_logits`, which is then moved into the frame of masks.
-    """
-
-    name: str
-    clicks: tuple[Click, ...]
-    box: tuple[int, ...] | None
-    previous: str | None
-
-
-@dataclass(frozen=True)
-class SalientGolden:
-    """What PyTorch's detector found in a golden photo.
-
-    Attributes:
-        heat_clicks: (x, y) in pixels of the heat map; none where nothing stands out.
-        case: name of the golden case with these clicks in photo pixels, and so with the automatic
-            mask; None where nothing stands out.
-    """
-
-    heat_clicks: tuple[tuple[int, ...], ...]
-    case: str | None
+    @property
+    def ops_outside_delegate(self) -> tuple[str, ...] | None:
+        """Those of all its files; None where the format has no delegate."""
+        outside = [graph.ops_outside_delegate for graph in self.graphs]
+        known = [ops for ops in outside if ops is not None]
+        return sum(known, ()) if known else None
 
 
 @dataclass(frozen=True)
 class GoldenFile:
-    """The cases of one photo, as an .npz.
+    """The golden cases of one photo, as an .npz.
 
-    `image` is uint8 [1, 3, S, S], the letterboxed bytes of the whole photo; `prompt_maps`,
-    `prompt_tokens`, `low_res_masks` and `iou_predictions` are float32 with one row a case. Beside a
-    detector there are, with D the side of its input, uint8 `detector_image` [1, 3, D, D], float32
-    `saliency_logits` [1, 1, D/4, D/4] and uint8 `heat` [h, w], the part of the heat map that lies
-    on the photo.
+    It holds every tensor by its name, those between the graphs of a network included: the `image`
+    as uint8 [1, 3, S, S], the letterboxed bytes of the whole photo; what depends on the photo alone
+    as float32 once; and all else as float32 with one row a case. Beside `saliency_logits` there are
+    uint8 `heat` [h, w], the part of the heat map that lies on the photo, and int64 `heat_clicks`
+    [N, 2], the clicks (x, y) in its pixels.
 
     Attributes:
-        salient: None where no detector was exported.
+        file: relative to the manifest.
+        sha256: of the file.
+        photo: file name of the photo.
+        width: of the photo in pixels.
+        height: of the photo in pixels.
+        prompted_by: kind of the network that found what is asked here; None where prompts were
+            chosen. What it finds depends on its weights, so these cases are no part of `Parity`.
+        cases: at least one.
 
     Raises:
         ValueError: the photo has no size that a photo can have.
@@ -151,8 +145,8 @@ class GoldenFile:
     photo: str
     width: int
     height: int
-    cases: tuple[GoldenCase, ...]
-    salient: SalientGolden | None
+    prompted_by: str | None
+    cases: tuple[CaseRecord, ...]
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= MAX_PHOTO_SIDE and 0 < self.height <= MAX_PHOTO_SIDE):
@@ -168,82 +162,85 @@ class HashedFile:
 
 
 @dataclass(frozen=True)
-class Detector:
-    """The salient-object detector, whose clicks go to the segmenter when a photo opens.
+class Graph:
+    """What one graph of a network takes and gives."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of the bundle.
 
     Attributes:
-        artifacts: in the targets and schemes of the segmenter's.
-        click_vectors: drawn heat maps with their clicks, as `squeezesam.saliency.vectors` says.
+        kind: its name in the table of kinds.
+        variant: its name.
+        weights_sha256: of the weights file that it was exported from.
+        input_size: side of its square image input in pixels.
+        graphs: in the order in which they run; tensors go from graph to graph by their names.
+        preprocessing: the way from a photo to the input `image`.
+        rules: what the kind of network has to say about its answers; None where the contract of
+            the bundle says all.
+        artifacts: all in the targets and schemes of the bundle.
+        golden: of each photo.
     """
 
+    kind: str
     variant: str
     weights_sha256: str
-    contract: SalientContract
+    input_size: int
+    graphs: tuple[Graph, ...]
+    preprocessing: Preprocessing
+    rules: object
     artifacts: tuple[Artifact, ...]
-    click_vectors: HashedFile
+    golden: tuple[GoldenFile, ...]
+
+    @property
+    def recipe(self) -> KindRecipe:
+        """That of its kind."""
+        return RECIPES[self.kind]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of manifest.json; what stands at its top is the segmenter's.
+    """All of manifest.json.
 
     Attributes:
-        mask_vectors: drawn masks with their clean ones, as `squeezesam.mask_vectors` says.
-        look_vectors: drawn glances with their views, as `squeezesam.look_vectors` says.
-        detector: None where it was left out.
+        networks: in the order of the table of kinds.
+        contract: of prompts and masks.
+        vectors: drawn inputs with their answers for the apps' own code, such as masks with their
+            clean ones (`squeezesam.mask_vectors`) and glances with their views
+            (`squeezesam.look_vectors`).
         calibration_photos: on which the ranges of int8 activations were seen; empty where no
             artifact has any.
     """
 
     schema_version: int
-    variant: str
-    weights_sha256: str
+    networks: tuple[Network, ...]
     contract: Contract
-    artifacts: tuple[Artifact, ...]
-    mask_vectors: HashedFile
-    look_vectors: HashedFile
-    detector: Detector | None
-    golden: tuple[GoldenFile, ...]
+    vectors: tuple[HashedFile, ...]
     calibration_photos: tuple[str, ...]
     tool_versions: dict[str, str | None]
     git_commit: str | None
     created: str
     command: str
 
-    def size_of(self, kind: NetworkKind) -> int:
-        """Side of the square input of one kind of network in pixels; 0 where there is none."""
-        if kind is SEGMENTER:
-            return self.contract.input_size
-        return self.detector.contract.input_size if self.detector else 0
-
     @property
-    def vectors(self) -> tuple[HashedFile, ...]:
-        """Files of drawn inputs with what the apps' own code has to answer."""
-        return (
-            self.mask_vectors,
-            self.look_vectors,
-            *([self.detector.click_vectors] if self.detector else []),
-        )
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Those of all networks."""
+        return tuple(artifact for network in self.networks for artifact in network.artifacts)
 
-    @property
-    def all_artifacts(self) -> tuple[Artifact, ...]:
-        """The segmenter's, then the detector's."""
-        return self.artifacts_of(SEGMENTER) + self.artifacts_of(DETECTOR)
+    def network(self, kind: NetworkKind) -> Network | None:
+        """The first network that serves as one of a kind; None where there is none."""
+        found = (one for one in self.networks if one.recipe.kind.serves_as(kind))
+        return next(found, None)
 
-    def artifacts_of(self, kind: NetworkKind) -> tuple[Artifact, ...]:
-        """Those of one kind of network."""
-        if kind is SEGMENTER:
-            return self.artifacts
-        return self.detector.artifacts if self.detector else ()
 
-    def listing(self, artifacts: Mapping[str, Sequence[Artifact]]) -> Self:
-        """The manifest with other artifacts, by the name of their kind of network."""
-        detector = self.detector and dataclasses.replace(
-            self.detector, artifacts=tuple(artifacts[DETECTOR.name])
-        )
-        return dataclasses.replace(
-            self, artifacts=tuple(artifacts[SEGMENTER.name]), detector=detector
-        )
+def graphs_of(kind: NetworkKind, size: int) -> tuple[Graph, ...]:
+    """What the graphs of a kind take and give at an input size."""
+    return tuple(Graph(one.name, one.inputs(size), one.outputs(size)) for one in kind.graphs)
 
 
 def write_manifest(manifest: Manifest, directory: PathLike) -> None:
@@ -288,32 +285,103 @@ def read_manifest(directory: PathLike) -> Manifest:
         )
     try:
         manifest = strict_json.decode(Manifest, content)
+        networks = tuple(with_rules(network) for network in manifest.networks)
     except JsonError as error:
         raise ArtifactError(f"{path} is damaged: {error}; export again") from error
-    size, detector = manifest.contract.input_size, manifest.detector
-    sizes = [(size, BOTTOM_STRIDE)]
-    sizes += [(detector.contract.input_size, DETECTOR_STRIDE)] if detector else []
-    for side, stride in sizes:
-        if not 0 < side <= MAX_SIZE or side % stride:
-            raise ArtifactError(f"{path} is for inputs of {side} pixels; export again")
-    if manifest.contract != contract(size) or (
-        detector is not None and detector.contract != salient_contract(detector.contract.input_size)
-    ):
-        raise ArtifactError(
-            f"{path} has other inputs, outputs or encodings than this version; export again"
-        )
-    for artifact in manifest.all_artifacts:
-        if artifact.target not in TARGETS:
+    manifest = dataclasses.replace(manifest, networks=networks)
+    check_networks(path, manifest)
+    return manifest
+
+
+def with_rules(network: Network) -> Network:
+    """The network with the rules of its kind as what they are, if its kind is known.
+
+    Raises:
+        JsonError: they are no such rules.
+    """
+    recipe = RECIPES.get(network.kind)
+    if recipe is None or recipe.rules is None:
+        return network
+    decoded = strict_json.decode(type(recipe.rules), network.rules, f"rules of {network.kind}")
+    return dataclasses.replace(network, rules=decoded)
+
+
+def check_networks(path: Path, manifest: Manifest) -> None:
+    """Check that this version can use all networks of a manifest.
+
+    Args:
+        path: of the manifest.
+        manifest: as it was read.
+
+    Raises:
+        ArtifactError: it cannot.
+    """
+    kinds = [network.kind for network in manifest.networks]
+    if len(set(kinds)) != len(kinds):
+        raise ArtifactError(f"{path} lists a kind of network twice; export again")
+    for network in manifest.networks:
+        if network.kind not in RECIPES:
             raise ArtifactError(
-                f"{path} names the unknown target {artifact.target!r}; export again or update"
-            )
-        if artifact.precision not in TARGETS[artifact.target].schemes:
-            raise ArtifactError(
-                f"{path} names a precision that {artifact.target} lacks, {artifact.precision!r}; "
+                f"{path} names the unknown kind of network {shown(network.kind)}; "
                 "export again or update"
             )
-    if not manifest.artifacts or not any(golden.cases for golden in manifest.golden):
-        raise ArtifactError(f"{path} lists no artifact or no golden case; export again")
-    if any((golden.salient is None) != (detector is None) for golden in manifest.golden):
-        raise ArtifactError(f"{path} has no golden heat maps for its detector; export again")
-    return manifest
+        recipe, size = network.recipe, network.input_size
+        try:
+            recipe.check_size(size)
+        except ConfigError as error:
+            raise ArtifactError(f"{path} is for inputs of {size} pixels; export again") from error
+        if (network.graphs, network.preprocessing, network.rules) != (
+            graphs_of(recipe.kind, size),
+            PREPROCESSING,
+            recipe.rules,
+        ):
+            raise other_contract(path)
+        for artifact in network.artifacts:
+            check_artifact(path, artifact, len(recipe.kind.graphs))
+        if not network.artifacts or not any(
+            golden.cases for golden in network.golden if golden.prompted_by is None
+        ):
+            raise ArtifactError(f"{path} lists no artifact or no golden case; export again")
+        for golden in network.golden:
+            if golden.prompted_by is not None and golden.prompted_by not in kinds:
+                raise ArtifactError(
+                    f"{path} has golden cases of {shown(golden.prompted_by)}, which it does not "
+                    "list; export again"
+                )
+    if manifest.contract != CONTRACT:
+        raise other_contract(path)
+    if not manifest.networks:
+        raise ArtifactError(f"{path} lists no network; export again")
+
+
+def other_contract(path: Path) -> ArtifactError:
+    """That a manifest asks for another use of its networks than this version's."""
+    return ArtifactError(
+        f"{path} has other inputs, outputs or encodings than this version; export again"
+    )
+
+
+def check_artifact(path: Path, artifact: Artifact, graphs: int) -> None:
+    """Check that this version knows the form of an artifact.
+
+    Args:
+        path: of the manifest.
+        artifact: that it lists.
+        graphs: number of files that it must have.
+
+    Raises:
+        ArtifactError: it does not.
+    """
+    if artifact.target not in TARGETS:
+        raise ArtifactError(
+            f"{path} names the unknown target {artifact.target!r}; export again or update"
+        )
+    if artifact.precision not in TARGETS[artifact.target].schemes:
+        raise ArtifactError(
+            f"{path} names a precision that {artifact.target} lacks, {artifact.precision!r}; "
+            "export again or update"
+        )
+    if len(artifact.graphs) != graphs:
+        raise ArtifactError(
+            f"{path} lists an artifact of {len(artifact.graphs)} graphs, not {graphs}; export again"
+        )

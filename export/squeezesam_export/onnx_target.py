@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from squeezesam.errors import ArtifactError
 from squeezesam.runtimes import LoadedNetwork
 from squeezesam_export.ort_file import OnnxFile
 from squeezesam_export.quantization import onnx_quantization
@@ -22,6 +21,7 @@ from squeezesam_export.target import (
     float32_io,
     kind_named,
     optional,
+    other_inputs,
 )
 
 OPSET = 18
@@ -99,11 +99,9 @@ def load(path: Path) -> LoadedNetwork:
     shapes = [node.shape for node in file.inputs]
     kind = kind_named(path, names, [node.name for node in file.outputs])
 
-    size = shapes[0][-1] if shapes[0] else None
-    if not isinstance(size, int) or kind.shapes(size)[0] != shapes:
-        raise ArtifactError(
-            f"{path} takes {shapes}, which is none of our networks; export it again"
-        )
+    size = kind.size_of(shapes)
+    if size is None:
+        raise other_inputs(path, shapes)
 
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)

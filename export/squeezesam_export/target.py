@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
-from squeezesam.spec import NETWORK_KINDS, SEGMENTER, NetworkKind, TensorSpec
+from squeezesam.spec import SEGMENTER, NetworkKind, TensorSpec
+from squeezesam_export.kinds import RECIPES
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
@@ -104,6 +105,11 @@ class Target:
         return self.runtime if self.load else REFERENCE_INTERPRETER
 
 
+def graph_kinds() -> list[NetworkKind]:
+    """The kinds of all graphs that a file can hold."""
+    return [graph for recipe in RECIPES.values() for graph in recipe.kind.graphs]
+
+
 @contextmanager
 def optional(extra: str) -> Iterator[None]:
     """Around imports of a vendor's packages.
@@ -139,7 +145,7 @@ def kind_named(
     Raises:
         ArtifactError: it is none of ours.
     """
-    for kind in NETWORK_KINDS:
+    for kind in graph_kinds():
         our_inputs, our_outputs = kind.names()
         if list(inputs) == our_inputs and outputs in (None, our_outputs):
             return kind
@@ -148,6 +154,11 @@ def kind_named(
         f"{path} has inputs {inputs}{given}, not ours; export it again, or try squeezesam "
         "coreml-run on another's .mlpackage"
     )
+
+
+def other_inputs(path: Path, shapes: Sequence[Sequence[object]]) -> ArtifactError:
+    """That a file takes inputs of shapes that none of our networks has."""
+    return ArtifactError(f"{path} takes {shapes}, which is none of our networks; export it again")
 
 
 def check_shapes(path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:

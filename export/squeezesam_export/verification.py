@@ -3,20 +3,31 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from squeezesam.errors import VerificationError
 from squeezesam.files import PathLike
 from squeezesam.progress import step
-from squeezesam.runtimes import REFERENCE_INTERPRETER, LoadedNetwork
-from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam_export.artifacts import artifact_path, check_files
-from squeezesam_export.automatic import automatic_iou
-from squeezesam_export.drawn_vectors import check_vectors
-from squeezesam_export.golden import GoldenAnswer
-from squeezesam_export.golden_reading import read_automatic, read_detected, read_golden
-from squeezesam_export.manifest import Artifact, Parity, read_manifest
-from squeezesam_export.parity import Measurement, measure
+from squeezesam.runtimes import REFERENCE_INTERPRETER, InterpretedNetwork, LoadedNetwork
+from squeezesam_export.artifacts import (
+    Hasher,
+    artifact_paths,
+    check_files,
+    content_sha256,
+    load_graphs,
+)
+from squeezesam_export.golden import check_vectors, read_golden
+from squeezesam_export.golden_case import GoldenCase
+from squeezesam_export.kinds.recipe import KindRecipe
+from squeezesam_export.manifest import Artifact, Manifest, Network, read_manifest
+from squeezesam_export.parity import (
+    Measurement,
+    broken_bound,
+    check_prompted,
+    end_to_end_iou,
+    measure,
+)
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.targets import TARGETS
 
@@ -28,21 +39,21 @@ class Verdict:
     """Outcome for one artifact in one runtime.
 
     Attributes:
+        recipe: of its kind of network.
         artifact: as the manifest describes it.
         runs_on: what ran it.
         measurement: None where its answers are not comparable.
         broken: the bound that it breaks, in words; None when it breaks none.
-        network: name of its kind.
-        automatic_iou: of a detector beside a segmenter of its target and scheme, the smallest IoU
-            of their masks without any click with PyTorch's.
+        end_to_end_iou: of a network that feeds another one of its target and scheme, the smallest
+            IoU of their masks without any click with PyTorch's; None where there is no other one.
     """
 
+    recipe: KindRecipe
     artifact: Artifact
     runs_on: str
     measurement: Measurement | None
     broken: str | None = None
-    network: str = SEGMENTER.name
-    automatic_iou: float | None = None
+    end_to_end_iou: float | None = None
 
     @property
     def text(self) -> str:
@@ -50,97 +61,125 @@ class Verdict:
         return f"BROKEN: {self.broken}" if self.broken else PASSED
 
 
-def verify(directory: PathLike, compare: bool = False) -> Iterator[Verdict]:
-    """Check all files of an export directory, then judge its artifacts one by one.
+class Verification:
+    """One pass over an export directory: each file is hashed, parsed and loaded once.
 
     Args:
         directory: what `squeezesam export` wrote.
-        compare: also run the reference interpreter where an artifact's own runtime is here, and
-            compare the runtime with the interpreter instead of with PyTorch.
+        hasher: of the content of files; it remembers what it has hashed.
 
     Raises:
         ArtifactError: the manifest or a file is missing, damaged or altered.
-        MissingDependencyError: the runtime of an artifact is not installed.
     """
-    directory = Path(directory)
-    manifest = read_manifest(directory)
-    with step("checking the hashes of all files"):
-        check_files(directory, manifest)
-    prompted, detected = read_golden(directory, manifest), read_detected(directory, manifest)
-    masks = read_automatic(directory, manifest)
-    check_vectors(directory, manifest)
-    for artifact in manifest.artifacts:
-        yield from verify_artifact(directory, artifact, prompted, compare)
-    for artifact in manifest.artifacts_of(DETECTOR):
-        first, *others = verify_artifact(directory, artifact, detected, compare)
-        if first.measurement is not None:
-            with step(f"cutting out without a click by {artifact.file}"):
-                iou = automatic_iou(directory, manifest, artifact, detected, masks)
-            first = with_automatic_iou(first, iou)
-        yield first
-        yield from others
 
+    def __init__(self, directory: PathLike, hasher: Hasher | None = None) -> None:
+        self.directory = Path(directory)
+        self.hasher = hasher or cache(content_sha256)
+        self.manifest: Manifest = read_manifest(self.directory)
+        with step("checking the hashes of all files"):
+            check_files(self.directory, self.manifest, self.hasher)
+        check_vectors(self.directory, self.manifest)
+        self.golden = {one.kind: self._cases(one, None) for one in self.manifest.networks}
+        self.prompted: dict[str, list[GoldenCase]] = {}
+        for network, partner in self.pairs():
+            prompted = self._cases(partner, network.kind)
+            check_prompted(network.recipe, self.golden[network.kind], prompted, partner.input_size)
+            self.prompted[network.kind] = prompted
+        self._loaded: dict[tuple[str, str, str], LoadedNetwork] = {}
 
-def with_automatic_iou(verdict: Verdict, iou: float | None) -> Verdict:
-    """The verdict on a detector, held to the bound of its scheme for the automatic masks too."""
-    broken, bound = verdict.broken, SCHEMES[verdict.artifact.precision].min_mask_iou
-    if broken is None and iou is not None and iou < bound:
-        broken = f"IoU of an automatic mask {iou:.4f} is below {bound}"
-    return dataclasses.replace(verdict, automatic_iou=iou, broken=broken)
+    def _cases(self, network: Network, prompted_by: str | None) -> list[GoldenCase]:
+        return read_golden(self.directory, network, prompted_by, self.hasher)
 
+    def pairs(self) -> list[tuple[Network, Network]]:
+        """Networks that feed another one of the bundle, each with that one."""
+        networks = {network.kind: network for network in self.manifest.networks}
+        return [
+            (network, networks[network.recipe.feeds])
+            for network in self.manifest.networks
+            if network.recipe.feeds in networks
+        ]
 
-def verify_artifact(
-    directory: Path,
-    artifact: Artifact,
-    answers: Sequence[GoldenAnswer],
-    compare: bool,
-) -> Iterator[Verdict]:
-    """One verdict on an artifact, or with `compare` as many as there are comparisons."""
-    target = TARGETS[artifact.target]
-    path = artifact_path(directory, artifact)
-    with step(f"running {path.name}"):
-        network = target.loader(path)
-        verdict = judge(artifact, target.runs_on, network, answers)
-    yield verdict
-    if compare and target.load and target.interpret:
-        interpreted = target.interpret(path)
-        yield judge(artifact, REFERENCE_INTERPRETER, interpreted, answers)
-        yield judge(
-            artifact,
-            f"{target.runtime} against {REFERENCE_INTERPRETER}",
-            network,
-            [answer.answered(interpreted.run(answer.inputs)) for answer in answers],
+    def verdicts(self, compare: bool = False) -> Iterator[Verdict]:
+        """Judge all artifacts one by one.
+
+        Args:
+            compare: also run the reference interpreter where an artifact's own runtime is here, and
+                compare the runtime with the interpreter instead of with PyTorch.
+
+        Raises:
+            ArtifactError: an artifact is damaged.
+            MissingDependencyError: the runtime of an artifact is not installed.
+        """
+        partners = {network.kind: partner for network, partner in self.pairs()}
+        for network in self.manifest.networks:
+            for artifact in network.artifacts:
+                first, *others = self.judged(network, artifact, compare)
+                if first.measurement is not None and network.kind in partners:
+                    with step(f"cutting out without a click by {artifact.title}"):
+                        first = self.with_end_to_end_iou(first, network, partners[network.kind])
+                yield first
+                yield from others
+
+    def judged(self, network: Network, artifact: Artifact, compare: bool) -> list[Verdict]:
+        """One verdict on an artifact, or with `compare` as many as there are comparisons."""
+        target, recipe = TARGETS[artifact.target], network.recipe
+        cases = self.golden[network.kind]
+        with step(f"running {artifact.title}"):
+            loaded = self.loaded(network, artifact)
+            verdicts = [judge(recipe, artifact, target.runs_on, loaded, cases)]
+        if compare and target.load and target.interpret:
+            paths = artifact_paths(self.directory, artifact, self.hasher)
+            interpreted = load_graphs(recipe.kind, paths, target.interpret)
+            against = f"{target.runtime} against {REFERENCE_INTERPRETER}"
+            answered = [case.answered(interpreted.run(case.inputs)) for case in cases]
+            verdicts += [
+                judge(recipe, artifact, REFERENCE_INTERPRETER, interpreted, cases),
+                judge(recipe, artifact, against, loaded, answered),
+            ]
+        return verdicts
+
+    def loaded(self, network: Network, artifact: Artifact) -> LoadedNetwork:
+        """An artifact, which is loaded at the first call."""
+        key = network.kind, artifact.target, artifact.precision
+        if key not in self._loaded:
+            paths = artifact_paths(self.directory, artifact, self.hasher)
+            loader = TARGETS[artifact.target].loader
+            self._loaded[key] = load_graphs(network.recipe.kind, paths, loader)
+        return self._loaded[key]
+
+    def with_end_to_end_iou(self, verdict: Verdict, network: Network, partner: Network) -> Verdict:
+        """The verdict, held to the bound of its scheme for the masks without any click too."""
+        artifact = verdict.artifact
+        form = artifact.target, artifact.precision
+        asked = [one for one in partner.artifacts if (one.target, one.precision) == form]
+        if not asked:
+            return verdict
+        iou = end_to_end_iou(
+            network.recipe,
+            self.loaded(network, artifact),
+            partner.recipe,
+            self.loaded(partner, asked[0]),
+            self.golden[network.kind],
+            self.prompted[network.kind],
         )
+        broken, bound = verdict.broken, SCHEMES[artifact.precision].min_mask_iou
+        if broken is None and iou < bound:
+            broken = f"IoU of an automatic mask {iou:.4f} is below {bound}"
+        return dataclasses.replace(verdict, end_to_end_iou=iou, broken=broken)
 
 
 def judge(
+    recipe: KindRecipe,
     artifact: Artifact,
     runs_on: str,
     network: LoadedNetwork,
-    answers: Sequence[GoldenAnswer],
+    cases: Sequence[GoldenCase],
 ) -> Verdict:
     """Run the golden cases and hold them to the bounds of the artifact's scheme."""
-    kind = network.kind.name
+    timed = not isinstance(network, InterpretedNetwork)
     try:
-        measurement = measure(network, answers)
+        measurement = measure(recipe, network.run, cases, timed=timed)
     except VerificationError as error:
-        return Verdict(artifact, runs_on, None, str(error), kind)
-    broken = broken_bound(measurement.parity, artifact.precision)
-    return Verdict(artifact, runs_on, measurement, broken, kind)
-
-
-def broken_bound(parity: Parity, precision: str) -> str | None:
-    """The bound of a scheme that an artifact breaks, in words; None when it breaks none."""
-    scheme = SCHEMES[precision]
-    for name, value, bound in (
-        ("smallest mask IoU", parity.min_mask_iou, scheme.min_mask_iou),
-        ("mean mask IoU", parity.mean_mask_iou, scheme.mean_mask_iou),
-    ):
-        if value < bound:
-            return f"{name} {value:.4f} is below {bound}"
-    if parity.max_iou_error is not None and parity.max_iou_error > scheme.max_iou_error:
-        return f"a predicted IoU is off by {parity.max_iou_error:.4f}, over {scheme.max_iou_error}"
-    distance, furthest = parity.max_click_distance, scheme.max_click_distance
-    if distance is not None and distance > furthest:
-        return f"a click is {distance:.1f} pixels of the heat map off, over {furthest:g}"
-    return None
+        return Verdict(recipe, artifact, runs_on, None, str(error))
+    broken = broken_bound(recipe, measurement.parity, SCHEMES[artifact.precision])
+    return Verdict(recipe, artifact, runs_on, measurement, broken)

@@ -9,7 +9,6 @@ from squeezesam.network.build import build_network
 from squeezesam.network.detector import SaliencyDetector
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.reference import ReferenceSam
-from squeezesam.spec import NETWORK_KINDS
 from squeezesam.tables import aligned_table
 from squeezesam.versions import check_pair, tool_versions
 from squeezesam.weights import known_config, network_kind, shipped_weights
@@ -52,9 +51,10 @@ def blocks_table(variant: str) -> str:
 
 def tensors_table() -> str:
     """Inputs and outputs of both kinds of network and of every artifact."""
+    kinds = dict.fromkeys(network_kind(name) for name in (*VARIANTS, *DETECTORS))
     rows = [
         (kind.name, way, spec.name, "x".join(map(str, spec.shape)), spec.meaning)
-        for kind in NETWORK_KINDS
+        for kind in kinds
         for way, specs in (("input", kind.inputs), ("output", kind.outputs))
         for spec in specs(kind.size)
     ]

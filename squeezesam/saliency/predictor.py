@@ -15,7 +15,7 @@ from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_view
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
 from squeezesam.predictor import MaskAnswer, MaskArrays, SamPredictor, SetPhoto, as_arrays
 from squeezesam.prompts import as_floats
-from squeezesam.runtimes import DetectorCallable, NetworkCallable, check_kind, input_side
+from squeezesam.runtimes import DetectorCallable, NetworkCallable, check_role, input_side
 from squeezesam.saliency.clicks import (
     DEFAULT_SAMPLING,
     ClickSampling,
@@ -95,7 +95,7 @@ class SaliencyPredictor(SamPredictor):
         self._detecting = threading.Lock()
         self._findings: WeakKeyDictionary[SetPhoto, Finding] = WeakKeyDictionary()
         super().__init__(model, size, cleaning, looking)
-        check_kind("detector", detector, DETECTOR)
+        check_role("detector", detector, DETECTOR)
 
     @property
     def finding(self) -> Finding:

@@ -16,7 +16,7 @@ from squeezesam_benchmarks.native.runtimes import RUNTIMES, Runtime
 from squeezesam_benchmarks.native.words import tensor_words
 from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.schema import Emulation
-from squeezesam_export.golden import GoldenAnswer
+from squeezesam_export.golden_case import GoldenCase
 
 
 class Checker:
@@ -34,7 +34,7 @@ class Checker:
         self.folder = folder
         self.runners: dict[str, tuple[Path, Path]] = {}
 
-    def check(self, subject: Subject, size: int, cases: Sequence[GoldenAnswer]) -> Emulation:
+    def check(self, subject: Subject, size: int, cases: Sequence[GoldenCase]) -> Emulation:
         """Compare and count.
 
         Args:

@@ -16,8 +16,8 @@ from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Condition, Device, Measurement
-from squeezesam_export.golden import GoldenAnswer
-from squeezesam_export.golden_reading import read_answers
+from squeezesam_export.golden import read_golden
+from squeezesam_export.golden_case import GoldenCase
 from squeezesam_export.manifest import read_manifest
 
 NAME = "arm64-emulated"
@@ -86,8 +86,8 @@ class EmulatedArm64:
             MissingDependencyError: its runtime is not installed.
         """
         manifest = read_manifest(subject.path.parent)
-        golden = read_answers(subject.path.parent, manifest, subject.kind)
-        cases = spread(golden, self.cases)
+        (network,) = (one for one in manifest.networks if subject.kind in one.recipe.kind.graphs)
+        cases = spread(read_golden(subject.path.parent, network), self.cases)
         runtime = RUNTIMES[subject.path.suffix]
         _, version = runtime.installed()
         return Measurement(
@@ -103,7 +103,7 @@ class EmulatedArm64:
             sustained_samples_ms=(),
             peak_memory_bytes=None,
             memory_kind=None,
-            emulation=self.checker.check(subject, manifest.size_of(subject.kind), cases),
+            emulation=self.checker.check(subject, network.input_size, cases),
         )
 
 
@@ -133,7 +133,7 @@ def make_emulator(cpu: Cpu, folder: Path) -> Emulator:
     return Emulator(cpu, root, build_counter(folder))
 
 
-def spread(cases: Sequence[GoldenAnswer], count: int) -> list[GoldenAnswer]:
+def spread(cases: Sequence[GoldenCase], count: int) -> list[GoldenCase]:
     """So many of the cases, evenly spaced, or all when there are no more."""
     count = min(count, len(cases))
     return [cases[i * len(cases) // count] for i in range(count)]

@@ -8,17 +8,16 @@ from torch import Tensor
 
 from squeezesam.errors import ArtifactError
 from squeezesam.spec import NetworkKind, TensorSpec
-from squeezesam_export.golden import GoldenAnswer
+from squeezesam_export.golden_case import GoldenCase
 
 TYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
-def case_bytes(case: GoldenAnswer, kind: NetworkKind, io_dtypes: Mapping[str, str]) -> bytes:
-    """The inputs of one case, one after another."""
+def case_bytes(case: GoldenCase, kind: NetworkKind, io_dtypes: Mapping[str, str]) -> bytes:
+    """The inputs of one graph in a case, one after another."""
     names, _ = kind.names()
     return b"".join(
-        tensor.to(TYPES[io_dtypes[name]]).numpy().tobytes()
-        for name, tensor in zip(names, case.inputs, strict=True)
+        case.tensors[name].to(TYPES[io_dtypes[name]]).numpy().tobytes() for name in names
     )
 
 

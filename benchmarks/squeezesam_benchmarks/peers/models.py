@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError
-from squeezesam.spec import input_specs
+from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks.ort_session import declared_inputs
 from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.places import Subject
@@ -27,6 +27,6 @@ def model_subject(path: Path) -> Subject:
         raise ArtifactError(f"{path}: {error}") from error
     given = [(node.name, one.shape) for node, one in zip(nodes, inputs, strict=True)]
     side = given[0][1][-1] if given and given[0][1] else 0
-    is_ours = given == [(spec.name, spec.shape) for spec in input_specs(side)]
+    is_ours = given == [(spec.name, spec.shape) for spec in SEGMENTER.inputs(side)]
     described = Artifact(path.name, sha256_of(path), size_of(path))
     return Subject(path, onnx_target.TARGET.name, described, SQUEEZESAM if is_ours else None)

@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from squeezesam.spec import DETECTOR, SEGMENTER
+from squeezesam_export.network_options import NETWORK_OPTIONS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 GROUP = "ship"
@@ -43,27 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BLOCKS",
         help="comma-separated blocks of the network that quantization leaves in float",
     )
-    parser.add_argument("--weights", type=Path, help=".safetensors; default: shipped weights")
-    detector = parser.add_mutually_exclusive_group()
-    detector.add_argument(
-        "--detector",
-        type=Path,
-        metavar="WEIGHTS",
-        help="of the salient-object detector, exported beside it; default: shipped weights",
-    )
-    detector.add_argument(
-        "--no-detector", action="store_true", help="leave the salient-object detector out"
-    )
-    parser.add_argument("--variant", help="of the network; default: that of the weights, or base")
-    parser.add_argument(
-        "--size", type=int, default=SEGMENTER.size, help="side of the input in pixels"
-    )
-    parser.add_argument(
-        "--detector-size",
-        type=int,
-        default=DETECTOR.size,
-        help="side of the salient-object detector's input in pixels",
-    )
+    for options in NETWORK_OPTIONS:
+        options.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,17 +52,13 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam_export.artifacts import bundle_digest
     from squeezesam_export.exporting import ExportOptions, export
 
+    chosen = (options.chosen(args) for options in NETWORK_OPTIONS)
     options = ExportOptions(
         targets=tuple(args.target.split(",")),
         precisions=tuple(args.precision.split(",")),
+        networks=tuple(choice for choice in chosen if choice is not None),
         calibration=args.calibration,
         keep_float=tuple(filter(None, args.keep_float.split(","))),
-        variant=args.variant,
-        weights=args.weights,
-        size=args.size,
-        detector_size=args.detector_size,
-        detector=args.detector,
-        with_detector=not args.no_detector,
     )
     export(options, args.out, partial(print, flush=True))
     print(f"bundle SHA-256: {bundle_digest(args.out)}")

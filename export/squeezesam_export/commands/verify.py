@@ -2,42 +2,22 @@
 
 import argparse
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squeezesam.errors import VerificationError
-from squeezesam.spec import DETECTOR
 from squeezesam.tables import aligned_table
 
 if TYPE_CHECKING:
+    from squeezesam_export.kinds.recipe import Measure
     from squeezesam_export.verification import Verdict
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
 GROUP = "ship"
 EXAMPLE = "squeezesam verify artifacts"
-HEADER = (
-    "network",
-    "target",
-    "precision",
-    "run by",
-    "max mask err",
-    "SQNR dB",
-    "min mask IoU",
-    "max IoU err",
-    "max click dist",
-    "auto IoU",
-    "ops outside",
-    "MB",
-    "ms",
-    "verdict",
-)
 TEXT_COLUMNS = {"network", "target", "precision", "run by", "verdict"}
 ABSENT = "-"
-DETECTOR_COLUMNS = (
-    "detector: its mask is where the heat map is hot; max click dist: from PyTorch's clicks, in "
-    "pixels of the heat map;\nauto IoU: of masks without any click, by detector and segmenter of "
-    "one target and precision, the smallest with PyTorch's"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,36 +35,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def measures() -> list["Measure"]:
+    """The figures of all kinds of networks, each once."""
+    from squeezesam_export.kinds import RECIPES
+
+    every = (measure for recipe in RECIPES.values() for measure in recipe.measures)
+    return list({measure.name: measure for measure in every}.values())
+
+
+def header() -> tuple[str, ...]:
+    """Titles of the columns."""
+    return (
+        *("network", "target", "precision", "run by", "max mask err", "SQNR dB", "min mask IoU"),
+        *(measure.title for measure in measures()),
+        *("auto IoU", "ops outside", "MB", "ms", "verdict"),
+    )
+
+
 def run(args: argparse.Namespace) -> None:
     """Verify and print one row for each artifact."""
     from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
-    from squeezesam_export.artifacts import bundle_digest, check_digest
-    from squeezesam_export.verification import verify
+    from squeezesam_export.artifacts import bundle_digest, check_digest, content_sha256
+    from squeezesam_export.verification import Verification
 
+    hasher = cache(content_sha256)
     if args.digest is not None:
-        check_digest(args.directory, args.digest)
+        check_digest(args.directory, args.digest, hasher)
     verdicts = []
-    for verdict in verify(args.directory, args.compare):
-        print(f"{verdict.artifact.file}: {verdict.text}", file=sys.stderr, flush=True)
+    for verdict in Verification(args.directory, hasher).verdicts(args.compare):
+        print(f"{verdict.artifact.title}: {verdict.text}", file=sys.stderr, flush=True)
         verdicts.append(verdict)
-    print(aligned_table(HEADER, [row(verdict) for verdict in verdicts], TEXT_COLUMNS))
+    print(aligned_table(header(), [row(verdict) for verdict in verdicts], TEXT_COLUMNS))
     print("ms: median on this machine, default threads; masks and predicted IoUs against PyTorch")
-    if any(verdict.network == DETECTOR.name for verdict in verdicts):
-        print(DETECTOR_COLUMNS)
+    for note in dict.fromkeys(verdict.recipe.note for verdict in verdicts):
+        if note is not None:
+            print(note)
     if any(verdict.runs_on == REFERENCE_INTERPRETER for verdict in verdicts):
         print(INTERPRETER_LIMITS)
-    print(f"bundle SHA-256: {bundle_digest(args.directory)}")
+    print(f"bundle SHA-256: {bundle_digest(args.directory, hasher)}")
     broken = [verdict for verdict in verdicts if verdict.broken]
     if broken:
         raise VerificationError(
             f"{len(broken)} of {len(verdicts)} artifacts differ from PyTorch: "
-            + "; ".join(f"{verdict.artifact.file}: {verdict.broken}" for verdict in broken)
+            + "; ".join(f"{verdict.artifact.title}: {verdict.broken}" for verdict in broken)
         )
 
 
 def row(verdict: "Verdict") -> tuple[str, ...]:
     """One line of the table."""
-    artifact, numbers = verdict.artifact, (ABSENT,) * 5
+    artifact, numbers = verdict.artifact, (ABSENT,) * (3 + len(measures()))
     milliseconds = ABSENT
     if verdict.measurement:
         parity = verdict.measurement.parity
@@ -92,19 +91,17 @@ def row(verdict: "Verdict") -> tuple[str, ...]:
             f"{parity.max_mask_error:.1e}",
             "exact" if parity.mask_sqnr_db is None else f"{parity.mask_sqnr_db:.1f}",
             f"{parity.min_mask_iou:.4f}",
-            cell(parity.max_iou_error, ".1e"),
-            cell(parity.max_click_distance, ".1f"),
+            *(cell(parity.measures.get(one.name), one.form) for one in measures()),
         )
-        median_ms = verdict.measurement.median_ms
-        milliseconds = cell(median_ms, ".1f")
+        milliseconds = cell(verdict.measurement.median_ms, ".1f")
     outside = artifact.ops_outside_delegate
     return (
-        verdict.network,
+        verdict.recipe.kind.name,
         artifact.target,
         artifact.precision,
         verdict.runs_on,
         *numbers,
-        cell(verdict.automatic_iou, ".4f"),
+        cell(verdict.end_to_end_iou, ".4f"),
         ABSENT if outside is None else " ".join([str(len(outside)), *sorted(set(outside))]),
         f"{artifact.size_bytes / 1e6:.1f}",
         milliseconds,

@@ -4,6 +4,7 @@ Photos need no masks. Each is prompted as a user would prompt it, so that clicks
 previous mask, many clicks and boxes all take part; a range that was never seen is a saturated one.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,21 +15,16 @@ from torch import Tensor
 from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
 from squeezesam.errors import DataError
 from squeezesam.image_io import read_photo
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import NetworkCallable
-from squeezesam.spec import SEGMENTER, NetworkKind, PointLabel
-from squeezesam.transforms import Letterbox
-from squeezesam_export.finite import finite_only
 
 Inputs = tuple[Tensor, ...]
 """Of one inference, as in squeezesam.spec."""
 
+Asking = Callable[[NDArray[np.uint8], np.random.Generator], Iterable[Inputs]]
+"""Inputs of a network on a photo [H, W, 3] of RGB bytes."""
+
 SHIPPED_PHOTOS = Path(__file__).parent / "photos"
 MIN_PHOTOS = 8
 MAX_PHOTOS = 64
-MANY_CLICKS = 5
-MIDDLE = (0.2, 0.8)
-"""Where a photo's subject is clicked, as a share of its width and height."""
 
 
 @dataclass(frozen=True)
@@ -37,48 +33,27 @@ class Calibration:
 
     Attributes:
         photos: file names.
-        inputs: of the segmenter, several of each photo, of all equally many.
-        detector_inputs: of the salient-object detector, one of each photo; none without it.
+        inputs: of each network, by its name; of all photos equally many.
     """
 
     photos: tuple[str, ...]
-    inputs: tuple[Inputs, ...]
-    detector_inputs: tuple[Inputs, ...] = ()
-
-    def inputs_of(self, kind: NetworkKind) -> tuple[Inputs, ...]:
-        """Inputs of a kind of network."""
-        return self.inputs if kind is SEGMENTER else self.detector_inputs
+    inputs: dict[str, tuple[Inputs, ...]]
 
 
-NO_CALIBRATION = Calibration((), ())
-
-
-def calibrate(
-    model: NetworkCallable, folder: Path, size: int, detector_size: int | None = None
-) -> Calibration:
-    """Prompt the photos of a folder; the same folder gives the same inputs.
+def calibrate(networks: Mapping[str, Asking], folder: Path) -> Calibration:
+    """Ask about the photos of a folder; the same folder gives the same inputs.
 
     Args:
-        model: in float32; its answers are the previous masks.
+        networks: by name, what asks each about a photo.
         folder: of photos; of more than MAX_PHOTOS an even selection is used.
-        size: side of the network input in pixels.
-        detector_size: that of the salient-object detector; None without it.
 
     Raises:
         DataError: fewer than MIN_PHOTOS, or one that shows a single colour.
         ImageError: one cannot be read.
-        WeightsError: the network answers NaN or infinity.
+        WeightsError: a network answers NaN or infinity.
     """
-    names, checked = calibration_photos(folder), finite_only(model)
-    inputs: list[Inputs] = []
-    detector_inputs: list[Inputs] = []
-
-    def recorder(*given: Tensor) -> tuple[Tensor, Tensor]:
-        inputs.append(given)
-        low_res_masks, iou_predictions = checked(*given)
-        return low_res_masks, iou_predictions
-
-    predictor = SamPredictor(recorder, size)
+    names = calibration_photos(folder)
+    inputs: dict[str, list[Inputs]] = {network: [] for network in networks}
     for number, name in enumerate(names):
         photo = read_photo(folder / name)
         if (photo == photo[0, 0]).all():
@@ -86,12 +61,9 @@ def calibrate(
                 f"{folder / name} shows a single colour, which says nothing about the ranges of "
                 "activations; calibrate with photos like those of your app"
             )
-        if detector_size is not None:
-            letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], detector_size)
-            detector_inputs.append((letterbox.apply(photo),))
-        predictor.set_image(photo)
-        prompt_variously(predictor, np.random.default_rng(number))
-    return Calibration(tuple(names), tuple(map(usable_anywhere, inputs)), tuple(detector_inputs))
+        for network, ask in networks.items():
+            inputs[network] += map(usable_anywhere, ask(photo, np.random.default_rng(number)))
+    return Calibration(tuple(names), {network: tuple(some) for network, some in inputs.items()})
 
 
 def usable_anywhere(inputs: Inputs) -> Inputs:
@@ -115,20 +87,3 @@ def calibration_photos(folder: Path) -> list[str]:
         )
     count = min(len(names), MAX_PHOTOS)
     return [names[number * len(names) // count] for number in range(count)]
-
-
-def prompt_variously(predictor: SamPredictor, rng: np.random.Generator) -> None:
-    """One click, its correction, many clicks and a box on the current photo."""
-    height, width = predictor.original_size
-    side = np.array([width, height])
-
-    def clicks(count: int) -> NDArray[np.float64]:
-        return np.floor(rng.uniform(*MIDDLE, (count, 2)) * side)
-
-    first, wrong = clicks(1), np.floor(rng.uniform(0, 1, (1, 2)) * side)
-    labels = [int(PointLabel.POSITIVE), int(PointLabel.NEGATIVE)]
-    *_, low_res_masks = predictor.predict(first, labels[:1], multimask_output=False)
-    predictor.predict(np.concatenate([first, wrong]), labels, mask_input=low_res_masks)
-    predictor.predict(clicks(MANY_CLICKS), rng.permutation([1, 1, 1, 0, 0]))
-    low, high = rng.uniform(0, 0.4, 2), rng.uniform(0.6, 1, 2)
-    predictor.predict(box=np.concatenate([low * side, high * side]))

@@ -8,17 +8,18 @@ import dataclasses
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from squeezesam.errors import ConfigError
 from squeezesam.network.folding import folded, unfolded
 from squeezesam.network.model import SqueezeSam
 from squeezesam.network.sized import SizedNetwork
-from squeezesam.runtimes import NetworkCallable
+from squeezesam.spec import SEGMENTER
 from squeezesam.training.config import Stage
 from squeezesam.training.recipes import recipe
+from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.quantization import pt2e
-from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs, calibrate
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs
 
 RECIPE = dataclasses.replace(
     recipe("general"),
@@ -78,9 +79,9 @@ class RoundingNetwork(SizedNetwork):
         return unfolded(network)
 
 
-def calibration_batches(model: NetworkCallable, stage: Stage) -> list[Inputs]:
+def calibration_batches(model: nn.Module, stage: Stage) -> list[Inputs]:
     """The shipped calibration inputs in batches of a stage; the last batch begins anew."""
-    inputs = calibrate(model, SHIPPED_PHOTOS, stage.size).inputs
+    inputs = calibrate_segmenter(model, SHIPPED_PHOTOS, stage.size).inputs[SEGMENTER.name]
     batches = []
     for start in range(0, len(inputs), stage.batch):
         chosen = [inputs[place % len(inputs)] for place in range(start, start + stage.batch)]

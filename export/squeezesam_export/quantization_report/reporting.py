@@ -16,15 +16,12 @@ from squeezesam.spec import INPUT_SIZE, SEGMENTER
 from squeezesam.versions import check_pair
 from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.provenance import git_commit, utc_date
 from squeezesam_export.quantization import pt2e
 from squeezesam_export.quantization.activations import block_outputs, floating_graph
 from squeezesam_export.quantization.blocks import FUSION, block_names
-from squeezesam_export.quantization.calibration import (
-    SHIPPED_PHOTOS,
-    Inputs,
-    calibrate,
-)
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs
 from squeezesam_export.quantization_report.figures import mask_iou_to_float
 from squeezesam_export.quantization_report.measuring import Floating, Quantized, measure
 from squeezesam_export.quantization_report.records import (
@@ -86,8 +83,9 @@ def report(options: ReportOptions, command: str) -> Results:
     weights = options.weights or shipped_weights(DEFAULT_VARIANT)
     variant, network = load_weights(weights, options.size, SEGMENTER)
     model = folded(network)
-    calibration = calibrate(model, options.calibration or SHIPPED_PHOTOS, options.size)
-    inputs = calibration.inputs
+    folder = options.calibration or SHIPPED_PHOTOS
+    calibration = calibrate_segmenter(model, folder, options.size)
+    inputs = calibration.inputs[SEGMENTER.name]
     with quiet():
         graph = floating_graph(model, inputs[0])
     blocks = describe_blocks(model, block_outputs(model, graph), options.size)

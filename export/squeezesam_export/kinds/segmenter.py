@@ -1,0 +1,177 @@
+"""The promptable network: its options, golden prompts and figures."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.examples import Example
+from squeezesam.image_io import read_photo
+from squeezesam.mask_cleanup import Asked, cleaned_logits
+from squeezesam.network.folding import folded
+from squeezesam.network.model import BOTTOM_STRIDE
+from squeezesam.predictor import SamPredictor
+from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
+from squeezesam.runtimes import GraphSequence
+from squeezesam.spec import MASK_THRESHOLD, SEGMENTER, PointLabel
+from squeezesam.transforms import Letterbox
+from squeezesam.weights import load_weights
+from squeezesam_export.golden_case import CaseRecord, Click, GoldenCase
+from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights, Measure
+from squeezesam_export.quantization.calibration import Calibration, Inputs, calibrate
+
+BOX_MARGIN = (50, 80)
+"""Photo pixels, across and down, by which the golden box exceeds the clicks on the object."""
+
+MANY_CLICKS = 5
+MIDDLE = (0.2, 0.8)
+"""Where a photo's subject is clicked for calibration, as a share of its width and height."""
+
+
+def iou_error(case: GoldenCase, outputs: Sequence[Tensor]) -> float:
+    """Largest absolute difference of a predicted IoU."""
+    return (outputs[1] - case.outputs[1]).abs().max().item()
+
+
+class SegmenterRecipe(KindRecipe):
+    """Exported with every bundle; asked with clicks, a box and a correction."""
+
+    kind = SEGMENTER
+    default_variant = DEFAULT_VARIANT
+    stride = BOTTOM_STRIDE
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure(
+            "max_iou_error",
+            "max IoU err",
+            ".1e",
+            iou_error,
+            lambda scheme: scheme.max_iou_error,
+            "a predicted IoU is off by {0:.4f}, over {1}",
+        ),
+    )
+
+    def graphs(self, path: Path, size: int) -> tuple[str, tuple[nn.Module, ...]]:
+        """The network of a weights file."""
+        variant, network = load_weights(path, size)
+        return variant, (folded(network),)
+
+    def calibration_inputs(
+        self, network: GraphSequence, size: int, photo: NDArray[np.uint8], rng: np.random.Generator
+    ) -> Iterable[Inputs]:
+        """One click, its correction, many clicks and a box, as the predictor asks them."""
+        asked: list[Inputs] = []
+
+        def recorder(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+            asked.append(inputs)
+            low_res_masks, iou_predictions = network(inputs)
+            return low_res_masks, iou_predictions
+
+        predictor = SamPredictor(recorder, size)
+        predictor.set_image(photo)
+        side = np.array(photo.shape[1::-1])
+
+        def clicks(count: int) -> NDArray[np.float64]:
+            return np.floor(rng.uniform(*MIDDLE, (count, 2)) * side)
+
+        first, wrong = clicks(1), np.floor(rng.uniform(0, 1, (1, 2)) * side)
+        labels = [int(PointLabel.POSITIVE), int(PointLabel.NEGATIVE)]
+        *_, low_res_masks = predictor.predict(first, labels[:1], multimask_output=False)
+        predictor.predict(np.concatenate([first, wrong]), labels, mask_input=low_res_masks)
+        predictor.predict(clicks(MANY_CLICKS), rng.permutation([1, 1, 1, 0, 0]))
+        low, high = rng.uniform(0, 0.4, 2), rng.uniform(0.6, 1, 2)
+        predictor.predict(box=np.concatenate([low * side, high * side]))
+        return asked
+
+    def golden_cases(
+        self, network: GraphSequence, example: Example, size: int
+    ) -> Sequence[GoldenCase]:
+        """The prompts of `golden_prompts`."""
+        photo = read_photo(example.path)
+        letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], size)
+        image = letterbox.apply(photo)
+        cases: list[GoldenCase] = []
+        masks: dict[str | None, Tensor | None] = {None: None}
+        for record in golden_prompts(example):
+            before = masks[record.previous]
+            with torch.inference_mode():
+                tensors = network.tensors(self.prompted_inputs(image, letterbox, record, before))
+            case = GoldenCase(self.kind, example.path.name, letterbox, record, tensors)
+            masks[record.name] = cleaned_mask(case, before)
+            cases.append(case)
+        return cases
+
+    def masks(self, case: GoldenCase, outputs: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
+        """Pixels of each mask [B, M, S/2, S/2]."""
+        return outputs[0] > MASK_THRESHOLD
+
+    def prompted_inputs(
+        self, image: Tensor, photo: Letterbox, record: CaseRecord, previous: Tensor | None
+    ) -> Inputs:
+        """The image, prompt maps and prompt tokens, by the same code as the predictor's."""
+        coords, labels = prompt_slots(prompts_of(record, photo), photo.scale)
+        return image, *encode_prompts(coords, labels, previous, photo.size)
+
+
+def golden_prompts(example: Example) -> tuple[CaseRecord, ...]:
+    """One click, three clicks, a box, and a correction of the first answer."""
+    garment = Click(*example.garment, PointLabel.POSITIVE)
+    legs = Click(*example.legs, PointLabel.POSITIVE)
+    background = Click(*example.background, PointLabel.NEGATIVE)
+    across, down = BOX_MARGIN
+    box = (
+        min(garment.x, legs.x) - across,
+        min(garment.y, legs.y) - down,
+        max(garment.x, legs.x) + across,
+        max(garment.y, legs.y) + down,
+    )
+    return (
+        CaseRecord("one click", (garment,), None, None),
+        CaseRecord("three clicks", (garment, legs, background), None, None),
+        CaseRecord("box", (), box, None),
+        CaseRecord("correction", (garment, legs), None, "one click"),
+    )
+
+
+def cleaned_mask(case: GoldenCase, previous: Tensor | None) -> Tensor:
+    """Mask 0 of a case as the predictor cleans it: logits [1, 1, S/2, S/2].
+
+    Args:
+        case: with PyTorch's answer.
+        previous: the mask of the same shape that the case was asked with; None for none.
+    """
+    earlier = None if previous is None else previous[0, 0].numpy()
+    asked = Asked.of(prompts_of(case.record, case.letterbox), earlier, case.letterbox)
+    return torch.from_numpy(
+        cleaned_logits(case.outputs[0][0, :1].numpy(), asked, case.letterbox)[None]
+    )
+
+
+def prompts_of(record: CaseRecord, letterbox: Letterbox) -> Prompts:
+    """The prompts of a case, checked against its photo."""
+    return check_prompts(
+        [(click.x, click.y) for click in record.clicks],
+        [click.label for click in record.clicks],
+        record.box,
+        width=letterbox.width,
+        height=letterbox.height,
+    )
+
+
+def calibrate_segmenter(model: nn.Module, folder: Path, size: int) -> Calibration:
+    """Calibration of a promptable network alone.
+
+    Args:
+        model: in float32; its answers are the previous masks.
+        folder: of photos.
+        size: side of the square input in pixels.
+
+    Raises:
+        DataError, ImageError, WeightsError: as `calibrate` does.
+    """
+    loaded = LoadedWeights(SegmenterRecipe(), size, "", "", (model,))
+    return calibrate({SEGMENTER.name: loaded.ask}, folder)
