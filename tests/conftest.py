@@ -1,15 +1,21 @@
 import json
+import math
+import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import stand_in_sam
 import torch
 from PIL import Image
-from small_networks import SIZE, random_detector, random_network, run
+from sharing import Shared
+from small_networks import SIZE, random_detector, random_network
 
 from squeezesam.data.rle import encode_rle
 from squeezesam.weights import save_weights
+from squeezesam_benchmarks.subjects import listed_subjects
 
 # The tensors of tests are tiny: a second thread costs more than it gives, and on a busy machine
 # every operator would wait for it.
@@ -19,26 +25,81 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-OPTIONAL = {
-    "slow": "tests that take minutes",
-    "arm64": "the test that emulates ARM64, which needs Debian packages",
+TIERS = {
+    "slow": "tests that take ten seconds or more",
+    "long": "tests that take minutes",
+    "arm64": "tests that emulate ARM64",
+    "android": "tests that talk to a stand-in for a phone over adb",
+    "web": "tests that run JavaScript",
+    "swift": "tests that parse Swift",
+    "fuzz": "tests that damage files and kill commands at random",
 }
-"""Markers of tests that run with the option of that name only."""
+"""Markers of tests that run with the option of that name only. A test with two needs both."""
+
+LONGEST = (
+    "test_export.py",
+    "test_export_detector.py",
+    "test_quantization.py",
+    "test_peers.py",
+    "test_coreml_faults.py",
+)
+"""Files of tests that take longest."""
+
+STARTED = time.monotonic()
 
 
 def pytest_addoption(parser):
-    for marker, tests in OPTIONAL.items():
-        parser.addoption(f"--{marker}", action="store_true", help=f"also run {tests}")
+    for tier, tests in TIERS.items():
+        parser.addoption(f"--{tier}", action="store_true", help=f"also run {tests}")
+    parser.addoption(
+        "--rounds", type=int, default=1, help="how many seeds the tests of --fuzz draw (default 1)"
+    )
+    parser.addoption(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="start no test of --long later than this (default: no limit)",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    for marker, tests in OPTIONAL.items():
-        if config.getoption(f"--{marker}"):
+    for tier, tests in TIERS.items():
+        if config.getoption(f"--{tier}"):
             continue
-        skip = pytest.mark.skip(reason=f"{tests}; run with --{marker}")
+        skip = pytest.mark.skip(reason=f"{tests}; run with --{tier}")
         for item in items:
-            if item.get_closest_marker(marker):  # not keywords: they name folders as well
+            if item.get_closest_marker(tier):  # not keywords: they name folders as well
                 item.add_marker(skip)
+    users = {item.path for item in items if "exported" in item.fixturenames}
+    items.sort(key=lambda item: turn(item.path, item.path in users))
+
+
+def turn(path, waits_for_export):
+    """When a file of tests begins, among those that are spread over processes.
+
+    The longest ones begin first, so that no process is left with one at the end. The first of them
+    makes the fixture `exported`, so that those that would wait for it come last.
+    """
+    if path.name in LONGEST:
+        return LONGEST.index(path.name)
+    return len(LONGEST) + waits_for_export
+
+
+def pytest_runtest_setup(item):
+    minutes = item.config.getoption("--minutes")
+    if item.get_closest_marker("long") and time.monotonic() - STARTED > 60 * minutes:
+        pytest.skip(f"tests that take minutes; the {minutes:g} of --minutes were over")
+
+
+def pytest_generate_tests(metafunc):
+    if "fuzz_seed" in metafunc.fixturenames:
+        metafunc.parametrize("fuzz_seed", range(metafunc.config.getoption("--rounds")))
+
+
+@pytest.fixture(scope="session")
+def rounds(pytestconfig):
+    """How many times as much as usual a test of --fuzz should try."""
+    return pytestconfig.getoption("--rounds")
 
 
 def write_scene(folder: Path, name: str, seed: int, kind: str = "whole") -> np.ndarray:
@@ -72,24 +133,54 @@ def scenes(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory):
+def shared(tmp_path_factory):
+    """What is made once in a run, whichever process asks for it."""
+    folder = tmp_path_factory.getbasetemp()
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    return Shared((folder.parent if is_one_of_many else folder) / "shared")
+
+
+@pytest.fixture(scope="session")
+def weights(shared):
     """Random weights of `nano`, of the first seeds those whose masks hang least on rounding."""
-    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
-    save_weights(random_network(4), path, "nano", torch.float32)
-    return path
+
+    def make(folder):
+        save_weights(random_network(4), folder / "nano.safetensors", "nano", torch.float32)
+
+    return shared.made(make, "weights of nano") / "nano.safetensors"
 
 
 @pytest.fixture(scope="session")
-def detector_weights(tmp_path_factory):
+def detector_weights(shared):
     """Random weights of the detector that find something in every shipped photo."""
-    path = tmp_path_factory.mktemp("weights") / "saliency.safetensors"
-    save_weights(random_detector(0), path, "saliency", torch.float32)
-    return path
+
+    def make(folder):
+        path = folder / "saliency.safetensors"
+        save_weights(random_detector(0), path, "saliency", torch.float32)
+
+    return shared.made(make, "weights of the detector") / "saliency.safetensors"
 
 
 @pytest.fixture(scope="session")
-def exported(weights, tmp_path_factory):
+def exported(weights, shared):
     """An export of three targets in the default precisions; tests that alter it use a copy."""
-    out = tmp_path_factory.mktemp("export") / "artifacts"
-    assert run("export", "--no-detector", "--weights", weights, "--size", SIZE, "--out", out) == 0
-    return out
+    return shared.export("--no-detector", "--weights", weights, "--size", SIZE)
+
+
+@pytest.fixture(scope="session")
+def subjects(exported):
+    """Its artifacts in float32 of the two runtimes that are timed here, by suffix."""
+    timed = [one for one in listed_subjects(exported) if one.artifact.precision == "fp32"]
+    return {one.path.suffix: one for one in timed if one.target in ("onnx", "executorch")}
+
+
+@pytest.fixture(scope="session")
+def stand_ins(shared):
+    """The folder of the stand-ins for the SAM family, NAME.encoder.onnx and NAME.decoder.onnx."""
+    return shared.made(stand_in_sam.write_all, "stand-ins")
+
+
+@pytest.fixture(scope="session")
+def teacher(stand_ins):
+    """The pair of a SAM as `--teacher` takes it."""
+    return f"{stand_ins / 'sam.encoder.onnx'},{stand_ins / 'sam.decoder.onnx'}"

@@ -13,7 +13,6 @@ from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
 from squeezesam_benchmarks.results_file import ResultsFile, read_results
-from squeezesam_benchmarks.subjects import random_subjects
 
 QUICK = Protocol(
     warm_up_inferences=1,
@@ -27,10 +26,8 @@ QUICK = Protocol(
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artifacts")
-    subjects = random_subjects(["nano"], ["onnx", "executorch"], folder, lambda _: None, size=64)
-    return list(time_interleaved(Host(), subjects, [1], QUICK, "test"))
+def results(subjects):
+    return list(time_interleaved(Host(), [*subjects.values()], [1], QUICK, "test"))
 
 
 def test_every_process_reports_raw_samples(results):
@@ -119,11 +116,11 @@ def test_a_bad_line_is_named(fault, results, tmp_path, capsys):
     assert said.count("\n") == 1
 
 
-def test_a_terminated_run_keeps_its_results(weights, tmp_path):
-    artifacts, kept = tmp_path / "artifacts", tmp_path / "kept"
-    export = ["--target", "onnx", "--precision", "fp32", "--size", "64", "--out", str(artifacts)]
-    assert main(["export", "--no-detector", "--weights", str(weights), *export]) == 0
-    words = ["--artifacts", str(artifacts), "--threads", "1", "--rounds", "1000"]
+def test_a_terminated_run_keeps_its_results(weights, shared, tmp_path):
+    kept = tmp_path / "kept"
+    export = ("--target", "onnx", "--precision", "fp32", "--size", 64)
+    artifacts = shared.export("--no-detector", "--weights", weights, *export)
+    words = ["--artifacts", artifacts, "--threads", "1", "--rounds", "1000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "squeezesam", "bench", "run", *words, "--out", kept / "r.jsonl"],
         stderr=subprocess.PIPE,

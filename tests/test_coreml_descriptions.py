@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_networks import SIZE, random_network, run
+from small_networks import SIZE, run
 from test_artifact_damage import mutations
 from torch import Tensor, nn
 
@@ -17,23 +17,19 @@ from squeezesam.errors import SqueezeSamError
 from squeezesam.examples import EXAMPLES
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
-from squeezesam_export import coreml_target
-from squeezesam_export.golden import golden_cases, write_golden
-from squeezesam_export.kinds.recipe import LoadedWeights
-from squeezesam_export.kinds.segmenter import SegmenterRecipe
+from squeezesam.weights import load_weights
 from squeezesam_export.mlprogram.features import Array
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.mlprogram.package import read_package
 from squeezesam_export.placement.report import assess
 from squeezesam_export.placement.rules import rules_for
-from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Job
 
 with quiet():
     import coremltools as ct
 
 MODEL = Path("Data/com.apple.CoreML/model.mlmodel")
+PACKAGE = "nano_coreml_fp32.mlpackage"
 
 
 class Sum(nn.Module):
@@ -190,14 +186,9 @@ def test_damage_in_a_model_is_refused_or_harmless(package: Path, tmp_path: Path)
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
-    """A network of ours, its package, and golden files beside it."""
-    folder = tmp_path_factory.mktemp("ours")
-    model = folded(random_network(4))
-    coreml_target.export(Job(model, SIZE, SCHEMES["fp32"]), folder / "net.mlpackage")
-    loaded = LoadedWeights(SegmenterRecipe(), SIZE, "nano", "", (model,))
-    write_golden(loaded.recipe, golden_cases(loaded), folder)
-    return model, folder
+def ours(weights: Path, exported: Path) -> tuple[nn.Module, Path]:
+    """A network of ours, and the export that holds its package and golden files."""
+    return folded(load_weights(weights, SIZE)[1]), exported
 
 
 def answer(*words: object, out: Path) -> dict[str, np.ndarray]:
@@ -212,7 +203,7 @@ def test_golden_files_are_inputs(ours: tuple[nn.Module, Path], tmp_path: Path) -
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
     for case in (0, 2):
-        words = (folder / "net.mlpackage", "--input", golden, "--case", case)
+        words = (folder / PACKAGE, "--input", golden, "--case", case)
         given = answer(*words, out=tmp_path / "out.npz")["low_res_masks"]
         np.testing.assert_allclose(given[0], wanted[case], atol=1e-3)
 
@@ -227,7 +218,7 @@ def test_prompts_on_a_photo_are_encoded(ours: tuple[nn.Module, Path], tmp_path: 
     places = np.array([[60, 80], [10, 20]], np.float32)
     _, _, wanted = predictor.predict(places, [1, 0], [5, 6, 90, 120])
     given = answer(
-        *(folder / "net.mlpackage", "--input", f"image={photo}"),
+        *(folder / PACKAGE, "--input", f"image={photo}"),
         *("--point", "60,80", "--point", "10,20:neg", "--box", "5,6,90,120"),
         out=tmp_path / "out.npz",
     )["low_res_masks"]
@@ -239,7 +230,7 @@ def test_prompts_on_a_photo_are_encoded(ours: tuple[nn.Module, Path], tmp_path: 
 def test_a_photo_beside_arrays_is_letterboxed(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
     _, folder = ours
     golden = folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
-    words: list[object] = [folder / "net.mlpackage", "--input", f"image={EXAMPLES[0].path}"]
+    words: list[object] = [folder / PACKAGE, "--input", f"image={EXAMPLES[0].path}"]
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
         for name in ("prompt_maps", "prompt_tokens"):
@@ -272,5 +263,5 @@ def test_bad_inputs(
     golden = str(folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz")
     photo = str(EXAMPLES[0].path)
     filled = [word.replace("GOLDEN", golden).replace("PHOTO", photo) for word in words]
-    assert run("coreml-run", folder / "net.mlpackage", *filled) == 2
+    assert run("coreml-run", folder / PACKAGE, *filled) == 2
     assert message in capsys.readouterr().err

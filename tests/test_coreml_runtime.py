@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from bundles import golden_in, parity
+from sharing import Shared
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
@@ -22,11 +23,9 @@ with quiet():
 
 
 @pytest.fixture(scope="module")
-def exported(weights: Path) -> Path:
-    out = weights.parent / "for_apple"
+def for_apple(weights: Path, shared: Shared) -> Path:
     words = ("--no-detector", "--target", "coreml,executorch-coreml,onnx", "--precision", "fp16")
-    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
-    return out
+    return shared.export(*words, "--weights", weights, "--size", SIZE)
 
 
 class StandInCoreMl:
@@ -56,9 +55,9 @@ def package_of(directory: Path) -> Path:
 
 @pytest.mark.usefixtures("_on_a_mac")
 def test_on_a_mac_verify_compares_core_ml_with_the_interpreter(
-    exported: Path, capsys: pytest.CaptureFixture[str]
+    for_apple: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("verify", exported, "--compare") == 0
+    assert run("verify", for_apple, "--compare") == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines if line.split()[:2] == ["segmenter", "coreml"]]
     by_itself, interpreted, compared = rows
@@ -71,42 +70,39 @@ def test_on_a_mac_verify_compares_core_ml_with_the_interpreter(
 
 
 def test_without_core_ml_there_is_nothing_to_compare(
-    exported: Path, capsys: pytest.CaptureFixture[str]
+    for_apple: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("verify", exported, "--compare") == 0
+    assert run("verify", for_apple, "--compare") == 0
     assert "against" not in capsys.readouterr().out.replace("against PyTorch", "")
 
 
 def test_eval_says_that_an_interpreter_ran(
-    scenes: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenes: Path, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--target", "coreml", "--precision", "fp32", "--weights", weights)
-    assert run("export", "--no-detector", *words, "--out", tmp_path / "artifacts") == 0
-    package = package_of(tmp_path / "artifacts")
-    capsys.readouterr()
+    package = exported / "nano_coreml_fp32.mlpackage"
     assert run("eval", "--data", scenes, "--model", package, "--limit", 1, "--clicks", 1) == 0
     printed = capsys.readouterr().out
     assert f"{package.name} (reference interpreter)" in printed
     assert "no operator fusion" in printed
 
 
-def test_a_directory_gives_what_runs_here_before_what_is_interpreted(exported: Path) -> None:
-    assert not isinstance(load(exported), InterpretedNetwork)
+def test_a_directory_gives_what_runs_here_before_what_is_interpreted(for_apple: Path) -> None:
+    assert not isinstance(load(for_apple), InterpretedNetwork)
 
 
-def test_the_delegates_package_inside_of_an_executorch_program(exported: Path) -> None:
-    (program,) = exported.glob("*.pte")
+def test_the_delegates_package_inside_of_an_executorch_program(for_apple: Path) -> None:
+    (program,) = for_apple.glob("*.pte")
     network = load(program)
     assert isinstance(network, InterpretedNetwork)
-    answers = golden_in(exported)
+    answers = golden_in(for_apple)
     assert {answer.dtype for answer in network(*answers[0].inputs)} == {torch.float32}
-    outside = parity(coreml_target.interpret(package_of(exported)), answers)
+    outside = parity(coreml_target.interpret(package_of(for_apple)), answers)
     assert parity(network, answers).min_mask_iou == pytest.approx(outside.min_mask_iou, abs=0.01)
 
 
 @pytest.mark.parametrize("kept", [200, -200])
-def test_a_damaged_program_is_refused(kept: int, exported: Path, tmp_path: Path) -> None:
-    (program,) = exported.glob("*.pte")
+def test_a_damaged_program_is_refused(kept: int, for_apple: Path, tmp_path: Path) -> None:
+    (program,) = for_apple.glob("*.pte")
     damaged = tmp_path / "a.pte"
     content = program.read_bytes()
     damaged.write_bytes(content[:kept] if kept > 0 else content[:kept].ljust(len(content), b"0"))
@@ -115,28 +111,26 @@ def test_a_damaged_program_is_refused(kept: int, exported: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("suffix", [".mlpackage", ".pte"])
-def test_another_input_size_is_refused(suffix: str, exported: Path) -> None:
-    (path,) = exported.glob(f"*{suffix}")
+def test_another_input_size_is_refused(suffix: str, for_apple: Path) -> None:
+    (path,) = for_apple.glob(f"*{suffix}")
     with pytest.raises(ArtifactError, match="export it with that --size"):
         load(path)(*(torch.zeros(spec.shape) for spec in input_specs(2 * SIZE)))
 
 
-def test_a_program_for_another_delegate_has_no_package(weights: Path, tmp_path: Path) -> None:
-    words = ("--target", "executorch", "--precision", "fp32", "--weights", weights)
-    assert run("export", "--no-detector", *words, "--size", SIZE, "--out", tmp_path / "out") == 0
-    (program,) = (tmp_path / "out").glob("*.pte")
+def test_a_program_for_another_delegate_has_no_package(exported: Path) -> None:
+    program = exported / "nano_executorch_fp32.pte"
     assert not coreml_delegate.is_delegated(program)
     with pytest.raises(ArtifactError, match="Core ML delegate"):
         coreml_delegate.interpret(program)
 
 
-def test_a_package_with_other_inputs_is_not_our_network(exported: Path, tmp_path: Path) -> None:
+def test_a_package_with_other_inputs_is_not_our_network(for_apple: Path, tmp_path: Path) -> None:
     package = tmp_path / "other.mlpackage"
     with quiet():
-        renamed = ct.utils.load_spec(str(package_of(exported)))
+        renamed = ct.utils.load_spec(str(package_of(for_apple)))
         ct.utils.rename_feature(renamed, "prompt_maps", "maps")
         ct.models.utils.save_spec(
-            renamed, str(package), weights_dir=str(next(package_of(exported).rglob("weights")))
+            renamed, str(package), weights_dir=str(next(package_of(for_apple).rglob("weights")))
         )
     with pytest.raises(ArtifactError, match="coreml-run"):
         coreml_target.interpret(package)

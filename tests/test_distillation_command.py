@@ -4,21 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stand_in_sam
 from PIL import Image
 
 from squeezesam.cli import main
 from squeezesam.data.open import open_dataset
 
 GRID = ["--points-per-side", "4"]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """ENCODER.onnx,DECODER.onnx."""
-    folder = tmp_path_factory.mktemp("onnx")
-    stand_in_sam.write_all(folder)
-    return f"{folder / 'sam.encoder.onnx'},{folder / 'sam.decoder.onnx'}"
 
 
 @pytest.fixture
@@ -33,7 +24,7 @@ def photos(tmp_path: Path) -> tuple[Path, np.ndarray]:
 
 
 def test_photos_and_an_onnx_pair_give_a_data_set(
-    files: str,
+    teacher: str,
     photos: tuple[Path, np.ndarray],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -41,7 +32,7 @@ def test_photos_and_an_onnx_pair_give_a_data_set(
     folder, mask = photos
     (folder / "broken.jpg").write_bytes(b"no photo")
     out = tmp_path / "labels"
-    command = ["distill", "--teacher", files, "--data", str(folder), "--out", str(out), *GRID]
+    command = ["distill", "--teacher", teacher, "--data", str(folder), "--out", str(out), *GRID]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"labelled photos: 1, masks: 2, in {out}\nleft out 1:\n  photos[1]: ")
@@ -67,7 +58,7 @@ def test_photos_and_an_onnx_pair_give_a_data_set(
     ],
 )
 def test_bad_input_is_one_error(
-    files: str,
+    teacher: str,
     photos: tuple[Path, np.ndarray],
     changed: dict[str, str],
     message: str,
@@ -76,7 +67,7 @@ def test_bad_input_is_one_error(
 ) -> None:
     monkeypatch.chdir(photos[0].parent)
     Path("empty").mkdir()
-    arguments = {"--teacher": files, "--data": "photos", "--out": "labels", **changed}
+    arguments = {"--teacher": teacher, "--data": "photos", "--out": "labels", **changed}
     assert main(["distill", *(word for pair in arguments.items() for word in pair)]) == 2
     out, err = capsys.readouterr()
     assert not out

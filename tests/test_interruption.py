@@ -1,7 +1,7 @@
 """Commands that are killed, or whose disk is full or read-only, lose nothing and can be run again.
 
 Each command runs in a process forked from one that has imported everything, and is killed at
-moments drawn from fixed seeds. The slow version draws ten, the default one of the cheapest.
+moments drawn from fixed seeds, of which --rounds says the number.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import pytest
-import stand_in_sam
 import torch
 from conftest import write_scene
 from safetensors.torch import load_file
@@ -30,8 +29,8 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["squeezesam.training.command", "squeezesam.data.packing", "squeezesam_export.exporting"]
 )
-ONE_OF_TEN = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))]
-TEN = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(10)]
+SHARES = (0.5, 0, 0.9, 0.1, 0.3, 0.7, 0.2, 0.4, 0.6, 0.8)
+"""Of a file that fit on a full disk, by seed."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 
@@ -109,6 +108,11 @@ def moment(seed: int, whole: float) -> tuple[float, int]:
     return rng.uniform(0.02, 0.98) * whole, SIGNALS[seed % 2]
 
 
+def room(seed: int, longest: int) -> int:
+    """Bytes that fit on a full disk of each file, of which the longest has so many."""
+    return int(SHARES[seed % len(SHARES)] * longest)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
@@ -164,36 +168,29 @@ def check_same(out: Path, unbroken: Path) -> None:
     assert all(torch.equal(value, right[name]) for name, value in got.items())
 
 
-@pytest.mark.parametrize("seed", ONE_OF_TEN)
-def test_killed_training(data, trained, tmp_path, seed):
+@pytest.mark.fuzz
+def test_killed_training(data, trained, tmp_path, fuzz_seed):
     unbroken, whole = trained
     out = tmp_path / "run"
-    check_resumed(training(data, out), out, unbroken, seed, whole)
+    check_resumed(training(data, out), out, unbroken, fuzz_seed, whole)
 
 
-@pytest.mark.parametrize("seed", TEN)
-def test_killed_tuning(data, weights, tuned, tmp_path, seed):
+@pytest.mark.fuzz
+def test_killed_tuning(data, weights, tuned, tmp_path, fuzz_seed):
     unbroken, whole = tuned
     out = tmp_path / "run"
-    check_resumed(tuning(data, out, weights), out, unbroken, seed, whole)
+    check_resumed(tuning(data, out, weights), out, unbroken, fuzz_seed, whole)
 
 
-@pytest.mark.parametrize("seed", ONE_OF_TEN)
-def test_killed_packing(data, tmp_path, seed):
+@pytest.mark.fuzz
+def test_killed_packing(data, tmp_path, fuzz_seed):
     whole = timed("pack", "--data", data, "--out", tmp_path / "right")
     out = tmp_path / "out"
-    run_killed(*moment(seed, whole), "pack", "--data", data, "--out", out)
+    run_killed(*moment(fuzz_seed, whole), "pack", "--data", data, "--out", out)
     if not out.exists():
         assert run("pack", "--data", data, "--out", out) == 0
     assert contents(out) == contents(tmp_path / "right")
     assert {path.name for path in tmp_path.iterdir()} == {"out", "right"}
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("teacher")
-    stand_in_sam.write_all(folder)
-    return f"{folder / 'sam.encoder.onnx'},{folder / 'sam.decoder.onnx'}"
 
 
 def labelling(teacher, data, out):
@@ -201,11 +198,11 @@ def labelling(teacher, data, out):
     return [*words, "--points-per-side", "4"]
 
 
-@pytest.mark.parametrize("seed", TEN)
-def test_killed_distilling(teacher, data, tmp_path, seed):
+@pytest.mark.fuzz
+def test_killed_distilling(teacher, data, tmp_path, fuzz_seed):
     whole = timed(*labelling(teacher, data, tmp_path / "right"))
     out = tmp_path / "out"
-    run_killed(*moment(seed, whole), *labelling(teacher, data, out))
+    run_killed(*moment(fuzz_seed, whole), *labelling(teacher, data, out))
     assert run(*labelling(teacher, data, out)) == 0
     assert contents(out) == contents(tmp_path / "right")
     assert len(open_datasets(out)[0]) == 6
@@ -216,12 +213,12 @@ def exporting(weights, out):
     return [*words, "--weights", weights, "--size", SIZE, "--out", out]
 
 
-@pytest.mark.parametrize("seed", TEN)
-def test_killed_exporting_keeps_the_export_before(weights, tmp_path, seed):
+@pytest.mark.fuzz
+def test_killed_exporting_keeps_the_export_before(weights, tmp_path, fuzz_seed):
     out = tmp_path / "export"
     whole = timed(*exporting(weights, out))
     before = contents(out)
-    run_killed(*moment(seed, whole), *exporting(weights, out))
+    run_killed(*moment(fuzz_seed, whole), *exporting(weights, out))
     if "manifest.json" in contents(out) and contents(out) != before:
         assert all(
             verdict.broken is None for verdict in Verification(out).verdicts()
@@ -231,7 +228,7 @@ def test_killed_exporting_keeps_the_export_before(weights, tmp_path, seed):
     assert all(verdict.broken is None for verdict in Verification(out).verdicts())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_exports_into_one_directory(weights, tmp_path):
     out = tmp_path / "export"
     words = exporting(weights, out)
@@ -246,30 +243,28 @@ def test_two_exports_into_one_directory(weights, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 
-@pytest.mark.parametrize(
-    "share", [0.5, *(pytest.param(n / 10, marks=pytest.mark.slow) for n in (0, 1, 3, 7, 9))]
-)
-def test_a_full_disk_in_training(data, trained, tmp_path, share):
+@pytest.mark.fuzz
+def test_a_full_disk_in_training(data, trained, tmp_path, fuzz_seed):
     """No file may be longer than a part of the longest one; then there is room again."""
     unbroken, _ = trained
     out = tmp_path / "run"
     longest = max(path.stat().st_size for path in unbroken.rglob("*") if path.is_file())
-    error = refused(tmp_path, *training(data, out), limit=int(share * longest))
+    error = refused(tmp_path, *training(data, out), limit=room(fuzz_seed, longest))
     assert error.startswith("squeezesam train: cannot write")
     assert not list(out.glob("**/.*.part"))
     assert run(*training(data, out)) == 0
     check_same(out, unbroken)
 
 
-@pytest.mark.parametrize("share", [pytest.param(n / 10, marks=pytest.mark.slow) for n in range(10)])
+@pytest.mark.fuzz
 @pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
-def test_a_full_disk_in_exporting(weights, tmp_path, share, target):
+def test_a_full_disk_in_exporting(weights, tmp_path, fuzz_seed, target):
     out = tmp_path / "export"
     words = [target if word == "onnx" else word for word in exporting(weights, out)]
     assert run(*words) == 0
     before = contents(out)
     longest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    assert "cannot write" in refused(tmp_path, *words, limit=int(share * longest))
+    assert "cannot write" in refused(tmp_path, *words, limit=room(fuzz_seed, longest))
     assert contents(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
@@ -303,7 +298,7 @@ def test_a_read_only_folder(teacher, data, weights, read_only, tmp_path):
     assert not list(read_only.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["HOME", "TMPDIR"])
 @pytest.mark.parametrize("value", [None, "/nowhere"])
 def test_exporting_without_a_home_or_a_folder_for_temporary_files(
@@ -339,7 +334,7 @@ print((seen[399] - seen[99]) / 1e6)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_300_steps_of_training_do_not_grow(data, tmp_path):
     words = [sys.executable, "-c", MEMORY, Path(__file__).parent, data, tmp_path / "run"]

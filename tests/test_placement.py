@@ -10,7 +10,6 @@ import pytest
 from coremltools.converters.mil import Builder as mb  # noqa: N813 - its usual name
 from coremltools.converters.mil.mil.types import np_uint4_dtype
 from mil_programs import Array, Build, read_back
-from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
 from squeezesam_export.commands import coreml_placement
@@ -223,15 +222,8 @@ def reported(*words: object) -> None:
     coreml_placement.run(parser.parse_args([str(word) for word in words]))
 
 
-def test_our_export_is_reported(
-    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "artifacts"
-    words = ("--target", "coreml", "--precision", "fp16", "--size", SIZE, "--out", out)
-    assert run("export", "--no-detector", "--weights", weights, *words) == 0
-    (package,) = out.glob("*.mlpackage")
-    capsys.readouterr()
-    reported(package, "--ops")
+def test_our_export_is_reported(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reported(exported / "nano_coreml_fp16.mlpackage", "--ops")
     lines = capsys.readouterr().out.splitlines()
     listed, summary = lines[: lines.index("")], lines[lines.index("") + 1 :]
     assert listed[0].startswith(f"{INPUT} image: ")

@@ -22,16 +22,9 @@ PAIRS = {
 WIDE, TALL = (90, 152), (151, 88)  # height, width
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("onnx")
-    stand_in_sam.write_all(folder)
-    return folder
-
-
-def pair(folder: Path, name: str) -> SamOnnx:
+def pair(stand_ins: Path, name: str) -> SamOnnx:
     encoder, decoder = PAIRS[name]
-    return SamOnnx(folder / f"{encoder}.encoder.onnx", folder / f"{decoder}.decoder.onnx")
+    return SamOnnx(stand_ins / f"{encoder}.encoder.onnx", stand_ins / f"{decoder}.decoder.onnx")
 
 
 def ellipse(height: int, width: int, cx: float, cy: float) -> np.ndarray:
@@ -56,12 +49,14 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", [WIDE, TALL], ids=["wide", "tall"])
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_click_gives_what_lies_under_it(folder: Path, name: str, size: tuple[int, int]) -> None:
+def test_a_click_gives_what_lies_under_it(
+    stand_ins: Path, name: str, size: tuple[int, int]
+) -> None:
     height, width = size
     photo, first, second = scene(height, width)
     # With one object only, a swapped axis or a wrong scale clicks on the ground.
     photo[second] = (30, 60, 90)
-    predictor = pair(folder, name)
+    predictor = pair(stand_ins, name)
     predictor.set_image(photo)
     point = [[0.75 * width, 0.25 * height]]
     masks, ious, low_res = predictor.predict(point, [1], multimask_output=False)
@@ -73,10 +68,12 @@ def test_a_click_gives_what_lies_under_it(folder: Path, name: str, size: tuple[i
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_click_near_the_far_corner_needs_the_scale_of_both_axes(folder: Path, name: str) -> None:
+def test_a_click_near_the_far_corner_needs_the_scale_of_both_axes(
+    stand_ins: Path, name: str
+) -> None:
     photo = np.full((90, 152, 3), 40, np.uint8)
     photo[82:, 140:] = 220
-    predictor = pair(folder, name)
+    predictor = pair(stand_ins, name)
     predictor.set_image(photo)
     masks, _, _ = predictor.predict([[146, 86]], [1], multimask_output=False)
     assert masks[0, 84:, 142:].all()
@@ -85,10 +82,10 @@ def test_a_click_near_the_far_corner_needs_the_scale_of_both_axes(folder: Path, 
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_boxes_and_negative_clicks(folder: Path, name: str) -> None:
+def test_boxes_and_negative_clicks(stand_ins: Path, name: str) -> None:
     height, width = WIDE
     photo, first, _ = scene(height, width)
-    predictor = pair(folder, name)
+    predictor = pair(stand_ins, name)
     predictor.set_image(photo)
     click = [0.75 * width, 0.25 * height]
     (both,) = predictor.predict([click], [1], multimask_output=False)[0]
@@ -107,9 +104,9 @@ def test_boxes_and_negative_clicks(folder: Path, name: str) -> None:
     assert not nothing.any()
 
 
-def test_a_clear_prompt_gives_the_first_mask_and_an_ambiguous_one_the_best(folder: Path) -> None:
+def test_a_clear_prompt_gives_the_first_mask_and_an_ambiguous_one_the_best(stand_ins: Path) -> None:
     photo, _, _ = scene(*WIDE)
-    predictor = pair(folder, "segment-anything")
+    predictor = pair(stand_ins, "segment-anything")
     predictor.set_image(photo)
     clicks = [[114, 22], [110, 22], [113, 20]]
 
@@ -126,24 +123,24 @@ def test_a_clear_prompt_gives_the_first_mask_and_an_ambiguous_one_the_best(folde
     assert len(masks) == len(low_res) == 3
 
 
-def test_the_earlier_mask_is_passed_on(folder: Path) -> None:
+def test_the_earlier_mask_is_passed_on(stand_ins: Path) -> None:
     photo, _, _ = scene(*WIDE)
-    predictor = pair(folder, "segment-anything")
+    predictor = pair(stand_ins, "segment-anything")
     predictor.set_image(photo)
     everywhere = np.full((1, 256, 256), 99.0, np.float32)
     masks, _, _ = predictor.predict([[114, 22]], [1], mask_input=everywhere, multimask_output=False)
     assert masks.all()
     with pytest.raises(PromptError, match="1x256x256"):
         predictor.predict([[114, 22]], [1], mask_input=everywhere[0, 0])
-    efficient = pair(folder, "EfficientSAM")
+    efficient = pair(stand_ins, "EfficientSAM")
     efficient.set_image(photo)
     ignored = efficient.predict([[114, 22]], [1], mask_input=everywhere, multimask_output=False)
     assert not ignored[0].all()
 
 
-def test_efficientsam_keeps_the_latest_of_many_clicks(folder: Path) -> None:
+def test_efficientsam_keeps_the_latest_of_many_clicks(stand_ins: Path) -> None:
     photo, first, _ = scene(*WIDE)
-    predictor = pair(folder, "EfficientSAM")
+    predictor = pair(stand_ins, "EfficientSAM")
     predictor.set_image(photo)
     clicks = [[x, 22] for x in range(110, 117)]
     # All on one object; what the first, a negative one, would take away stays.
@@ -163,10 +160,10 @@ def test_the_normalised_square_is_padded_after_normalising() -> None:
     assert square[0, 0, 7, 9] == pytest.approx(red, abs=1e-5)
 
 
-def test_what_is_no_pair(folder: Path, tmp_path: Path) -> None:
-    sam = [folder / "sam.encoder.onnx", folder / "sam.decoder.onnx"]
+def test_what_is_no_pair(stand_ins: Path, tmp_path: Path) -> None:
+    sam = [stand_ins / "sam.encoder.onnx", stand_ins / "sam.decoder.onnx"]
     with pytest.raises(ArtifactError, match="give a pair"):
-        SamOnnx(sam[0], folder / "efficientsam.decoder.onnx")
+        SamOnnx(sam[0], stand_ins / "efficientsam.decoder.onnx")
     with pytest.raises(ArtifactError, match="no ONNX file"):
         SamOnnx(sam[0], tmp_path / "missing.onnx")
     (tmp_path / "text.onnx").write_text("no graph")
@@ -179,17 +176,17 @@ def test_what_is_no_pair(folder: Path, tmp_path: Path) -> None:
         SamOnnx(sam[0], sam[0])
 
 
-def test_an_encoder_of_another_size_is_not_guessed(tmp_path: Path, folder: Path) -> None:
+def test_an_encoder_of_another_size_is_not_guessed(tmp_path: Path, stand_ins: Path) -> None:
     module, _, _ = stand_in_sam.ENCODERS["sam"]
     path = tmp_path / "small.onnx"
     small = {"input_image": stand_in_sam.torch.zeros(1, 3, 512, 512)}
     stand_in_sam.export(module, small, {}, ["image_embeddings"], path)
     with pytest.raises(ArtifactError, match=r"input_image \[1, 3, 512, 512\]"):
-        SamOnnx(path, folder / "sam.decoder.onnx")
+        SamOnnx(path, stand_ins / "sam.decoder.onnx")
 
 
-def test_prompts_are_needed_and_checked(folder: Path) -> None:
-    predictor = pair(folder, "segment-anything")
+def test_prompts_are_needed_and_checked(stand_ins: Path) -> None:
+    predictor = pair(stand_ins, "segment-anything")
     with pytest.raises(ImageError, match="no photo is set"):
         predictor.predict([[1, 1]], [1])
     predictor.set_image(np.zeros((20, 30, 3), np.uint8))
@@ -199,19 +196,19 @@ def test_prompts_are_needed_and_checked(folder: Path) -> None:
         predictor.predict([[30, 1]], [1])
 
 
-def test_it_is_a_baseline_by_name(folder: Path) -> None:
-    files = f"{folder / 'sam.encoder.onnx'},{folder / 'sam.decoder.onnx'}"
+def test_it_is_a_baseline_by_name(stand_ins: Path) -> None:
+    files = f"{stand_ins / 'sam.encoder.onnx'},{stand_ins / 'sam.decoder.onnx'}"
     assert isinstance(load_baseline(f"sam-onnx={files}"), SamOnnx)
     for argument in ("sam-onnx", "sam-onnx=one.onnx", "sam-onnx=one.onnx,"):
         with pytest.raises(ConfigError, match=r"ENCODER\.onnx,DECODER\.onnx"):
             load_baseline(argument)
 
 
-def test_a_large_photo_is_shrunk_as_pillow_shrinks(folder: Path) -> None:
+def test_a_large_photo_is_shrunk_as_pillow_shrinks(stand_ins: Path) -> None:
     photo, first, second = scene(*WIDE)
     size = (WIDE[1] * 14, WIDE[0] * 14)
     large = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.NEAREST))
-    predictor = pair(folder, "segment-anything")
+    predictor = pair(stand_ins, "segment-anything")
     predictor.set_image(large)
     (mask,) = predictor.predict([[114 * 14, 22 * 14]], [1], multimask_output=False)[0]
     expected = np.asarray(Image.fromarray(first | second).resize(size, Image.Resampling.NEAREST))

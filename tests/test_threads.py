@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_networks import DETECTOR_SIZE, SIZE, random_detector, random_network, run
+from small_networks import DETECTOR_SIZE, SIZE, random_detector, random_network
 
 from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
@@ -23,12 +23,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
-def paths(weights, tmp_path_factory):
+def paths(weights, exported):
     """The same network for each runtime."""
-    out = tmp_path_factory.mktemp("threads") / "export"
-    words = ("--target", "onnx,executorch", "--precision", "fp32", "--no-detector")
-    assert run("export", *words, "--weights", weights, "--size", SIZE, "--out", out) == 0
-    onnx, pte = next(out.glob("*.onnx")), next(out.glob("*.pte"))
+    onnx, pte = exported / "nano_onnx_fp32.onnx", exported / "nano_executorch_fp32.pte"
     return dict(zip(RUNTIMES, (weights, onnx, pte), strict=True))
 
 
@@ -101,6 +98,7 @@ def memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_answering_does_not_grow(paths, runtime):

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 import pytest
-import stand_in_sam
 
 from squeezesam.cli import main
 
 
 def test_the_teachers_masks_become_a_data_set_of_the_run(
-    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenes: Path, teacher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stand_in_sam.write_all(tmp_path)
-    pair = f"{tmp_path / 'sam.encoder.onnx'},{tmp_path / 'sam.decoder.onnx'}"
     out = tmp_path / "run"
     arguments = ["train", "--data", str(scenes), "--out", str(out), "--variant", "nano"]
-    arguments += ["--stage", "64:2:2", "--workers", "0", "--teacher", pair]
+    arguments += ["--stage", "64:2:2", "--workers", "0", "--teacher", teacher]
     shares = ["--share", "shapes-taught=1.0"]
     assert main([*arguments, *shares]) == 0
     taught = sorted((out / "teacher" / "shapes-taught").glob("*.json"))
