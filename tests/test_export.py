@@ -348,7 +348,7 @@ def test_vendors_are_heard_only_when_they_fail(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "a hint, and another\n")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_demo(tmp_path: Path) -> None:
     out = tmp_path / "demo_output"
     assert run("demo", "--out", out) == 0

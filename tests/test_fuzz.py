@@ -14,6 +14,8 @@ from squeezesam.errors import DataError
 from tests.fuzz import engine, prompts
 from tests.fuzz.engine import EXTRA_MB, Target, case_of, fuzz, prepare
 
+pytestmark = pytest.mark.fuzz
+
 
 def write_seed(folder: Path) -> None:
     (folder / "seed.json").write_text('{"a": [1, 2], "b": "text"}')

@@ -360,6 +360,7 @@ def test_the_app_knows_the_words_and_compute_units_of_the_harness():
     assert f"Documents/{name}" == app.FOLDER
 
 
+@pytest.mark.swift
 def test_the_swift_sources_parse():
     swift = pytest.importorskip("tree_sitter_swift", reason="tree-sitter-swift is not installed")
     tree_sitter = pytest.importorskip("tree_sitter", reason="tree-sitter is not installed")

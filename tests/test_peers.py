@@ -206,6 +206,7 @@ def test_an_onnx_peer_answers_like_pytorch(network, tmp_path):
     assert_same_answer(run(path, click(network)), answer(network, *click(network)))
 
 
+@pytest.mark.slow
 def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(network, tmp_path):
     path = tmp_path / "peer.pte"
     lowered = to_executorch(network, path)
@@ -215,7 +216,7 @@ def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(net
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("target", EXPORTERS, ids=lambda target: target.name)
 def test_a_whole_peer_answers_like_pytorch(name, target, tmp_path):

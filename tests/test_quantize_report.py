@@ -298,7 +298,7 @@ def test_a_report_of_one_network_under_many_names(
     check_report(tmp_path / "report", capfd.readouterr().out)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_report(
     weights: Path, scenes: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

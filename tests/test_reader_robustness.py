@@ -413,7 +413,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_coco_file_of_100_thousand_annotations_opens_quickly(tmp_path):
     rng = np.random.default_rng(0)
     images = [image(number, f"{number:012}.jpg") for number in range(15_000)]

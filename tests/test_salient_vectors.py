@@ -47,6 +47,7 @@ def test_the_vectors_hold_what_decides() -> None:
     assert set(heat_case["bytes"]) == set(range(256))
 
 
+@pytest.mark.web
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_javascript_finds_the_same() -> None:
     done = subprocess.run(

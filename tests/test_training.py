@@ -152,6 +152,7 @@ def test_a_foreign_checkpoint_is_refused(scenes, tmp_path):
         train(scenes, tmp_path)
 
 
+@pytest.mark.slow
 def test_training_learns_a_bright_ellipse(scenes, tmp_path):
     config = dataclasses.replace(
         TINY, stages=(Stage(64, 150, 4),), learning_rate=4e-3, warmup=5, checkpoint_every=1000
