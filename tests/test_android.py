@@ -18,6 +18,7 @@ import adb_device
 import pytest
 from adb_device import AdbDevice
 from adb_services import RefusedError
+from sharing import Shared
 from small_networks import SIZE, run
 from test_manifest import ARTIFACT, with_artifacts
 
@@ -29,17 +30,15 @@ from squeezesam_benchmarks.android.condition import android_condition, zone_temp
 from squeezesam_benchmarks.android.cpu_parts import cores_of
 from squeezesam_benchmarks.android.device import core_count
 from squeezesam_benchmarks.android.folder import private_folder
-from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.native import tools
-from squeezesam_benchmarks.native.building import build_runner
-from squeezesam_benchmarks.native.runtimes import RUNTIMES
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
-from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_export.artifacts import sha256_of
 from squeezesam_export.manifest import write_manifest
+
+pytestmark = pytest.mark.android
 
 HEALTHY = Condition("none", 41.5, 83.0, charging=True, power_mode="normal")
 MEASURED = Measurement(
@@ -493,24 +492,27 @@ def test_zones_of_the_processor_are_told_from_others() -> None:
 
 
 @pytest.fixture(scope="module")
-def arm64_runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("arm64_runners")
-    cache = PlaceOptions.cache.expanduser() / "arm64"
+def arm64_runners(shared: Shared) -> Path:
     try:
         tools.check_tools("emulating ARM64", [tools.EMULATOR])
-        for runtime in RUNTIMES.values():
-            build_runner("arm64-linux", runtime, arm64_packages(runtime, cache), folder)
+        return shared.runners("arm64-linux")
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    return folder
 
 
 @pytest.mark.arm64
 def test_arm64_runners_run_from_export_to_results(
-    bench: Bench, arm64_runners: Path, device: AdbDevice, tmp_path: Path
+    bench: Bench,
+    arm64_runners: Path,
+    subjects: dict[str, Subject],
+    device: AdbDevice,
+    tmp_path: Path,
 ) -> None:
-    subjects = random_subjects(["nano"], ["onnx", "executorch"], tmp_path, print, SIZE)
-    artifacts = write_export(tmp_path, subjects)
+    copies = [
+        dataclasses.replace(subject, path=Path(shutil.copy(subject.path, tmp_path)))
+        for subject in subjects.values()
+    ]
+    artifacts = write_export(tmp_path, copies)
     bench.runners = arm64_runners
     assert bench(artifacts, "--iterations", 2, "--warm-up", 0, "--pipelines", 1) == 0
     assert {one.measurement.runtime for one in bench.results} == {"onnxruntime", "executorch"}

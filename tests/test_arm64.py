@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from sharing import Shared
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
 from squeezesam.spec import SEGMENTER
 from squeezesam.transforms import Letterbox
+from squeezesam_benchmarks.arm64 import checking
 from squeezesam_benchmarks.arm64.agreement import check_agreement, compare, same_masks
 from squeezesam_benchmarks.arm64.checking import Checker
 from squeezesam_benchmarks.arm64.cpus import CPUS
@@ -22,6 +24,7 @@ from squeezesam_benchmarks.arm64.place import spread
 from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
 from squeezesam_benchmarks.emulation_table import fewer_than_baseline
 from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.runtimes import Runtime
 from squeezesam_benchmarks.places import PlaceOptions, Subject, open_place
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.report import report
@@ -303,16 +306,24 @@ def test_bad_options_are_refused(options: PlaceOptions, said: str) -> None:
 
 @pytest.mark.arm64
 def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instructions(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared: Shared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     try:
         tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    out, results_file = tmp_path / "artifacts", tmp_path / "results.jsonl"
-    words = ["export", "--no-detector", "--target", "onnx,executorch", "--precision", "fp32,int8"]
-    words += ["--size", "128"]
-    assert cli.main([*words, "--out", str(out)]) == 0
+
+    def shared_runner(preset: str, runtime: Runtime, _packages: Path, _folder: Path) -> Path:
+        return shared.runners(preset) / runtime.runner
+
+    monkeypatch.setattr(checking, "build_runner", shared_runner)
+    results_file = tmp_path / "results.jsonl"
+    words = ["--target", "onnx,executorch", "--precision", "fp32,int8", "--size", "128"]
+    out = shared.export("--no-detector", *words)
+    capsys.readouterr()
     words = ["bench", "run", "--on", "arm64-emulated", "--artifacts", str(out)]
     assert cli.main([*words, "--threads", "2", "--out", str(results_file)]) == 2
     assert cli.main([*words, "--out", str(results_file)]) == 0

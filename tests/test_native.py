@@ -13,6 +13,7 @@ import pillow_reference
 import pytest
 import torch
 from scipy import ndimage
+from sharing import Shared
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
@@ -31,15 +32,12 @@ from squeezesam.spec import (
 from squeezesam.transforms import Letterbox, scaled
 from squeezesam_benchmarks.arm64.cpus import CPUS
 from squeezesam_benchmarks.arm64.emulator import make_root
-from squeezesam_benchmarks.arm64.packages import arm64_packages
 from squeezesam_benchmarks.native import tools
-from squeezesam_benchmarks.native.building import build_runner
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.words import measurement_of, tensor_words, time_words
-from squeezesam_benchmarks.places import PlaceOptions, Subject
+from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.schema import Artifact, Measurement
-from squeezesam_benchmarks.subjects import random_subjects
 
 SIZE = 64
 QUICK = Protocol(
@@ -52,30 +50,21 @@ QUICK = Protocol(
 )
 CLICKS = ((30.0, 20.5, 1), (3.0, 40.0, 0), (55.25, 44.0, 1))
 RUNTIME_SUFFIXES = tuple(RUNTIMES)
+BUILDING = pytest.mark.slow
+"""Of tests that need the runners, which take a minute to build."""
 LOOKS = json.loads((Path(__file__).parent / "data" / "looks.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def runners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def runners(shared: Shared) -> dict[str, Path]:
     """Those of this machine by the suffix of their artifacts, in one folder."""
-    folder = tmp_path_factory.mktemp("runners")
     try:
-        return {
-            suffix: build_runner("host", runtime, runtime.installed()[0], folder)
-            for suffix, runtime in RUNTIMES.items()
-        }
+        folder = shared.runners("host")
     except MissingDependencyError as error:
         if "apt-get" not in str(error):
             raise
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
-    """`nano` with random weights, by suffix."""
-    folder = tmp_path_factory.mktemp("artifacts")
-    made = random_subjects(["nano"], ["onnx", "executorch"], folder, lambda _: None, SIZE)
-    return {subject.path.suffix: subject for subject in made}
+    return {suffix: folder / runtime.runner for suffix, runtime in RUNTIMES.items()}
 
 
 def run(runner: Path, words: Sequence[object]) -> subprocess.CompletedProcess[str]:
@@ -89,6 +78,7 @@ def measured(runner: Path, subject: Subject, protocol: Protocol = QUICK) -> Meas
     return measurement_of(subject.artifact.name, done.returncode, done.stdout, done.stderr)
 
 
+@BUILDING
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_a_model_is_timed_in_every_part(
     suffix: str, runners: dict[str, Path], subjects: dict[str, Subject]
@@ -116,6 +106,7 @@ def test_a_model_is_timed_in_every_part(
     assert one.peak_memory_bytes > subjects[suffix].artifact.size_bytes
 
 
+@BUILDING
 def test_a_time_budget_goes_on_after_enough_inferences(
     runners: dict[str, Path], subjects: dict[str, Subject]
 ) -> None:
@@ -125,6 +116,7 @@ def test_a_time_budget_goes_on_after_enough_inferences(
     assert one.sustained_samples_ms == ()
 
 
+@BUILDING
 def test_other_inputs_have_no_pipeline(
     runners: dict[str, Path], subjects: dict[str, Subject]
 ) -> None:
@@ -136,6 +128,7 @@ def test_other_inputs_have_no_pipeline(
     assert json.loads(done.stdout)["pipeline_samples"] == []
 
 
+@BUILDING
 def test_it_is_pinned_to_the_cores_it_is_given(
     runners: dict[str, Path], subjects: dict[str, Subject]
 ) -> None:
@@ -145,6 +138,7 @@ def test_it_is_pinned_to_the_cores_it_is_given(
     assert json.loads(done.stdout)["pinned_cores"] == [core]
 
 
+@BUILDING
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_what_is_no_model_is_told_last_with_status_1(
     suffix: str, runners: dict[str, Path], subjects: dict[str, Subject], tmp_path: Path
@@ -160,6 +154,7 @@ def test_what_is_no_model_is_told_last_with_status_1(
             measurement_of("any", done.returncode, done.stdout, done.stderr)
 
 
+@BUILDING
 @pytest.mark.parametrize(
     ("word", "instead", "said"),
     [
@@ -182,6 +177,7 @@ def test_a_bad_command_line_is_status_2(
     assert said in done.stderr
 
 
+@BUILDING
 def test_more_threads_than_cores_are_refused(
     runners: dict[str, Path], subjects: dict[str, Subject]
 ) -> None:
@@ -286,6 +282,7 @@ def as_words(coords: Sequence[tuple[float, float]], labels: Sequence[int]) -> li
     return [f"{x!r},{y!r},{label}" for (x, y), label in zip(coords, labels, strict=True)]
 
 
+@BUILDING
 @pytest.mark.parametrize("name", PHOTOS)
 def test_inputs_are_those_of_python(name: str, runners: dict[str, Path], tmp_path: Path) -> None:
     photo, size = PHOTOS[name]
@@ -311,6 +308,7 @@ def test_inputs_are_those_of_python(name: str, runners: dict[str, Path], tmp_pat
     torch.testing.assert_close(given_tokens, tokens.flatten(), atol=1e-5, rtol=0)
 
 
+@BUILDING
 def test_of_many_clicks_all_are_drawn_and_the_latest_are_tokens(
     runners: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -324,6 +322,7 @@ def test_of_many_clicks_all_are_drawn_and_the_latest_are_tokens(
     torch.testing.assert_close(given[-len(wanted) :], wanted, atol=1e-5, rtol=0)
 
 
+@BUILDING
 @pytest.mark.parametrize(
     ("width", "height", "size"),
     [
@@ -346,6 +345,7 @@ def test_masks_are_those_of_pillow(
     np.testing.assert_array_equal(given[is_clear], wanted[is_clear] > 0)
 
 
+@BUILDING
 def test_halves_are_rounded_as_by_numpy(runners: dict[str, Path], tmp_path: Path) -> None:
     """Sines fill all binades; those of clicks near the origin are subnormal."""
     near = [(10.0**-i - 0.5, 3 * 10.0**-i - 0.5) for i in range(2, 8)]
@@ -361,6 +361,7 @@ def test_halves_are_rounded_as_by_numpy(runners: dict[str, Path], tmp_path: Path
     np.testing.assert_array_equal(halves, floats.astype(np.float16))
 
 
+@BUILDING
 def test_halves_are_read_as_by_numpy(runners: dict[str, Path], tmp_path: Path) -> None:
     """Enlarged, so that the threshold between two numbers depends on the size of both."""
     rng = np.random.default_rng(3)
@@ -378,6 +379,7 @@ def drawn_logits(rng: np.random.Generator, side: int) -> np.ndarray:
     return (soft / np.abs(soft).max() * 8).round(2).astype(np.float32)
 
 
+@BUILDING
 @pytest.mark.parametrize("seed", range(8))
 def test_cleaned_masks_are_those_of_python(
     seed: int, runners: dict[str, Path], tmp_path: Path
@@ -413,6 +415,7 @@ def test_cleaned_masks_are_those_of_python(
     assert changes
 
 
+@BUILDING
 def test_halves_are_cleaned_as_floats(runners: dict[str, Path], tmp_path: Path) -> None:
     letterbox, rng = Letterbox.fit(64, 48, 128), np.random.default_rng(9)
     halves = drawn_logits(rng, 64).astype(np.float16)
@@ -424,6 +427,7 @@ def test_halves_are_cleaned_as_floats(runners: dict[str, Path], tmp_path: Path) 
     assert (given != halves).any()
 
 
+@BUILDING
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -475,6 +479,7 @@ def view_word(view: View) -> str:
     return f"view={','.join(map(str, dataclasses.astuple(view)))}"
 
 
+@BUILDING
 def test_views_are_those_of_the_golden_vectors(runners: dict[str, Path], tmp_path: Path) -> None:
     numbers = dataclasses.asdict(DEFAULT_LOOKING)
     cases = [case for case in LOOKS if case["kind"] == "view" and case["looking"] == numbers]
@@ -494,6 +499,7 @@ def test_views_are_those_of_the_golden_vectors(runners: dict[str, Path], tmp_pat
         assert view == View(*case["view"]), case["name"]
 
 
+@BUILDING
 def test_placed_masks_are_those_of_the_golden_vectors(
     runners: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -509,6 +515,7 @@ def test_placed_masks_are_those_of_the_golden_vectors(
             np.testing.assert_array_equal(given, wanted, case["name"])
 
 
+@BUILDING
 @pytest.mark.parametrize("seed", range(6))
 def test_a_closer_look_is_that_of_python(
     seed: int, runners: dict[str, Path], tmp_path: Path
@@ -552,6 +559,7 @@ def test_a_closer_look_is_that_of_python(
     assert mask.sum() == part.sum() > 0
 
 
+@BUILDING
 def test_halves_are_looked_at_as_floats(runners: dict[str, Path], tmp_path: Path) -> None:
     runner, letterbox = runners[".onnx"], Letterbox.fit(640, 480, 128)
     halves = drawn_logits(np.random.default_rng(9), 64).astype(np.float16) - np.float16(6)
@@ -565,6 +573,7 @@ def test_halves_are_looked_at_as_floats(runners: dict[str, Path], tmp_path: Path
     np.testing.assert_array_equal(on_photo, wanted.astype(np.float16))
 
 
+@BUILDING
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -591,15 +600,14 @@ def test_what_is_no_view_is_refused(
 @pytest.mark.arm64
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_a_model_is_timed_by_the_arm64_runner_under_emulation(
-    suffix: str, subjects: dict[str, Subject], tmp_path: Path
+    suffix: str, subjects: dict[str, Subject], shared: Shared, tmp_path: Path
 ) -> None:
     try:
         tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))
     except MissingDependencyError as error:
         pytest.skip(str(error))
     runtime, subject, cpu = RUNTIMES[suffix], subjects[suffix], CPUS["cortex-a76"]
-    packages = arm64_packages(runtime, PlaceOptions().cache.expanduser() / "arm64")
-    runner = build_runner("arm64-linux", runtime, packages, tmp_path / "runner")
+    runner = shared.runners("arm64-linux") / runtime.runner
     make_root(cpu, tmp_path / "root")
     emulated = [tools.EMULATOR, "-cpu", cpu.qemu, "-L", str(tmp_path / "root"), str(runner)]
     words = time_words(subject, str(subject.path), 1, QUICK)
