@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 from bundles import rewrite_network, with_hash
 from coreml_faults import FAULTS, plant
+from sharing import Shared
 from small_networks import run
 
 from squeezesam_export.manifest import read_manifest
+
+pytestmark = pytest.mark.slow
 
 IN_INT8 = ("dropped_zero_point", "transposed_weight", "lost_sigmoid")
 IN_FLOAT = [name for name in FAULTS if name != "dropped_zero_point"]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(shared: Shared) -> Path:
     """Of the shipped weights, to which every layer matters; small, since 12 cases run each time."""
-    out = tmp_path_factory.mktemp("export") / "artifacts"
-    assert run("export", "--no-detector", "--target", "coreml", "--size", 256, "--out", out) == 0
-    return out
+    return shared.export("--no-detector", "--target", "coreml", "--size", 256)
 
 
 def with_fault(fault: str, precision: str, exported: Path, directory: Path) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from bundles import golden_in, network_in, parity, rewrite_network, with_hash
+from sharing import Shared
 from small_networks import DETECTOR_SIZE as SIZE
 from small_networks import random_detector, random_network, run
 
@@ -43,30 +44,22 @@ from squeezesam_export.targets import TARGETS
 SIZES = ("--size", SIZE, "--detector-size", SIZE)
 
 
-def export(weights: Path, detector: Path, out: Path, *words: object) -> Path:
-    fixed = ("export", "--weights", weights, "--detector", detector, *SIZES, "--out", out)
-    assert run(*fixed, *words) == 0
-    return out
+@pytest.fixture(scope="module")
+def networks(weights: Path, detector_weights: Path) -> tuple[object, ...]:
+    """The words that name both networks to `squeezesam export`."""
+    return ("--weights", weights, "--detector", detector_weights, *SIZES)
 
 
 @pytest.fixture(scope="module")
-def in_int8(
-    weights: Path, detector_weights: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def in_int8(networks: tuple[object, ...], shared: Shared) -> Path:
     """Both networks in int8 for three targets."""
-    out = tmp_path_factory.mktemp("export") / "int8"
     words = ("--target", "onnx,coreml,executorch", "--precision", "int8")
-    return export(weights, detector_weights, out, *words)
+    return shared.export(*networks, *words)
 
 
 @pytest.fixture(scope="module")
-def in_float(
-    weights: Path, detector_weights: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    out = tmp_path_factory.mktemp("export") / "float"
-    return export(
-        weights, detector_weights, out, "--target", "onnx,coreml", "--precision", "fp32,fp16"
-    )
+def in_float(networks: tuple[object, ...], shared: Shared) -> Path:
+    return shared.export(*networks, "--target", "onnx,coreml", "--precision", "fp32,fp16")
 
 
 @pytest.fixture
@@ -84,6 +77,7 @@ def altered(directory: Path, change) -> None:  # type: ignore[no-untyped-def]
 # Export and verify
 
 
+@pytest.mark.slow
 def test_artifacts_of_both_networks_stand_side_by_side(in_int8: Path) -> None:
     manifest = read_manifest(in_int8)
     detectors = network_in(in_int8, DETECTOR).artifacts
@@ -102,6 +96,7 @@ def test_artifacts_of_both_networks_stand_side_by_side(in_int8: Path) -> None:
         assert artifact.parity.measures.keys() == {"max_click_distance"}
 
 
+@pytest.mark.slow
 def test_nothing_of_the_detector_is_outside_the_xnnpack_delegate(in_int8: Path) -> None:
     *_, artifact = network_in(in_int8, DETECTOR).artifacts
     assert artifact.target == "executorch"
@@ -109,6 +104,7 @@ def test_nothing_of_the_detector_is_outside_the_xnnpack_delegate(in_int8: Path) 
     assert (artifact.graphs[0].delegated_ops or 0) > 50
 
 
+@pytest.mark.slow
 def test_verify_shows_both_networks_in_each_runtime(
     in_int8: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,16 +122,13 @@ def test_float_artifacts_find_the_clicks_of_pytorch(in_float: Path) -> None:
             assert artifact.parity.measures["max_click_distance"] == 0
 
 
-def test_without_a_detector_the_manifest_describes_none(weights: Path, tmp_path: Path) -> None:
-    words = ("--weights", weights, "--size", SIZE, "--target", "onnx", "--precision", "fp32")
-    out = tmp_path / "out"
-    assert run("export", *words, "--no-detector", "--out", out) == 0
-    manifest = read_manifest(out)
+def test_without_a_detector_the_manifest_describes_none(exported: Path) -> None:
+    manifest = read_manifest(exported)
     assert [one.kind for one in manifest.networks] == ["segmenter"]
     assert "--no-detector" in manifest.command
-    assert golden_in(out, prompted_by="detector") == []
+    assert golden_in(exported, prompted_by="detector") == []
     with pytest.raises(ArtifactError, match="holds no salient-object detector"):
-        load(out, kind=DETECTOR)
+        load(exported, kind=DETECTOR)
 
 
 def test_each_network_has_a_size_of_its_own(
@@ -422,6 +415,7 @@ def test_an_object_that_only_one_finds_is_as_far_off_as_can_be(in_float: Path) -
 # Benchmarks
 
 
+@pytest.mark.slow
 def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> None:
     subjects = listed_subjects(in_int8)
     files = [one.title for one in read_manifest(in_int8).artifacts]
@@ -437,6 +431,7 @@ def test_detectors_are_timed_as_networks_without_a_pipeline(in_int8: Path) -> No
         assert one.artifact.manifest.weights_sha256 == weights_sha256
 
 
+@pytest.mark.slow
 def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
     (case, *_) = golden_in(in_int8, DETECTOR)
     raw = case_bytes(case, DETECTOR, {"image": "float32"})
@@ -446,6 +441,7 @@ def test_a_golden_photo_as_bytes_for_the_native_runners(in_int8: Path) -> None:
 # Loading
 
 
+@pytest.mark.slow
 def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) -> None:
     for directory in (in_int8, in_float):
         first, *_ = golden_in(directory, DETECTOR)
@@ -463,6 +459,7 @@ def test_detectors_load_by_name_and_by_directory(in_int8: Path, in_float: Path) 
 
 
 @pytest.mark.parametrize("target", ["onnx", "coreml", "executorch"])
+@pytest.mark.slow
 def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> None:
     for kind, other in ((SEGMENTER, DETECTOR), (DETECTOR, SEGMENTER)):
         artifacts = network_in(in_int8, kind).artifacts
@@ -475,6 +472,7 @@ def test_each_runtime_tells_the_networks_apart(target: str, in_int8: Path) -> No
             load(path, kind=other)
 
 
+@pytest.mark.slow
 def test_an_image_of_another_size_is_refused(in_int8: Path) -> None:
     for artifact in network_in(in_int8, DETECTOR).artifacts:
         network = load(in_int8 / artifact.graphs[0].file, kind=DETECTOR)

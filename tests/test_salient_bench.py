@@ -26,7 +26,6 @@ from squeezesam_benchmarks.results_file import read_results
 from squeezesam_benchmarks.salient_pipeline import SalientFiles
 from squeezesam_benchmarks.salient_subjects import paired_subjects, write_photo
 from squeezesam_benchmarks.schema import Artifact, PipelineSample
-from squeezesam_benchmarks.subjects import random_subjects
 from squeezesam_benchmarks.worker import Job, measure
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.target import Job as ExportJob
@@ -56,19 +55,18 @@ def detector(brightness, config=SMALL):
     return network
 
 
-def exported_pair(folder, target_name, brightness=5.0):
+def exported_pair(subjects, folder, target_name, brightness=5.0):
     """A segmenter and a detector in a runtime."""
     target = find_target(target_name)
-    (segmenter,) = random_subjects(["nano"], [target_name], folder, lambda _: None, SIZE)
     path = folder / f"saliency{target.suffix}"
     job = ExportJob(folded(detector(brightness)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
     target.export(job, path)
-    return segmenter.path, path
+    return subjects[target.suffix].path, path
 
 
 @pytest.fixture(scope="module")
-def onnx_pair(tmp_path_factory):
-    return exported_pair(tmp_path_factory.mktemp("onnx"), "onnx")
+def onnx_pair(subjects, tmp_path_factory):
+    return exported_pair(subjects, tmp_path_factory.mktemp("onnx"), "onnx")
 
 
 @pytest.fixture
@@ -97,8 +95,8 @@ def test_every_part_of_an_automatic_mask_is_timed(onnx_pair, tmp_path, capsys):
         assert min(dataclasses.astuple(sample)) > 0
 
 
-def test_executorch_runs_both_networks_in_one_process(tmp_path):
-    model, found = exported_pair(tmp_path, "executorch")
+def test_executorch_runs_both_networks_in_one_process(subjects, tmp_path):
+    model, found = exported_pair(subjects, tmp_path, "executorch")
     photo = write_photo(tmp_path, PHOTO)
     subject = salient_subjects.named_pair(model, found, photo)
     protocol = Protocol(warm_up_inferences=0, timed_inferences=1, pipeline_runs=1)
@@ -118,8 +116,9 @@ def test_weights_of_both_networks_can_be_timed(weights, tmp_path):
 
 
 @pytest.mark.usefixtures("small_photo")
-def test_a_detector_that_finds_nothing_is_an_error(tmp_path, capsys):
-    assert bench(exported_pair(tmp_path, "onnx", -5.0), str(tmp_path / "r.jsonl")) == 2
+def test_a_detector_that_finds_nothing_is_an_error(subjects, tmp_path, capsys):
+    pair = exported_pair(subjects, tmp_path, "onnx", -5.0)
+    assert bench(pair, str(tmp_path / "r.jsonl")) == 2
     said = capsys.readouterr().err
     assert "the detector finds nothing in photo.jpg" in said
     assert "Traceback" not in said
