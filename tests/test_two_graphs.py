@@ -17,7 +17,7 @@ from two_graphs import ENCODER, SIZE, TWO_GRAPHS, TwoGraphsRecipe
 from squeezesam.errors import ArtifactError
 from squeezesam.files import content_hash
 from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import GraphSequence, load, load_network
+from squeezesam.runtimes import GraphSequence, load
 from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks.arm64.tensors import case_bytes
 from squeezesam_benchmarks.subjects import listed_subjects
@@ -146,14 +146,14 @@ def test_a_graph_in_the_place_of_another_is_refused(bundle: Path, tmp_path: Path
     swapped = dataclasses.replace(artifact, graphs=artifact.graphs[::-1])
     rewrite_network(copy, TWO_GRAPHS, artifacts=(swapped,))
     with pytest.raises(ArtifactError, match="is a mask decoder, not a photo encoder"):
-        load_network(copy)
+        load(copy, kind=SEGMENTER)
 
 
 def test_one_graph_alone_is_no_promptable_network(bundle: Path) -> None:
     path = bundle / FILES[0]
     assert load(path).kind is ENCODER
     with pytest.raises(ArtifactError, match="is a photo encoder, not a promptable network"):
-        load_network(path)
+        load(path, kind=SEGMENTER)
 
 
 def test_the_encoder_runs_once_for_each_photo() -> None:
@@ -189,4 +189,4 @@ def test_an_image_that_is_changed_in_place_is_encoded_again() -> None:
 
 def test_too_few_tensors_are_refused(bundle: Path) -> None:
     with pytest.raises(ArtifactError, match="not 1 tensors"):
-        load_network(bundle).run([torch.zeros(1, 3, SIZE, SIZE)])  # type: ignore[attr-defined]
+        load(bundle, kind=SEGMENTER).run([torch.zeros(1, 3, SIZE, SIZE)])  # type: ignore[attr-defined]
