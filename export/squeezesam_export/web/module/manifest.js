@@ -1,0 +1,226 @@
+/**
+ * What `squeezesam export` writes beside its artifacts. All that this module knows of the form of
+ * `manifest.json` is in this file; the rest works with `Bundle`.
+ */
+
+import { ArtifactError } from "./errors.js";
+import * as spec from "./spec.js";
+
+/** The version of `manifest.json` that this module reads; see `export/squeezesam_export/manifest.py`. */
+export const SCHEMA_VERSION = 6;
+
+const MAX_INPUT_SIZE = 2048;
+const TARGET = "onnx";
+
+/**
+ * A tensor of a network.
+ * @typedef {{name: string, shape: number[]}} TensorSpec
+ *
+ * An exported file.
+ * @typedef {object} ArtifactRecord
+ * @property {string} file relative to the manifest
+ * @property {string} precision name of its scheme
+ * @property {string} sha256 of the file, in hexadecimal
+ * @property {number} sizeBytes
+ *
+ * A network of the bundle and its ONNX artifacts.
+ * @typedef {object} NetworkRecord
+ * @property {"segmenter" | "detector"} kind
+ * @property {string} variant
+ * @property {number} inputSize side of its square image input in pixels
+ * @property {TensorSpec[]} inputs
+ * @property {TensorSpec[]} outputs
+ * @property {ArtifactRecord[]} artifacts at least one
+ */
+
+/**
+ * Gives the bytes of a file of the bundle by its name relative to the manifest.
+ * @typedef {(name: string) => Promise<Uint8Array>} ReadFile
+ */
+
+/** A checked manifest and the files beside it. */
+export class Bundle {
+  /**
+   * Use `readBundle`.
+   * @param {ReadFile} readFile
+   * @param {NetworkRecord} segmenter
+   * @param {NetworkRecord | null} detector null where the bundle has none
+   */
+  constructor(readFile, segmenter, detector) {
+    this.readFile = readFile;
+    this.segmenter = segmenter;
+    this.detector = detector;
+  }
+
+  /** The precisions that every network of the bundle has. */
+  get precisions() {
+    const { detector } = this;
+    return this.segmenter.artifacts
+      .map(({ precision }) => precision)
+      .filter(
+        (precision) =>
+          !detector || detector.artifacts.some((other) => other.precision === precision),
+      );
+  }
+
+  /**
+   * The artifact of a network in a precision.
+   * @param {NetworkRecord} network
+   * @param {string} precision
+   * @returns {ArtifactRecord}
+   * @throws {ArtifactError} there is none
+   */
+  artifact(network, precision) {
+    const found = network.artifacts.find((one) => one.precision === precision);
+    if (!found) {
+      const known = network.artifacts.map((one) => one.precision).join(", ");
+      throw new ArtifactError(`the ${network.kind} has no precision ${precision}; use ${known}`);
+    }
+    return found;
+  }
+
+  /**
+   * The bytes of an artifact, once they have proved to be those that were exported.
+   * @param {ArtifactRecord} artifact
+   * @returns {Promise<Uint8Array>}
+   * @throws {ArtifactError} the file is missing or was altered
+   */
+  async artifactBytes(artifact) {
+    const bytes = await readOrThrow(this.readFile, artifact.file);
+    const digest = await crypto.subtle.digest("SHA-256", /** @type {BufferSource} */ (bytes));
+    const found = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
+    if (found.join("") !== artifact.sha256) {
+      throw new ArtifactError(`${artifact.file} was altered since its export; export again`);
+    }
+    return bytes;
+  }
+}
+
+/**
+ * Read and check the manifest of a bundle.
+ * @param {ReadFile} readFile
+ * @returns {Promise<Bundle>}
+ * @throws {ArtifactError} it is missing, damaged, of another schema version or of another contract
+ *   than this module follows, or there is no ONNX artifact
+ */
+export async function readBundle(readFile) {
+  const text = new TextDecoder().decode(await readOrThrow(readFile, "manifest.json"));
+  /** @type {any} */
+  let content;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new ArtifactError(`manifest.json is damaged (${String(error)}); export again`);
+  }
+  const version = content?.schema_version;
+  if (version !== SCHEMA_VERSION) {
+    throw new ArtifactError(
+      `manifest.json has schema version ${JSON.stringify(version)}, this module reads ` +
+        `${SCHEMA_VERSION}; use the squeezesam that wrote it or export again`,
+    );
+  }
+  try {
+    checkContract(content.contract);
+    const segmenter = networkRecord("segmenter", content, content.contract);
+    const { detector } = content;
+    if (detector) checkSampling(detector.contract);
+    return new Bundle(
+      readFile,
+      segmenter,
+      detector ? networkRecord("detector", detector, detector.contract) : null,
+    );
+  } catch (error) {
+    if (error instanceof ArtifactError) throw error;
+    throw new ArtifactError(`manifest.json is damaged (${String(error)}); export again`);
+  }
+}
+
+/**
+ * @param {ReadFile} readFile
+ * @param {string} name
+ */
+async function readOrThrow(readFile, name) {
+  try {
+    return await readFile(name);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ArtifactError(`${name} cannot be read (${reason}); export again or copy it anew`);
+  }
+}
+
+/**
+ * @param {"segmenter" | "detector"} kind
+ * @param {any} network of which `variant` and `artifacts` are read
+ * @param {any} contract
+ * @returns {NetworkRecord}
+ */
+function networkRecord(kind, network, contract) {
+  const size = contract.input_size;
+  if (!Number.isInteger(size) || size <= 0 || size > MAX_INPUT_SIZE) {
+    throw new ArtifactError(`the ${kind} is for inputs of ${size} pixels; export again`);
+  }
+  const artifacts = network.artifacts
+    .filter((/** @type {any} */ one) => one.target === TARGET)
+    .map((/** @type {any} */ one) => {
+      const { file, precision, sha256, size_bytes: sizeBytes } = one;
+      if (typeof file !== "string" || file.includes("/") || !/^[0-9a-f]{64}$/.test(sha256)) {
+        throw new ArtifactError(`the ${kind} lists the file ${JSON.stringify(file)}; export again`);
+      }
+      return { file, precision: String(precision), sha256, sizeBytes };
+    });
+  if (!artifacts.length) {
+    throw new ArtifactError(`the bundle has no ONNX file of the ${kind}; export with --target onnx`);
+  }
+  const tensors = (/** @type {any[]} */ list) => list.map(({ name, shape }) => ({ name, shape }));
+  const inputs = tensors(contract.inputs);
+  const outputs = tensors(contract.outputs);
+  return { kind, variant: String(network.variant), inputSize: size, inputs, outputs, artifacts };
+}
+
+/** @param {any} contract of prompts and masks */
+function checkContract(contract) {
+  const { preprocessing, prompt_encoding: prompts, mask_cleaning: cleaning, looking } = contract;
+  checkNumbers([
+    [preprocessing.pad_byte, spec.PAD_BYTE],
+    [preprocessing.pixel_mean, spec.PIXEL_MEAN],
+    [preprocessing.pixel_scale, spec.PIXEL_SCALE],
+    [prompts.map_stride, spec.MAP_STRIDE],
+    [prompts.disc_radius, spec.DISC_RADIUS],
+    [prompts.point_slots, spec.POINT_SLOTS],
+    [prompts.box_slots, spec.BOX_SLOTS],
+    [prompts.position_frequencies, spec.POSITION_FREQUENCIES],
+    [prompts.map_channels.join(), Object.keys(spec.MapChannel).join().toLowerCase()],
+    ...Object.entries(spec.PointLabel).map(
+      ([name, code]) => [prompts.point_labels[name.toLowerCase()], code],
+    ),
+    [contract.mask_threshold, spec.MASK_THRESHOLD],
+    [cleaning.numbers.speck_area, spec.DEFAULT_CLEANING.speck_area],
+    [cleaning.numbers.pinhole_area, spec.DEFAULT_CLEANING.pinhole_area],
+    [cleaning.flipped_logit, spec.FLIPPED_LOGIT],
+    [looking.numbers.surroundings, spec.DEFAULT_LOOKING.surroundings],
+    [looking.numbers.smallest, spec.DEFAULT_LOOKING.smallest],
+    [looking.outside_logit, spec.OUTSIDE_LOGIT],
+    [contract.edge_sharpness, spec.EDGE_SHARPNESS],
+  ]);
+}
+
+/** @param {any} contract of the detector */
+function checkSampling({ heat_map: heat, click_sampling: sampling }) {
+  checkNumbers([
+    [heat.stride, spec.SALIENCY_STRIDE],
+    [heat.levels, spec.HEAT_LEVELS],
+    ...Object.entries(spec.DEFAULT_SAMPLING).map(([name, value]) => [sampling[name], value]),
+  ]);
+}
+
+/** @param {unknown[][]} pairs of what the manifest says and what this module does */
+function checkNumbers(pairs) {
+  for (const [found, wanted] of pairs) {
+    if (found !== wanted) {
+      throw new ArtifactError(
+        `manifest.json has ${JSON.stringify(found)} where this module has ` +
+          `${JSON.stringify(wanted)}; use the squeezesam that wrote it or export again`,
+      );
+    }
+  }
+}

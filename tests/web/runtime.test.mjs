@@ -1,0 +1,41 @@
+// The JavaScript module with onnxruntime-web on a real export; run by tests/test_web_module.py.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import {
+  OnnxNetwork,
+  readBundle,
+  SaliencyPredictor,
+} from "../../export/squeezesam_export/web/module/index.js";
+import { askAll, assertClose, bytes, iou, vectors } from "./vectors.mjs";
+
+const { SQUEEZESAM_WEB_RUNTIME, SQUEEZESAM_BUNDLE } = process.env;
+const script = join(SQUEEZESAM_WEB_RUNTIME, "onnxruntime-web", "dist", "ort.node.min.mjs");
+const ort = await import(pathToFileURL(script).href);
+ort.env.wasm.numThreads = 1;
+
+test("answers with ONNX Runtime in WebAssembly are those of ONNX Runtime in Python", async () => {
+  const bundle = await readBundle((name) => readFile(join(SQUEEZESAM_BUNDLE, name)));
+  const load = async (network) => {
+    const artifact = bundle.artifact(network, "fp32");
+    return OnnxNetwork.load(ort, await bundle.artifactBytes(artifact), network);
+  };
+  const networks = [await load(bundle.segmenter), await load(bundle.detector)];
+  const given = vectors("runtime");
+  const predictor = new SaliencyPredictor(...networks);
+  await askAll(predictor, given, (name, found, wanted) => {
+    assertClose(found.iouPredictions, wanted.iouPredictions, 1e-3, name);
+    found.masks.forEach((mask, i) => {
+      assert.ok(iou(mask, wanted.masks[i]) >= 0.999, `${name}: ${iou(mask, wanted.masks[i])}`);
+    });
+  });
+  const finding = await predictor.finding();
+  assert.deepEqual(finding.coords, given.clicks);
+  assertClose(finding.heat, bytes(given.heat), 1, "heat");
+  for (const network of networks) await network.release();
+});
