@@ -43,6 +43,10 @@ def test_the_module_answers_as_python_does(tmp_path: Path) -> None:
     run_node("module.test.mjs", tmp_path)
 
 
+def test_the_page_keeps_the_steps_of_a_selection(tmp_path: Path) -> None:
+    run_node("page.test.mjs", tmp_path)
+
+
 @pytest.mark.skipif(
     not TYPE_CHECKER.is_file(),
     reason=f"{RUNTIME} names no node_modules folder with typescript; see docs/web.md",

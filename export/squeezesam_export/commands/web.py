@@ -1,0 +1,48 @@
+"""`squeezesam web`: a page that runs an export in the browser."""
+
+import argparse
+from pathlib import Path
+
+from squeezesam_export.web_site import HOST, INSTALLATION, site_server, write_site
+
+HELP = "write a page that segments photos in the browser, for any static server"
+DEFAULT_PORT = 8000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        required=True,
+        help="what 'squeezesam export --target onnx --out' wrote",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write; an earlier site is replaced"
+    )
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        default=Path("node_modules"),
+        metavar="DIR",
+        help=f"node_modules folder in which '{INSTALLATION}' was run (default node_modules)",
+    )
+    parser.add_argument(
+        "--serve",
+        type=int,
+        nargs="?",
+        const=DEFAULT_PORT,
+        metavar="PORT",
+        help=f"then serve the folder on {HOST} until Ctrl-C (port {DEFAULT_PORT}; 0: any free one)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the site and, if asked to, serve it."""
+    write_site(args.artifacts, args.runtime, args.out)
+    if args.serve is None:
+        print(f"wrote {args.out}; serve it with any web server, or add --serve")
+        return
+    with site_server(args.out, args.serve) as server:
+        print(f"wrote {args.out}; open http://{HOST}:{server.server_port}/", flush=True)
+        server.serve_forever()

@@ -1,0 +1,147 @@
+"""The folder that `squeezesam web` writes, for any static server, and a server of our own."""
+
+import json
+import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from squeezesam import strict_json
+from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
+from squeezesam.examples import EXAMPLES
+from squeezesam.files import PathLike, check_place, whole_directory
+from squeezesam.runtimes import MANIFEST_NAME
+from squeezesam_export.artifacts import artifact_path
+from squeezesam_export.manifest import read_manifest
+
+SOURCE = Path(__file__).parent / "web"
+PAGE = ("index.html", "style.css", "icon.svg", "service-worker.js", "page", "module")
+TARGET = "onnx"
+
+PACKAGE = "onnxruntime-web"
+PACKAGE_VERSION = "1.30.0"
+INSTALLATION = f"npm install --ignore-scripts {PACKAGE}@{PACKAGE_VERSION}"
+RUNTIME_FILES = (
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
+"""The first three run on the CPU, the other three on WebGPU."""
+
+BUNDLE, RUNTIME, PHOTOS = "bundle", "runtime", "photos"
+HOST = "127.0.0.1"
+MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+LARGEST_PORT = 65_535
+MAX_PACKAGE_BYTES = 1_000_000
+
+
+def write_site(artifacts: Path, runtime: Path, out: Path) -> None:
+    """Write a site, or replace one.
+
+    Args:
+        artifacts: export directory with ONNX artifacts.
+        runtime: a `node_modules` folder that holds PACKAGE, or the folder of the package itself.
+        out: folder to write.
+
+    Raises:
+        ArtifactError: the export is damaged, or has no ONNX artifact.
+        MissingDependencyError: the package is missing, has another version or lacks files.
+        OutputError: the place cannot be written to, or holds something else.
+    """
+    check_place(out, (*PAGE, BUNDLE, RUNTIME, PHOTOS))
+    files = onnx_files(artifacts)
+    scripts = runtime_files(runtime)
+    with whole_directory(out) as site:
+        for name in PAGE:
+            if (SOURCE / name).is_dir():
+                shutil.copytree(SOURCE / name, site / name)
+            else:
+                shutil.copyfile(SOURCE / name, site / name)
+        for folder, paths in (
+            (BUNDLE, [artifacts / MANIFEST_NAME, *files]),
+            (RUNTIME, scripts),
+            (PHOTOS, [example.path for example in EXAMPLES]),
+        ):
+            (site / folder).mkdir()
+            for path in paths:
+                shutil.copyfile(path, site / folder / path.name)
+        names = json.dumps([example.path.name for example in EXAMPLES])
+        (site / PHOTOS / "index.json").write_text(names + "\n", encoding="utf-8")
+
+
+def onnx_files(artifacts: Path) -> list[Path]:
+    """The ONNX artifacts of an export, each with the hash that its manifest names.
+
+    Raises:
+        ArtifactError: the export is damaged or altered, or there is none.
+    """
+    found = [one for one in read_manifest(artifacts).all_artifacts if one.target == TARGET]
+    if not found:
+        raise ArtifactError(f"{artifacts} has no ONNX file; export with --target onnx")
+    return [artifact_path(artifacts, artifact) for artifact in found]
+
+
+def runtime_files(runtime: Path) -> list[Path]:
+    """The files of ONNX Runtime that the page loads.
+
+    Raises:
+        MissingDependencyError: the package is missing, has another version or lacks files.
+    """
+    package = runtime if runtime.name == PACKAGE else runtime / PACKAGE
+    try:
+        content = strict_json.read(package / "package.json", MAX_PACKAGE_BYTES)
+    except (OSError, ValueError) as error:
+        raise MissingDependencyError(
+            f"{package} is no npm package; run '{INSTALLATION}' and name its node_modules folder "
+            "with --runtime"
+        ) from error
+    version = content.get("version") if isinstance(content, dict) else None
+    if version != PACKAGE_VERSION:
+        raise MissingDependencyError(
+            f"{package} has version {strict_json.shown(version)}; run '{INSTALLATION}'"
+        )
+    paths = [package / "dist" / name for name in RUNTIME_FILES]
+    for path in paths:
+        if not path.is_file():
+            raise MissingDependencyError(f"{path} is missing; run '{INSTALLATION}' again")
+    return paths
+
+
+def site_server(site: Path, port: int) -> ThreadingHTTPServer:
+    """A server of a site for this machine alone; it does not serve yet.
+
+    Args:
+        site: what `write_site` wrote.
+        port: 0 for any that is free.
+
+    Raises:
+        ConfigError: the port does not exist or is not free.
+    """
+    if not 0 <= port <= LARGEST_PORT:
+        raise ConfigError(f"{port} is no port; name one from 0 to {LARGEST_PORT}")
+    try:
+        return ThreadingHTTPServer((HOST, port), partial(SiteHandler, directory=str(site)))
+    except OSError as error:
+        raise ConfigError(f"cannot serve on port {port}: {error.strerror}; name another") from error
+
+
+class SiteHandler(SimpleHTTPRequestHandler):
+    """Serves a site with the headers that threads in WebAssembly need."""
+
+    def guess_type(self, path: PathLike) -> str:
+        """The media type of a file; what a system says of scripts and WebAssembly differs."""
+        return MEDIA_TYPES.get(Path(path).suffix) or super().guess_type(path)
+
+    def end_headers(self) -> None:
+        """Add the headers to every answer."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing of what is asked."""
