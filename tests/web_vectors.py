@@ -18,8 +18,9 @@ from squeezesam.saliency import vectors as click_vectors
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING
 from squeezesam.saliency.predictor import HEAT_LEVELS, SaliencyPredictor
 from squeezesam.transforms import Letterbox
-from squeezesam_export.contract import contract
-from squeezesam_export.manifest import SCHEMA_VERSION
+from squeezesam_export.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.kinds import RECIPES
+from squeezesam_export.manifest import SCHEMA_VERSION, graphs_of
 
 SIZE, DETECTOR_SIZE = 64, 64
 CONSTANTS = (
@@ -203,23 +204,29 @@ def manifest(content):
     """A manifest of this version that lists one file of each network, of the given content."""
     digest = hashlib.sha256(content).hexdigest()
 
-    def artifact(name):
-        listed = {"file": name, "target": "onnx", "precision": "fp32", "sha256": digest}
-        return {**listed, "size_bytes": len(content)}
+    def artifact(file, target="onnx"):
+        graph = {"file": file, "sha256": digest, "size_bytes": len(content)}
+        return {"target": target, "precision": "fp32", "graphs": [graph]}
+
+    def network(kind, size):
+        rules = RECIPES[kind.name].rules
+        return {
+            "kind": kind.name,
+            "variant": "nano",
+            "input_size": size,
+            "graphs": [dataclasses.asdict(graph) for graph in graphs_of(kind, size)],
+            "preprocessing": dataclasses.asdict(PREPROCESSING),
+            "rules": None if rules is None else dataclasses.asdict(rules),
+            "artifacts": [
+                artifact(f"{kind.name}.pte", "executorch"),
+                artifact(f"{kind.name}.onnx"),
+            ],
+        }
 
     return {
         "schema_version": SCHEMA_VERSION,
-        "variant": "nano",
-        "contract": dataclasses.asdict(contract(SIZE)),
-        "artifacts": [
-            artifact("segmenter.onnx"),
-            {**artifact("network.pte"), "target": "executorch"},
-        ],
-        "detector": {
-            "variant": "saliency",
-            "contract": dataclasses.asdict(salient_contract(DETECTOR_SIZE)),
-            "artifacts": [artifact("detector.onnx")],
-        },
+        "networks": [network(spec.SEGMENTER, SIZE), network(spec.DETECTOR, DETECTOR_SIZE)],
+        "contract": dataclasses.asdict(CONTRACT),
     }
 
 

@@ -11,7 +11,7 @@ from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.files import PathLike, check_place, whole_directory
 from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam_export.artifacts import artifact_path
+from squeezesam_export.artifacts import artifact_paths
 from squeezesam_export.manifest import read_manifest
 
 SOURCE = Path(__file__).parent / "web"
@@ -78,10 +78,11 @@ def onnx_files(artifacts: Path) -> list[Path]:
     Raises:
         ArtifactError: the export is damaged or altered, or there is none.
     """
-    found = [one for one in read_manifest(artifacts).all_artifacts if one.target == TARGET]
+    manifest = read_manifest(artifacts)
+    found = [one for one in manifest.artifacts if one.target == TARGET]
     if not found:
         raise ArtifactError(f"{artifacts} has no ONNX file; export with --target onnx")
-    return [artifact_path(artifacts, artifact) for artifact in found]
+    return [path for artifact in found for path in artifact_paths(artifacts, artifact)]
 
 
 def runtime_files(runtime: Path) -> list[Path]:

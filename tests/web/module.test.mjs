@@ -292,11 +292,14 @@ test("a manifest of another version or contract is refused", async () => {
     [/schema version 99/, (content) => void (content.schema_version = 99)],
     [/schema version undefined/, () => [1]],
     [/damaged/, (content) => void delete content.contract.looking],
-    [/no ONNX file of the detector/, (content) => void (content.detector.artifacts = [])],
-    [/320.5 pixels/, (content) => void (content.contract.input_size = 320.5)],
+    [/no ONNX file of the detector/, ({ networks }) => void (networks[1].artifacts = [])],
+    [/has no segmenter/, ({ networks }) => void networks.shift()],
+    [/has 2 graphs/, ({ networks }) => void networks[0].graphs.push({})],
+    [/320.5 pixels/, ({ networks }) => void (networks[0].input_size = 320.5)],
+    [/has 5 where/, ({ networks }) => void (networks[0].preprocessing.pad_byte = 5)],
     [/has 7 where/, (content) => void (content.contract.mask_cleaning.numbers.speck_area = 7)],
-    [/has 9 where/, (content) => void (content.detector.contract.click_sampling.peak = 9)],
-    [/lists the file "..\/x"/, (content) => void (content.artifacts[0].file = "../x")],
+    [/has 9 where/, ({ networks }) => void (networks[1].rules.click_sampling.peak = 9)],
+    [/lists the file "..\/x"/, ({ networks }) => void (networks[0].artifacts[1].graphs[0].file = "../x")],
   ]) {
     const reading = readBundle(filesOf(changes));
     await assert.rejects(reading, (error) => {

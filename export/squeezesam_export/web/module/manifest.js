@@ -7,7 +7,7 @@ import { ArtifactError } from "./errors.js";
 import * as spec from "./spec.js";
 
 /** The version of `manifest.json` that this module reads; see `export/squeezesam_export/manifest.py`. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 const MAX_INPUT_SIZE = 2048;
 const TARGET = "onnx";
@@ -121,14 +121,9 @@ export async function readBundle(readFile) {
   }
   try {
     checkContract(content.contract);
-    const segmenter = networkRecord("segmenter", content, content.contract);
-    const { detector } = content;
-    if (detector) checkSampling(detector.contract);
-    return new Bundle(
-      readFile,
-      segmenter,
-      detector ? networkRecord("detector", detector, detector.contract) : null,
-    );
+    const segmenter = networkRecord("segmenter", content.networks);
+    if (!segmenter) throw new ArtifactError("the bundle has no segmenter; export again with one");
+    return new Bundle(readFile, segmenter, networkRecord("detector", content.networks));
   } catch (error) {
     if (error instanceof ArtifactError) throw error;
     throw new ArtifactError(`manifest.json is damaged (${String(error)}); export again`);
@@ -150,19 +145,22 @@ async function readOrThrow(readFile, name) {
 
 /**
  * @param {"segmenter" | "detector"} kind
- * @param {any} network of which `variant` and `artifacts` are read
- * @param {any} contract
- * @returns {NetworkRecord}
+ * @param {any[]} networks of the bundle; those of other kinds do not matter here
+ * @returns {NetworkRecord | null} null where there is none of this kind
  */
-function networkRecord(kind, network, contract) {
-  const size = contract.input_size;
+function networkRecord(kind, networks) {
+  const network = networks.find((one) => one.kind === kind);
+  if (!network) return null;
+  const { input_size: size, preprocessing, rules } = network;
   if (!Number.isInteger(size) || size <= 0 || size > MAX_INPUT_SIZE) {
     throw new ArtifactError(`the ${kind} is for inputs of ${size} pixels; export again`);
   }
+  checkPreprocessing(preprocessing);
+  if (kind === "detector") checkSampling(rules);
   const artifacts = network.artifacts
     .filter((/** @type {any} */ one) => one.target === TARGET)
-    .map((/** @type {any} */ one) => {
-      const { file, precision, sha256, size_bytes: sizeBytes } = one;
+    .map((/** @type {any} */ { precision, graphs }) => {
+      const { file, sha256, size_bytes: sizeBytes } = onlyOne(kind, graphs);
       if (typeof file !== "string" || file.includes("/") || !/^[0-9a-f]{64}$/.test(sha256)) {
         throw new ArtifactError(`the ${kind} lists the file ${JSON.stringify(file)}; export again`);
       }
@@ -172,18 +170,38 @@ function networkRecord(kind, network, contract) {
     throw new ArtifactError(`the bundle has no ONNX file of the ${kind}; export with --target onnx`);
   }
   const tensors = (/** @type {any[]} */ list) => list.map(({ name, shape }) => ({ name, shape }));
-  const inputs = tensors(contract.inputs);
-  const outputs = tensors(contract.outputs);
+  const graph = onlyOne(kind, network.graphs);
+  const inputs = tensors(graph.inputs);
+  const outputs = tensors(graph.outputs);
   return { kind, variant: String(network.variant), inputSize: size, inputs, outputs, artifacts };
+}
+
+/**
+ * @param {string} kind
+ * @param {any[]} graphs
+ */
+function onlyOne(kind, graphs) {
+  if (graphs.length !== 1) {
+    throw new ArtifactError(
+      `the ${kind} has ${graphs.length} graphs, this module runs networks of one; export again`,
+    );
+  }
+  return graphs[0];
+}
+
+/** @param {any} preprocessing of a network */
+function checkPreprocessing({ pad_byte: pad, pixel_mean: mean, pixel_scale: scale }) {
+  checkNumbers([
+    [pad, spec.PAD_BYTE],
+    [mean, spec.PIXEL_MEAN],
+    [scale, spec.PIXEL_SCALE],
+  ]);
 }
 
 /** @param {any} contract of prompts and masks */
 function checkContract(contract) {
-  const { preprocessing, prompt_encoding: prompts, mask_cleaning: cleaning, looking } = contract;
+  const { prompt_encoding: prompts, mask_cleaning: cleaning, looking } = contract;
   checkNumbers([
-    [preprocessing.pad_byte, spec.PAD_BYTE],
-    [preprocessing.pixel_mean, spec.PIXEL_MEAN],
-    [preprocessing.pixel_scale, spec.PIXEL_SCALE],
     [prompts.map_stride, spec.MAP_STRIDE],
     [prompts.disc_radius, spec.DISC_RADIUS],
     [prompts.point_slots, spec.POINT_SLOTS],
@@ -204,7 +222,7 @@ function checkContract(contract) {
   ]);
 }
 
-/** @param {any} contract of the detector */
+/** @param {any} rules of the detector */
 function checkSampling({ heat_map: heat, click_sampling: sampling }) {
   checkNumbers([
     [heat.stride, spec.SALIENCY_STRIDE],
