@@ -37,7 +37,9 @@ export function askedOf(prompts, maskInput, letterbox) {
  * @returns {Uint8Array} 1 where a logit exceeds the threshold
  */
 export function maskOf(logits) {
-  return Uint8Array.from(logits, (logit) => (logit > MASK_THRESHOLD ? 1 : 0));
+  const mask = new Uint8Array(logits.length);
+  for (let i = 0; i < mask.length; i++) mask[i] = logits[i] > MASK_THRESHOLD ? 1 : 0;
+  return mask; // `Uint8Array.from` takes ten times as long for a large photo
 }
 
 /**

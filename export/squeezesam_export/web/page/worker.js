@@ -222,14 +222,15 @@ class WorkerApi {
     const { width, height } = answer.photo;
     const pixels = /** @type {ImageData} */ (this.#pixels);
     const picture = new ImageData(width, height);
+    const { data } = picture;
     if (kind === "cutout") {
       const [alpha] = answer.photoAlphas();
-      picture.data.set(pixels.data);
-      alpha.forEach((value, i) => (picture.data[4 * i + 3] = value));
+      data.set(pixels.data);
+      for (let i = 0; i < alpha.length; i++) data[4 * i + 3] = alpha[i];
     } else {
       const [mask] = answer.photoMasks();
-      mask.forEach((value, i) => picture.data.fill(255 * value, 4 * i, 4 * i + 3));
-      mask.forEach((_, i) => (picture.data[4 * i + 3] = 255));
+      for (let i = 0; i < mask.length; i++) data.fill(255 * mask[i], 4 * i, 4 * i + 3);
+      for (let i = 3; i < data.length; i += 4) data[i] = 255;
     }
     const context = canvasContext(width, height);
     context.putImageData(picture, 0, 0);

@@ -1,0 +1,79 @@
+// Uses the page in Chromium as a person would; run by tests/test_web_page.py, which checks the files.
+// chromium.mjs ADDRESS PHOTO CORRUPT HUGE OUT prints what was seen as JSON.
+
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import process from "node:process";
+
+const { chromium } = createRequire(join(process.env.SQUEEZESAM_WEB_RUNTIME, "/"))("playwright-core");
+const [address, photo, corrupt, huge, out] = process.argv.slice(2);
+const PATIENCE = { timeout: 120_000 };
+
+const browser = await chromium.launch({
+  executablePath: process.env.SQUEEZESAM_CHROMIUM,
+  args: [
+    ...["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+    ...["--disable-component-update", "--disable-sync"],
+  ],
+});
+const page = await browser.newPage({ viewport: { width: 900, height: 900 } });
+const origins = new Set();
+const problems = [];
+page.on("request", (request) => {
+  const { protocol, origin } = new URL(request.url());
+  if (protocol.startsWith("http")) origins.add(origin);
+});
+page.on("pageerror", (error) => problems.push(error.message));
+
+const idle = async () => {
+  await page.waitForTimeout(200); // until what was done has begun
+  await page.waitForFunction(() => !document.body.classList.contains("busy"), null, PATIENCE);
+};
+const message = async () => (await page.locator("#message").textContent()) ?? "";
+const download = async (button, name) => {
+  const started = page.waitForEvent("download", PATIENCE);
+  await page.locator(button).click();
+  await (await started).saveAs(join(out, name));
+  await idle();
+};
+
+await page.goto(address);
+await idle();
+const seen = { isolated: await page.evaluate(() => crossOriginIsolated), opened: await message() };
+if (!seen.opened) {
+  const choose = async (file) => {
+    await page.locator("#file").setInputFiles(file);
+    await idle();
+    await idle(); // the automatic mask comes after the photo
+  };
+  await choose(photo);
+  await download("#download-mask", "automatic.png");
+
+  const frame = await page.locator(".frame").boundingBox();
+  const at = [frame.x + frame.width * 0.3, frame.y + frame.height * 0.7];
+  await page.mouse.click(...at, { button: "right" });
+  await idle();
+  seen.mark = await page.locator(".mark.remove").evaluate(({ style }) => [style.left, style.top]);
+  await download("#download-mask", "edited.png");
+  await page.keyboard.press("u");
+  await idle();
+  await download("#download-mask", "undone.png");
+  await download("#download", "cutout.png");
+  seen.stages = await page.locator("#timings li").count();
+
+  await page.locator("#backend").selectOption("webgpu");
+  await idle();
+  seen.fallback = await message();
+  seen.backend = await page.locator("#backend").inputValue();
+  await choose(corrupt);
+  seen.corrupt = await message();
+  await choose(huge);
+  seen.huge = await message();
+  await page.setViewportSize({ width: 390, height: 844 });
+  seen.overflows = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+}
+seen.origins = [...origins];
+seen.problems = problems;
+writeFileSync(join(out, "seen.json"), JSON.stringify(seen));
+await browser.close();
