@@ -9,7 +9,8 @@
 export * from "./errors.js";
 export { Letterbox } from "./letterbox.js";
 export { Bundle, readBundle, SCHEMA_VERSION } from "./manifest.js";
-export { MaskAnswer, SaliencyPredictor, SamPredictor } from "./predictor.js";
+export { MaskAnswer, SamPredictor } from "./predictor.js";
 export { OnnxNetwork } from "./runtime.js";
 export { Finding } from "./saliency.js";
+export { SaliencyPredictor } from "./saliency_predictor.js";
 export { PointLabel } from "./spec.js";

@@ -1,25 +1,19 @@
 /** The page: what the user does becomes questions to the worker, and its answers are shown. */
 
 import { Client, WorkerError } from "./client.js";
+import { all, byId, say, sentence, setStatus, showTimings } from "./panel.js";
+import { checkPhoto } from "./photo.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 
 /** @typedef {import("./session.js").State} State */
-/** @typedef {import("./worker.js").Timings} Timings */
 
-const MOST_PIXELS = 70e6; // as in squeezesam/image_io.py
 const MOST_THREADS = 4;
 const WANTED = new URLSearchParams(location.search); // `precision`, `backend` and `threads`
-const MESSAGE_MS = 6000;
 const HOW_TO_BEGIN = "Click on what you mean, or drag a box around it.";
 const HOW_TO_GO_ON = matchMedia("(pointer: coarse)").matches
   ? "Tap to add, hold to remove, or drag a box."
   : "Click to add, right-click to remove, or drag a box.";
-
-/** @type {<Kind extends HTMLElement = HTMLElement>(id: string) => Kind} */
-const byId = (id) => /** @type {any} */ (document.getElementById(id));
-/** @type {(selector: string) => NodeListOf<HTMLElement>} */
-const all = (selector) => document.querySelectorAll(selector);
 
 const client = new Client();
 const stage = new Stage(byId("stage"));
@@ -33,27 +27,6 @@ let waiting = 0;
 
 const precisionPicker = /** @type {HTMLSelectElement} */ (byId("precision"));
 const backendPicker = /** @type {HTMLSelectElement} */ (byId("backend"));
-
-/** @type {ReturnType<typeof setTimeout>} */
-let messageTimer;
-/**
- * Say something in one sentence.
- * @param {string} text
- * @param {"note" | "error"} [kind]
- */
-function say(text, kind = "note") {
-  const message = byId("message");
-  message.textContent = text;
-  message.dataset.kind = kind;
-  message.hidden = false;
-  clearTimeout(messageTimer);
-  messageTimer = setTimeout(() => (message.hidden = true), MESSAGE_MS);
-}
-
-/** @param {string} text what stands below the photo */
-function setStatus(text) {
-  byId("status").textContent = text;
-}
 
 /**
  * Do work after all that was asked before; errors become a sentence.
@@ -77,12 +50,6 @@ function enqueue(work) {
   return queue;
 }
 
-/** @param {unknown} error */
-function sentence(error) {
-  const text = error instanceof Error ? error.message : String(error);
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replace(/\.\.$/, ".");
-}
-
 /** Enable what can be done now. */
 function refresh() {
   const { state } = session;
@@ -95,24 +62,6 @@ function refresh() {
   automatic.hidden = !canFindAlone;
   for (const button of all("[data-needs-mask]")) button.toggleAttribute("disabled", !state.answer);
   byId("confidence").textContent = state.answer ? `${Math.round(100 * state.answer.iou)} %` : "–";
-}
-
-/** @param {Timings} timings */
-function showTimings(timings) {
-  const total = timings.reduce((sum, { ms }) => sum + ms, 0);
-  const longest = Math.max(...timings.map(({ ms }) => ms));
-  byId("timings").replaceChildren(
-    ...timings.map(({ stage: name, ms }) => {
-      const row = document.createElement("li");
-      const [label, number] = [document.createElement("span"), document.createElement("span")];
-      label.textContent = name;
-      number.textContent = ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
-      row.style.setProperty("--share", String(ms / longest));
-      row.append(label, number);
-      return row;
-    }),
-  );
-  byId("total").textContent = `${total.toFixed(0)} ms`;
 }
 
 /**
@@ -184,32 +133,6 @@ function reopen() {
     const { state } = session;
     if (state.answer) void ask(() => state);
   });
-}
-
-/**
- * See that a file is a photo of a size that can be read, without reading its pixels.
- * @param {Blob} file
- */
-async function checkPhoto(file) {
-  const image = new Image();
-  const url = URL.createObjectURL(file);
-  try {
-    await new Promise((resolve, reject) => {
-      image.onload = resolve;
-      image.onerror = () =>
-        reject(new Error("this file is no photo that the browser can read; try JPEG or PNG"));
-      image.src = url;
-    });
-  } finally {
-    URL.revokeObjectURL(url);
-  }
-  const pixels = image.naturalWidth * image.naturalHeight;
-  if (pixels > MOST_PIXELS) {
-    throw new Error(
-      `this photo has ${Math.round(pixels / 1e6)} megapixels, more than the ` +
-        `${MOST_PIXELS / 1e6} that can be used; make it smaller`,
-    );
-  }
 }
 
 /**
