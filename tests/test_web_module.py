@@ -13,7 +13,7 @@ from web_vectors import answers, write_vectors
 import squeezesam_export
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.runtimes import load
 from squeezesam.saliency.predictor import SaliencyPredictor
 
 TESTS = Path(__file__).parent / "web"
@@ -22,9 +22,12 @@ RUNTIME = "SQUEEZESAM_WEB_RUNTIME"
 PACKAGES = Path(os.environ.get(RUNTIME, ""))
 TYPE_CHECKER = PACKAGES / ".bin" / "tsc"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None, reason="node is not installed: apt-get install nodejs"
-)
+pytestmark = [
+    pytest.mark.web,
+    pytest.mark.skipif(
+        shutil.which("node") is None, reason="node is not installed: apt-get install nodejs"
+    ),
+]
 
 
 def run_node(test: str, vectors: Path, **environment: str) -> None:
@@ -66,8 +69,8 @@ def test_a_real_runtime_answers_as_python_does(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     assert run("export", "--target", "onnx", "--precision", "fp32", "--out", bundle) == 0
     predictor = SaliencyPredictor(
-        load_network(bundle / "base_onnx_fp32.onnx"),
-        load_detector_network(bundle / "saliency_onnx_fp32.onnx"),
+        load(bundle / "base_onnx_fp32.onnx"),
+        load(bundle / "saliency_onnx_fp32.onnx"),
     )
     content = answers(predictor, read_photo(EXAMPLES[0].path))
     (tmp_path / "runtime.json").write_text(json.dumps(content))

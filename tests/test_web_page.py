@@ -14,7 +14,7 @@ from small_networks import SIZE, run
 
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.runtimes import load_detector_network, load_network
+from squeezesam.runtimes import load
 from squeezesam.saliency.predictor import SaliencyPredictor
 from squeezesam_export.web_site import site_server, write_site
 
@@ -23,12 +23,8 @@ RUNTIME = "SQUEEZESAM_WEB_RUNTIME"
 PACKAGES = Path(os.environ.get(RUNTIME, ""))
 CHROMIUM = shutil.which("chromium")
 DETECTOR_SIZE = 64
-LOADERS = (
-    (load_network, "nano_*.onnx"),
-    (load_detector_network, "saliency_*.onnx"),
-)
-
 pytestmark = [
+    pytest.mark.web,
     pytest.mark.slow,
     pytest.mark.skipif(
         not all((PACKAGES / name).is_dir() for name in ("onnxruntime-web", "playwright-core")),
@@ -89,8 +85,8 @@ def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     seen = used(site, out)
     photo = read_photo(EXAMPLES[0].path)
     height, width = photo.shape[:2]
-    networks = (load(next(bundle.glob(name))) for load, name in LOADERS)
-    predictor = SaliencyPredictor(*networks)
+    names = ("nano_*.onnx", "saliency_*.onnx")
+    predictor = SaliencyPredictor(*(load(next(bundle.glob(name))) for name in names))
     predictor.set_image(photo)
     automatic, _, low_res = predictor.predict(multimask_output=False)
     left, top = (float(place.rstrip("%")) / 100 for place in seen["mark"])

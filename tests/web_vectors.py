@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from squeezesam_export.salient_contract import salient_contract
 
 from squeezesam import look_vectors, mask_vectors, spec
 from squeezesam.looks import DEFAULT_LOOKING, View

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from squeezesam_export.web_site import HOST, INSTALLATION, site_server, write_site
-
 HELP = "write a page that segments photos in the browser, for any static server"
+GROUP = "ship"
+EXAMPLE = "squeezesam web --artifacts artifacts --out site --serve"
 DEFAULT_PORT = 8000
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("node_modules"),
         metavar="DIR",
-        help=f"node_modules folder in which '{INSTALLATION}' was run (default node_modules)",
+        help="node_modules folder in which npm installed onnxruntime-web (default node_modules)",
     )
     parser.add_argument(
         "--serve",
@@ -33,12 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=DEFAULT_PORT,
         metavar="PORT",
-        help=f"then serve the folder on {HOST} until Ctrl-C (port {DEFAULT_PORT}; 0: any free one)",
+        help="then serve the folder to this machine alone until Ctrl-C "
+        f"(port {DEFAULT_PORT}; 0: any free one)",
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the site and, if asked to, serve it."""
+    from squeezesam_export.web_site import HOST, site_server, write_site
+
     write_site(args.artifacts, args.runtime, args.out)
     if args.serve is None:
         print(f"wrote {args.out}; serve it with any web server, or add --serve")
