@@ -74,13 +74,15 @@ def run(*words, **options) -> int:
 
 
 def refused(tmp_path: Path, *words, **options) -> str:
-    """The one line of a command that ends with status 2."""
+    """The complaint of a command that ends with status 2; progress and runtimes may come before."""
     said = tmp_path / "said.txt"
     assert run(*words, said=said, **options) == 2
     error = said.read_text()
     said.unlink()
-    assert error.count("\n") == 1, error
-    return error
+    assert "Traceback" not in error
+    (complaint,) = (line for line in error.splitlines() if line.startswith("squeezesam "))
+    assert error.endswith(f"{complaint}\n"), error
+    return complaint
 
 
 def run_killed(seconds: float, number: int, *words) -> None:

@@ -5,7 +5,9 @@ scheme, so that one app code serves all; Core ML casts at the border.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from squeezesam.errors import ArtifactError
+from squeezesam.errors import ArtifactError, OutputError
 from squeezesam.runtimes import InterpretedNetwork, LoadedNetwork
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, NetworkKind
 from squeezesam_export.mlprogram.features import Picture
@@ -68,9 +70,10 @@ def export(job: Job, path: Path) -> Lowered:
 
     Raises:
         MissingDependencyError: coremltools is not installed, or for int8 executorch.
+        OutputError: the weights cannot be written, because the disk is full or for another reason.
     """
     deployment_target = DEPLOYMENT_TARGETS[job.scheme.name]
-    with quiet(), optional("coreml"):
+    with quiet(), optional("coreml"), writing_weights(path):
         package = converted(job, deployment_target)
         package.author = "SqueezeSAM authors"
         package.license = "Apache-2.0"
@@ -87,6 +90,24 @@ def export(job: Job, path: Path) -> Lowered:
     if IMAGE in io_dtypes:
         io_dtypes[IMAGE] = "rgb8"
     return Lowered(io_dtypes, f"Core ML, {deployment_target} or later")
+
+
+@contextmanager
+def writing_weights(path: Path) -> Iterator[None]:
+    """Tell in our words that coremltools cannot write, which it tells by a bare RuntimeError.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "FileWriter" not in str(error):
+            raise
+        raise OutputError(
+            f"cannot write {path}, or the weights of it in {tempfile.gettempdir()}: the disk is "
+            "full, or the size of files is limited; free space, or set TMPDIR to another folder"
+        ) from error
 
 
 class FromPicture(nn.Module):
