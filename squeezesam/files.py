@@ -71,6 +71,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         OutputError: the place cannot be written to, `path` is a directory, or another writer is at
             work on it.
     """
+    path = settled(path)
     with _beside(path) as scratch:
         if path.is_dir():
             raise OutputError(f"{path} is a directory; name a file")
@@ -89,6 +90,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
         OutputError: the place cannot be written to, `path` is a file, or another writer is at work
             on it.
     """
+    path = settled(path)
     with _beside(path) as scratch:
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path} is a file; name a directory")
@@ -127,6 +129,11 @@ def only_one(folder: Path, work: str) -> Iterator[None]:
         _unlock(descriptor)
 
 
+def settled(path: Path) -> Path:
+    """The path without `..`, which leads elsewhere once missing folders before it are made."""
+    return path.resolve() if ".." in path.parts else path
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what killed writers left in a folder; what others are writing now stays."""
     for scratch in folder.glob(f".*{SCRATCH_SUFFIX}"):
@@ -147,6 +154,7 @@ def check_place(directory: Path, own: Collection[str]) -> None:
         OutputError: the place cannot be written to, or holds something else.
     """
     check_name(directory, OutputError)
+    directory = settled(directory)
     found = directory.iterdir() if directory.is_dir() else ()
     present = (path for path in found if not is_system_file(path.name))
     if any(not any(path.match(pattern) for pattern in own) for path in present):

@@ -284,7 +284,8 @@ def check_format(path: Path, mode: str) -> None:
         return
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise OutputError(f"cannot write {path}: {path.suffix or 'no suffix'} is unknown; use .png")
+        found = f"the suffix {path.suffix} is unknown" if path.suffix else "it has no suffix"
+        raise OutputError(f"cannot write {path}: {found}; use .png")
     if kind == "JPEG" and mode != "RGB":
         raise OutputError(
             f"cannot write {path}: JPEG blurs masks and has no transparency; use .png"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from squeezesam.errors import ArtifactError, ImageError, PromptError
+from squeezesam.errors import ArtifactError, ImageError, PromptError, SqueezeSamError
 from squeezesam.image_io import Photo, as_photo
 from squeezesam.looks import DEFAULT_LOOKING, Looking, View, onto_photo, onto_view, surroundings
 from squeezesam.mask_cleanup import DEFAULT_CLEANING, Asked, MaskCleaning, cleaned_logits
@@ -168,13 +168,18 @@ class SamPredictor:
             image_format: order of an array's channels.
 
         Raises:
-            ImageError: another type, shape or channel order, or the photo cannot be read.
+            ImageError: another type, shape or channel order, or the photo cannot be read; then no
+                photo is set.
         """
         if image_format not in ("RGB", "BGR"):
             raise ImageError(f"unknown image_format {image_format!r}; use 'RGB' or 'BGR'")
         if image_format == "BGR" and not isinstance(image, np.ndarray):
             raise ImageError("image_format 'BGR' is about arrays; leave it out for this photo")
-        pixels = as_photo(image)
+        try:
+            pixels = as_photo(image)
+        except SqueezeSamError:
+            self._photo = None  # rather than answers about the photo before
+            raise
         height, width = pixels.shape[:2]
         letterbox = Letterbox.fit(width, height, self.size)
         rgb = pixels if image_format == "RGB" else pixels[..., ::-1]

@@ -187,7 +187,7 @@ def split_queries(
         )
     (count,) = set(counts.values())
     if not count:
-        raise PromptError(f"{' and '.join(given)} hold no query; give at least one")
+        raise PromptError(f"there is no query in {' and '.join(given)}; give at least one")
     coords, labels, boxes, masks = (
         [None] * count if value is None else list(value) for value in values
     )

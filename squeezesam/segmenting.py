@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +112,14 @@ def segment(args: argparse.Namespace) -> None:
     Raises:
         SqueezeSamError: an option is wrong, or a photo has no answer.
     """
-    box = None if args.box is None else parse_box(args.box)
+    box = None if args.box is None else parse_box(args.box[0])
     asked = Asked([parse_point(text) for text in args.point], box)
     if asked:
         check_no_detection(args)
-    photos = files_of(args.photo, PHOTO_SUFFIXES)
+    if args.box is not None and len(args.box) > 1:
+        raise ConfigError("--box takes one box here; ask for each object by a command of its own")
+    endings = tuple(output.ending for output in OUTPUTS.values())
+    photos = files_of(args.photo, PHOTO_SUFFIXES, endings)
     plans = planned_outputs(args, photos)
     predictor = chosen_predictor(args, asked)
 
@@ -291,11 +295,13 @@ def planned_outputs(
         raise OutputError("--json goes to standard output; name a file instead of -")
     if not named and not args.json:
         named, in_folders = {"out": Path()}, True
+    stems = Counter(photo.stem for photo in photos)
     taken = {photo.resolve(): f"the photo {photo}" for photo in photos}
     plans = {}
     for photo in photos:
+        title = photo.stem if stems[photo.stem] == 1 else photo.name
         plan = {
-            name: place / f"{photo.stem}{OUTPUTS[name].ending}" if in_folders else place
+            name: place / f"{title}{OUTPUTS[name].ending}" if in_folders else place
             for name, place in named.items()
         }
         for name, path in plan.items():

@@ -10,12 +10,15 @@ from squeezesam.errors import DataError, SqueezeSamError
 T = TypeVar("T")
 
 
-def files_of(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
+def files_of(
+    paths: Sequence[Path], suffixes: Collection[str], left_out: tuple[str, ...] = ()
+) -> list[Path]:
     """The files that are named, each once; a folder stands for the files in it, sorted by name.
 
     Args:
         paths: of files and folders; what is missing is kept, for its reader to say so.
         suffixes: of the files to take from a folder, in lower case, with the dot.
+        left_out: endings of the names of those that are not taken from a folder.
 
     Raises:
         DataError: a folder cannot be listed, or has no such file.
@@ -25,7 +28,11 @@ def files_of(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
         if not path.is_dir():
             files[path] = None
             continue
-        inside = [path / name for name in list_files(path) if split_name(name)[1] in suffixes]
+        inside = [
+            path / name
+            for name in list_files(path)
+            if split_name(name)[1] in suffixes and not name.endswith(left_out)
+        ]
         if not inside:
             raise DataError(
                 f"{path} has no file that ends in {', '.join(sorted(suffixes))}; "

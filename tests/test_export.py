@@ -285,6 +285,20 @@ def test_bad_outputs(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["artifacts", "missing/../artifacts"])
+def test_a_folder_that_is_no_export_is_kept(weights: Path, tmp_path: Path, name: str) -> None:
+    """Such as that of a web app, which has a manifest.json of its own; or of models alone."""
+    words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
+    for own in ({"manifest.json", "main.js"}, {"model.onnx"}):
+        folder = tmp_path / "artifacts"
+        folder.mkdir()
+        for file in own:
+            (folder / file).write_text("{}")
+        assert run("export", "--no-detector", *words, "--out", tmp_path / name) == 2
+        assert {path.name for path in folder.iterdir()} == own
+        shutil.rmtree(folder)
+
+
 def test_an_earlier_export_is_replaced(exported: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "artifacts"
     out.mkdir()

@@ -4,11 +4,20 @@ import errno
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from squeezesam.errors import OutputError
-from squeezesam.files import OLD, clear_leftovers, only_one, whole_directory, whole_file, writing
+from squeezesam.files import (
+    OLD,
+    check_place,
+    clear_leftovers,
+    only_one,
+    whole_directory,
+    whole_file,
+    writing,
+)
 
 FORK = multiprocessing.get_context("fork")
 
@@ -126,6 +135,19 @@ def test_a_forked_child_holds_no_lock_of_its_parent(tmp_path):
     finally:
         os.kill(child, signal.SIGKILL)
     assert names(tmp_path) == ["x"]
+
+
+def test_a_path_back_out_of_a_missing_folder_is_checked_where_it_leads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("mine")
+    with pytest.raises(OutputError, match="holds other files"):
+        check_place(Path("missing/../kept"), ("results.json",))
+    with pytest.raises(OutputError, match="is a directory"), whole_file(Path("missing/../kept")):
+        pytest.fail("entered")
+    with whole_directory(Path("missing/../new")) as partial:
+        (partial / "file").touch()
+    assert names(tmp_path) == ["kept", "new"]
 
 
 def test_one_worker_in_a_folder(tmp_path):

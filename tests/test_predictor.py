@@ -113,6 +113,14 @@ def test_image_state() -> None:
     assert not predictor.is_image_set
 
 
+def test_a_photo_that_cannot_be_read_leaves_none_set() -> None:
+    predictor = SamPredictor(disc_network, SIZE)
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    with pytest.raises(ImageError, match="no photo"):
+        predictor.set_image("missing.jpg")
+    assert not predictor.is_image_set
+
+
 def test_channel_order() -> None:
     seen = []
 
@@ -373,7 +381,7 @@ def test_one_query_in_an_axis_of_its_own_is_one_answer() -> None:
             {"box": np.ones((3, 4)), "point_coords": [[1, 1]], "point_labels": [1]},
             "point_coords for 1, point_labels for 1, box for 3",
         ),
-        ({"box": np.zeros((0, 4))}, "box hold no query"),
+        ({"box": np.zeros((0, 4))}, "no query in box"),
         ({"box": [[9, 9, 0, 0], [0, 0, 9, 9]]}, "covers nothing"),
         ({"box": [[0, 0, 9, 9], [9, 9]]}, "box must be numbers of shape 4"),
         ({"box": np.ones((2, 5))}, "box must have shape 4, got 5"),

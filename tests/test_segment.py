@@ -458,13 +458,32 @@ def test_the_time_of_the_reference_interpreter_is_not_told(
     assert json.loads(capsys.readouterr().out)["milliseconds"].keys() == {"read"}
 
 
+def test_a_folder_is_segmented_again_beside_its_masks(
+    photo: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("album").mkdir()
+    for name in ("a.jpg", "a.png", "b.png"):
+        Image.open(photo).save(Path("album", name))
+    words = ["segment", "album", "--point", "50%,50%", "--model", str(weights), "--out", "album"]
+    for _ in range(2):
+        assert main(words) == 0
+        assert capsys.readouterr().out.count("predicted IoU") == 3
+    masks = sorted(path.name for path in Path("album").glob("*.mask.png"))
+    assert masks == ["a.jpg.mask.png", "a.png.mask.png", "b.mask.png"]
+
+
+def test_one_box_is_taken(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment", str(photo), "--box", "1,1,9,9", "--box", "2,2,8,8"]) == 2
+    assert "one box" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("album")
 @pytest.mark.parametrize(
     ("photos", "words", "message"),
     [
         (["album"], ["--out", "m.png"], "takes one picture; name a folder"),
         (["album"], ["--cutout", "-"], "takes one picture; name a folder"),
-        (["photo.png", "other/photo.jpg"], [], "other/photo.jpg"),
+        (["photo.png", "other/photo.png"], [], "other/photo.png"),
         (["photo.png"], ["--json", "--out", "-"], "--json goes to standard output"),
         (["photo.png"], ["--json", "--out", "photo.png"], "name another file"),
         (["empty"], [], "has no file that ends in"),

@@ -129,8 +129,9 @@ def test_the_server_sends_what_threads_need(bundle, packages, tmp_path):
                     assert answer.headers["Content-Type"] == kind
                     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
                     assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-            with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(f"{address}/%2e%2e/beside.txt")
+            for hostile in ("%2e%2e/beside.txt", "%00", "page/main.js%00", "runtime/"):
+                with pytest.raises(urllib.error.HTTPError, match="404"):
+                    urllib.request.urlopen(f"{address}/{hostile}")
             with pytest.raises(ConfigError, match="cannot serve on port"):
                 site_server(out, server.server_port)
         finally:

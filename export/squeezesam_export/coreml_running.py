@@ -57,7 +57,8 @@ def run_package(args: argparse.Namespace) -> None:
     if not math.isfinite(args.bound):
         raise ConfigError(f"--bound {args.bound} must be a number of decibels")
     runs = input_sets(args.input)
-    check_out(args, len(runs) > 1)
+    several = any(place_of(word).is_dir() for word in args.input)
+    check_out(args, several)
     reference = None if args.against is None else InterpretedModel(args.against)
     compared: list[tuple[Path, Comparison]] = []
     done = []
@@ -70,11 +71,11 @@ def run_package(args: argparse.Namespace) -> None:
             return
         outputs = model.predict(inputs)
         done.append(source)
-        if len(runs) > 1:
+        if several:
             print(f"{source}:")
         print(outputs_table(outputs))
         if args.out:
-            path = args.out / f"{source.name}{ARCHIVE_SUFFIX}" if len(runs) > 1 else args.out
+            path = args.out / f"{source.name}{ARCHIVE_SUFFIX}" if several else args.out
             with whole_file(path) as partial, partial.open("wb") as file:
                 np.savez(file, **as_arrays(outputs))
             print(f"wrote {path}")

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from squeezesam.errors import ConfigError, OutputError
-from squeezesam.files import PathLike, whole_directory
+from squeezesam.files import PathLike, check_place, settled, whole_directory
 from squeezesam.progress import step
-from squeezesam.runtimes import MANIFEST_NAME
+from squeezesam.runtimes import MANIFEST_NAME, is_export
 from squeezesam.versions import tool_versions
 from squeezesam_export.artifacts import hashes_of, load_graphs, sha256_of, size_of
 from squeezesam_export.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.golden import FOLDER as GOLDEN_FOLDER
 from squeezesam_export.golden import golden_cases, prompted_cases, write_golden, write_vectors
 from squeezesam_export.golden_case import GoldenCase
 from squeezesam_export.kinds import RECIPES
@@ -41,7 +42,7 @@ from squeezesam_export.quantization.calibration import (
 )
 from squeezesam_export.quantization.schemes import SCHEMES, Quantized, Scheme, StaticInt8
 from squeezesam_export.target import Job, Lowered, Target
-from squeezesam_export.targets import plan
+from squeezesam_export.targets import TARGETS, plan
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,10 @@ def check_replaceable(out: Path) -> None:
     Raises:
         OutputError: it holds something else.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_NAME).is_file():
+    suffixes = {target.suffix for target in TARGETS.values()}
+    check_place(out, (MANIFEST_NAME, GOLDEN_FOLDER, *(f"*{suffix}" for suffix in suffixes)))
+    place = settled(out)
+    if place.is_dir() and any(place.iterdir()) and not is_export(place):
         raise OutputError(f"{out} holds something else than an export; name another directory")
 
 

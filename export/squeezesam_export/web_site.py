@@ -3,8 +3,10 @@
 import json
 import shutil
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 from squeezesam import strict_json
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
@@ -135,6 +137,19 @@ class SiteHandler(SimpleHTTPRequestHandler):
     def guess_type(self, path: PathLike) -> str:
         """The media type of a file; what a system says of scripts and WebAssembly differs."""
         return MEDIA_TYPES.get(Path(path).suffix) or super().guess_type(path)
+
+    def send_head(self) -> BinaryIO | None:
+        """As `SimpleHTTPRequestHandler`; a path with a zero byte is not found."""
+        try:
+            return super().send_head()
+        except ValueError:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+
+    def list_directory(self, path: PathLike) -> None:
+        """Folders are not listed."""
+        del path
+        self.send_error(HTTPStatus.NOT_FOUND)
 
     def end_headers(self) -> None:
         """Add the headers to every answer."""

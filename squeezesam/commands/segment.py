@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photo",
         type=Path,
         nargs="+",
-        help="photos, and folders of photos. With a folder or several photos, --out, --overlay, "
+        help="photos, and folders, of which every photo is taken but what this command wrote, and "
+        "no folder inside. With a folder or several photos, --out, --overlay, "
         "--cutout and --explain name folders, and the pictures in them are named after the photos",
     )
     parser.add_argument(
@@ -30,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Without a click and a box the most prominent object is found",
     )
     parser.add_argument(
-        "--box", metavar="X0,Y0,X1,Y1", help="a box around the object, in pixels or %%"
+        "--box",
+        action="append",
+        metavar="X0,Y0,X1,Y1",
+        help="a box around the object, in pixels or %%",
     )
     parser.add_argument(
         "--out",
