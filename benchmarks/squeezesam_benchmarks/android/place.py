@@ -118,7 +118,7 @@ class Android:
         name, runner = subject.artifact.name, runner_of(subject)
         words = [f"./{runner}", *time_words(subject, name, threads, protocol)]
         answer = self.adb.shell(
-            f"cd {self.folder}\n"
+            f"cd {self.folder} || exit\n"
             f"LD_LIBRARY_PATH=. {shlex.join(words)} &\n"
             f"echo $! >{RUNNER_PROCESS}\n"
             "wait $!\nstatus=$?\n"
