@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from squeezesam.errors import SqueezeSamError
 from squeezesam.examples import EXAMPLES
-from squeezesam.network.folding import folded
 from squeezesam.predictor import SamPredictor
-from squeezesam.weights import load_weights
+from squeezesam.runtimes import load
 from squeezesam_export.mlprogram.features import Array
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.mlprogram.package import read_package
@@ -185,40 +184,30 @@ def test_damage_in_a_model_is_refused_or_harmless(package: Path, tmp_path: Path)
     assert refused
 
 
-@pytest.fixture(scope="module")
-def ours(weights: Path, exported: Path) -> tuple[nn.Module, Path]:
-    """A network of ours, and the export that holds its package and golden files."""
-    return folded(load_weights(weights, SIZE)[1]), exported
-
-
 def answer(*words: object, out: Path) -> dict[str, np.ndarray]:
     assert run("coreml-run", *words, "--out", out) == 0
     with np.load(out) as arrays:
         return dict(arrays)
 
 
-def test_golden_files_are_inputs(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
-    _, folder = ours
-    golden = folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
+def test_golden_files_are_inputs(exported: Path, tmp_path: Path) -> None:
+    golden = exported / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
     for case in (0, 2):
-        words = (folder / PACKAGE, "--input", golden, "--case", case)
+        words = (exported / PACKAGE, "--input", golden, "--case", case)
         given = answer(*words, out=tmp_path / "out.npz")["low_res_masks"]
         np.testing.assert_allclose(given[0], wanted[case], atol=1e-3)
 
 
-def test_prompts_on_a_photo_are_encoded(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
-    model, folder = ours
-    from squeezesam.image_io import read_photo
-
+def test_prompts_on_a_photo_are_encoded(weights: Path, exported: Path, tmp_path: Path) -> None:
     photo = EXAMPLES[0].path
-    predictor = SamPredictor(model, size=SIZE, looking=None)
-    predictor.set_image(read_photo(photo))
+    predictor = SamPredictor(load(weights, SIZE), looking=None)
+    predictor.set_image(photo)
     places = np.array([[60, 80], [10, 20]], np.float32)
     _, _, wanted = predictor.predict(places, [1, 0], [5, 6, 90, 120])
     given = answer(
-        *(folder / PACKAGE, "--input", f"image={photo}"),
+        *(exported / PACKAGE, "--input", f"image={photo}"),
         *("--point", "60,80", "--point", "10,20:neg", "--box", "5,6,90,120"),
         out=tmp_path / "out.npz",
     )["low_res_masks"]
@@ -227,10 +216,9 @@ def test_prompts_on_a_photo_are_encoded(ours: tuple[nn.Module, Path], tmp_path: 
     assert same.mean() > 0.8
 
 
-def test_a_photo_beside_arrays_is_letterboxed(ours: tuple[nn.Module, Path], tmp_path: Path) -> None:
-    _, folder = ours
-    golden = folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
-    words: list[object] = [folder / PACKAGE, "--input", f"image={EXAMPLES[0].path}"]
+def test_a_photo_beside_arrays_is_letterboxed(exported: Path, tmp_path: Path) -> None:
+    golden = exported / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz"
+    words: list[object] = [exported / PACKAGE, "--input", f"image={EXAMPLES[0].path}"]
     with np.load(golden) as arrays:
         wanted = arrays["low_res_masks"]
         for name in ("prompt_maps", "prompt_tokens"):
@@ -256,12 +244,11 @@ def test_a_photo_beside_arrays_is_letterboxed(ours: tuple[nn.Module, Path], tmp_
 def test_bad_inputs(
     words: list[str],
     message: str,
-    ours: tuple[nn.Module, Path],
+    exported: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _, folder = ours
-    golden = str(folder / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz")
+    golden = str(exported / "golden/segmenter" / f"{EXAMPLES[0].path.stem}.npz")
     photo = str(EXAMPLES[0].path)
     filled = [word.replace("GOLDEN", golden).replace("PHOTO", photo) for word in words]
-    assert run("coreml-run", folder / PACKAGE, *filled) == 2
+    assert run("coreml-run", exported / PACKAGE, *filled) == 2
     assert message in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -136,12 +137,7 @@ def test_golden_cases_hold_the_inputs_of_each_graph(bundle: Path) -> None:
 
 
 def test_a_graph_in_the_place_of_another_is_refused(bundle: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for path in bundle.rglob("*"):
-        if path.is_file():
-            (copy / path.relative_to(bundle)).parent.mkdir(parents=True, exist_ok=True)
-            (copy / path.relative_to(bundle)).write_bytes(path.read_bytes())
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     (artifact, *_) = network_in(bundle, TWO_GRAPHS).artifacts
     swapped = dataclasses.replace(artifact, graphs=artifact.graphs[::-1])
     rewrite_network(copy, TWO_GRAPHS, artifacts=(swapped,))

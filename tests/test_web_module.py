@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from small_networks import run
+from sharing import Shared
 from web_vectors import answers, write_vectors
 
 import squeezesam_export
@@ -64,10 +64,9 @@ def test_types_fit() -> None:
     not (PACKAGES / "onnxruntime-web").is_dir(),
     reason=f"{RUNTIME} names no node_modules folder with onnxruntime-web; see docs/web.md",
 )
-def test_a_real_runtime_answers_as_python_does(tmp_path: Path) -> None:
+def test_a_real_runtime_answers_as_python_does(tmp_path: Path, shared: Shared) -> None:
     """The shipped weights, by onnxruntime-web and by Python's onnxruntime."""
-    bundle = tmp_path / "bundle"
-    assert run("export", "--target", "onnx", "--precision", "fp32", "--out", bundle) == 0
+    bundle = shared.export("--target", "onnx", "--precision", "fp32")
     predictor = SaliencyPredictor(
         load(bundle / "base_onnx_fp32.onnx"),
         load(bundle / "saliency_onnx_fp32.onnx"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_networks import SIZE, run
+from small_networks import SIZE
 
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
@@ -34,13 +34,11 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory, weights, detector_weights):
-    out = tmp_path_factory.mktemp("page") / "bundle"
+@pytest.fixture
+def bundle(weights, detector_weights, shared):
     words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
     detector = ("--detector", detector_weights, "--detector-size", DETECTOR_SIZE)
-    assert run("export", *words, *detector, "--out", out) == 0
-    return out
+    return shared.export(*words, *detector)
 
 
 @pytest.fixture

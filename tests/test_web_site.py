@@ -15,12 +15,10 @@ from squeezesam.errors import ConfigError
 from squeezesam_export.web_site import PACKAGE, PACKAGE_VERSION, RUNTIME_FILES, site_server
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory, weights):
-    out = tmp_path_factory.mktemp("web") / "bundle"
-    words = ("--target", "onnx", "--precision", "fp32", "--no-detector", "--size", SIZE)
-    assert run("export", *words, "--weights", weights, "--out", out) == 0
-    return out
+@pytest.fixture
+def bundle(weights, shared):
+    words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE)
+    return shared.export("--no-detector", "--weights", weights, *words)
 
 
 @pytest.fixture
