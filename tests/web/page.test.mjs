@@ -22,6 +22,7 @@ test("a selection is asked step by step, and every step can be undone", () => {
   const edit = { method: "edit", clicks: [removal], box: null, previous: 7 };
   assert.deepEqual(session.questionOf(session.withClick(removal)), edit);
   answered(session.withClick(removal), 8);
+  assert.deepEqual(session.questionOf(session.state), edit, "it is asked again as it was");
 
   const box = session.withBox([1, 2, 3, 4]);
   const first = { method: "prompt", clicks: [], box: [1, 2, 3, 4], previous: null };

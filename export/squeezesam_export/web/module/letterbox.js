@@ -15,7 +15,7 @@ import { MAP_STRIDE, PAD_BYTE, PIXEL_MEAN, PIXEL_SCALE, SALIENCY_STRIDE } from "
  */
 
 /** The longest side of a photo in pixels; what JPEG can declare. */
-export const MAX_PHOTO_SIDE = 65535;
+const MAX_PHOTO_SIDE = 65535;
 
 /**
  * A photo as RGB bytes of its own; what is transparent lies over white.

@@ -20,6 +20,15 @@ export function wholeView(width, height) {
 }
 
 /**
+ * Whether a view is all of a photo.
+ * @param {View} view
+ * @param {{width: number, height: number}} photo
+ */
+export function isWhole(view, photo) {
+  return view.width === photo.width && view.height === photo.height;
+}
+
+/**
  * The view around a mask and what belongs to it.
  * @param {Uint8Array} mask of 0 and 1, the part of it that lies on the photo
  * @param {Prompts} prompts
@@ -173,7 +182,7 @@ function centres(cells, length) {
  * @param {number[]} y places down the columns
  * @returns {Float32Array} [y.length, x.length]
  */
-export function resampled(values, width, x, y) {
+function resampled(values, width, x, y) {
   const height = values.length / width;
   /** @type {(places: number[], last: number) => {low: number, next: number, share: number}[]} */
   const between = (places, last) =>

@@ -26,7 +26,6 @@ const TARGET = "onnx";
  * A network of the bundle and its ONNX artifacts.
  * @typedef {object} NetworkRecord
  * @property {"segmenter" | "detector"} kind
- * @property {string} variant
  * @property {number} inputSize side of its square image input in pixels
  * @property {TensorSpec[]} inputs
  * @property {TensorSpec[]} outputs
@@ -52,14 +51,17 @@ export class Bundle {
     this.detector = detector;
   }
 
+  /** All networks of the bundle, the segmenter first. */
+  get networks() {
+    return this.detector ? [this.segmenter, this.detector] : [this.segmenter];
+  }
+
   /** The precisions that every network of the bundle has. */
   get precisions() {
-    const { detector } = this;
     return this.segmenter.artifacts
       .map(({ precision }) => precision)
-      .filter(
-        (precision) =>
-          !detector || detector.artifacts.some((other) => other.precision === precision),
+      .filter((precision) =>
+        this.networks.every(({ artifacts }) => artifacts.some((one) => one.precision === precision)),
       );
   }
 
@@ -173,7 +175,7 @@ function networkRecord(kind, networks) {
   const graph = onlyOne(kind, network.graphs);
   const inputs = tensors(graph.inputs);
   const outputs = tensors(graph.outputs);
-  return { kind, variant: String(network.variant), inputSize: size, inputs, outputs, artifacts };
+  return { kind, inputSize: size, inputs, outputs, artifacts };
 }
 
 /**

@@ -3,7 +3,7 @@
 import { askedOf, cleanedLogits, maskOf } from "./cleaning.js";
 import { ArtifactError, ConfigError, ImageError, PromptError } from "./errors.js";
 import { asPhoto, Letterbox } from "./letterbox.js";
-import { movedPrompts, ontoPhoto, ontoView, surroundings, wholeView } from "./looks.js";
+import { isWhole, movedPrompts, ontoPhoto, ontoView, surroundings, wholeView } from "./looks.js";
 import { checkPrompts, encodePrompts } from "./prompts.js";
 import {
   DEFAULT_CLEANING,
@@ -101,14 +101,6 @@ export class MaskAnswer {
   #onPhoto(part, outside) {
     return placed(part, this.view, this.photo.width, this.photo.height, outside);
   }
-}
-
-/**
- * @param {View} view
- * @param {Letterbox} photo
- */
-function isWhole(view, photo) {
-  return view.width === photo.width && view.height === photo.height;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   MAP_STRIDE,
   MapChannel,
   POINT_SLOTS,
+  POSITION_FEATURES,
   POSITION_FREQUENCIES,
   PointLabel,
   TOKEN_FEATURES,
@@ -219,5 +220,5 @@ function writeToken(tokens, slot, place, label, size) {
       tokens[feature + POSITION_FREQUENCIES] = Math.cos(angle);
     }
   });
-  tokens[start + 4 * POSITION_FREQUENCIES + label] = 1;
+  tokens[start + POSITION_FEATURES + label] = 1;
 }

@@ -16,7 +16,7 @@
  * @param {number} to how many there will be
  * @returns {Taps}
  */
-export function taps(from, to) {
+function taps(from, to) {
   const scale = from / to;
   const support = Math.max(scale, 1);
   const width = 2 * Math.ceil(support) + 1;

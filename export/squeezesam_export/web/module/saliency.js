@@ -18,8 +18,8 @@ import {
 /** @typedef {import("./spec.js").ClickSampling} ClickSampling */
 
 /**
- * What was found in a heat map: pixels of the blob, and clicks in pixels of the heat map.
- * @typedef {{blob: Uint8Array, area: number, clicks: number[][]}} SalientObject
+ * What was found in a heat map: the area of the blob, and clicks in pixels of the heat map.
+ * @typedef {{area: number, clicks: number[][]}} SalientObject
  */
 
 /**
@@ -49,7 +49,6 @@ export function findSalientObject(heat, width, sampling = DEFAULT_SAMPLING) {
   const isLarge = 1000 * areas[chosen] >= sampling.smallest_per_mille * heat.length;
   if (!isLarge || peak < sampling.peak) return null;
   return {
-    blob,
     area: areas[chosen],
     clicks: sectionClicks(blob, width).slice(0, sampling.clicks),
   };

@@ -1,7 +1,7 @@
 /** Masks at the size of the photo; see `photo_masks` and `photo_alphas` in `squeezesam/transforms.py`. */
 
 import { maskOf } from "./cleaning.js";
-import { wholeView } from "./looks.js";
+import { isWhole } from "./looks.js";
 import { resizedValues } from "./resizing.js";
 import { EDGE_SHARPNESS, MASK_THRESHOLD } from "./spec.js";
 
@@ -99,8 +99,7 @@ function enlarged(part, letterbox, width, height) {
  * @returns {Values}
  */
 export function placed(part, view, width, height, outside) {
-  const whole = wholeView(width, height);
-  if (view.width === whole.width && view.height === whole.height) return part;
+  if (isWhole(view, { width, height })) return part;
   const Type = /** @type {new (length: number) => Values} */ (part.constructor);
   const values = new Type(width * height);
   values.fill(outside);

@@ -1,7 +1,5 @@
 /** The page's side of `worker.js`: a call is a promise. */
 
-/** @typedef {import("./worker.js").Drawn} Drawn */
-
 /** An error that the worker reports; `kind` is the name of its type. */
 export class WorkerError extends Error {
   /**

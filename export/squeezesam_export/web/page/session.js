@@ -9,11 +9,18 @@
  * @property {boolean} automatic whether the automatic mask is what clicks correct
  * @property {Click[]} clicks oldest first
  * @property {number[] | null} box
+ * @property {number | null} previous number of the answer that this one corrects
  * @property {Drawn | null} answer null where nothing is selected
  */
 
 /** @type {State} */
-const NOTHING = Object.freeze({ automatic: false, clicks: [], box: null, answer: null });
+const NOTHING = Object.freeze({
+  automatic: false,
+  clicks: [],
+  box: null,
+  previous: null,
+  answer: null,
+});
 const POSITIVE = 1;
 
 /** One photo's selection. */
@@ -59,7 +66,9 @@ export class Session {
    * @returns {State}
    */
   withClick(click) {
-    return { ...this.state, clicks: [...this.state.clicks, click], answer: null };
+    const { state } = this;
+    const previous = state.answer?.number ?? null;
+    return { ...state, clicks: [...state.clicks, click], previous, answer: null };
   }
 
   /**
@@ -76,10 +85,7 @@ export class Session {
    * @param {State} state
    * @returns {Question | null}
    */
-  questionOf(state) {
-    const { automatic, clicks, box } = state;
-    const corrects = clicks.length > 0 && this.state.automatic === automatic;
-    const previous = corrects ? (this.state.answer?.number ?? null) : null;
+  questionOf({ automatic, clicks, box, previous }) {
     if (automatic) return { method: clicks.length ? "edit" : "automatic", clicks, box, previous };
     if (!box && !clicks.some(({ label }) => label === POSITIVE)) return null;
     return { method: "prompt", clicks, box, previous };

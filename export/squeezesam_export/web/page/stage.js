@@ -26,6 +26,8 @@ export class Stage extends EventTarget {
   #bitmap = null;
   /** @type {Drawn | null} */
   #answer = null;
+  /** @type {OffscreenCanvas | null} its mask, as opacity */
+  #shape = null;
   /** Where the keyboard points, in photo pixels. */
   #cursor = { x: 0, y: 0 };
   /** The first corner of a box that is being drawn. @type {{x: number, y: number} | null} */
@@ -68,6 +70,7 @@ export class Stage extends EventTarget {
   /** @param {State} state whose clicks, box and mask are shown */
   show({ clicks, box, answer }) {
     this.#answer = answer;
+    this.#shape = answer && shapeOf(answer);
     this.marks.replaceChildren(
       ...clicks.map(({ x, y, label }) => this.#mark(x + 0.5, y + 0.5, label ? "add" : "remove")),
     );
@@ -83,18 +86,15 @@ export class Stage extends EventTarget {
     if (!context || !this.#bitmap) return;
     const { width, height } = this.canvas;
     const answer = this.#answer;
+    const shape = this.#shape;
     this.frame.dataset.look = answer ? this.look : "outline";
     context.globalCompositeOperation = "source-over";
     context.clearRect(0, 0, width, height);
-    if (!answer) {
+    if (!answer || !shape) {
       context.drawImage(this.#bitmap, 0, 0);
       return;
     }
-    const { view, alpha } = answer;
-    const mask = new OffscreenCanvas(answer.width, answer.height);
-    const pixels = new ImageData(answer.width, answer.height);
-    alpha.forEach((value, i) => (pixels.data[4 * i + 3] = value));
-    mask.getContext("2d")?.putImageData(pixels, 0, 0);
+    const { view } = answer;
     const scale = width / this.#photo.width;
     const place = [view.left, view.top, view.width, view.height].map((edge) => edge * scale);
     const [x, y, w, h] = place;
@@ -102,10 +102,10 @@ export class Stage extends EventTarget {
       context.fillStyle = getComputedStyle(this.frame).getPropertyValue("--shade");
       context.fillRect(0, 0, width, height);
       context.globalCompositeOperation = "destination-out";
-      context.drawImage(mask, x, y, w, h);
+      context.drawImage(shape, x, y, w, h);
       context.globalCompositeOperation = "destination-over";
     } else {
-      context.drawImage(mask, x, y, w, h);
+      context.drawImage(shape, x, y, w, h);
       context.globalCompositeOperation = "source-in";
     }
     context.drawImage(this.#bitmap, 0, 0);
@@ -267,6 +267,18 @@ export class Stage extends EventTarget {
     if (detail[2] - detail[0] < 1 || detail[3] - detail[1] < 1) return;
     this.dispatchEvent(new CustomEvent("box", { detail }));
   }
+}
+
+/**
+ * The mask of an answer, as opacity.
+ * @param {Drawn} answer
+ */
+function shapeOf({ width, height, alpha }) {
+  const canvas = new OffscreenCanvas(width, height);
+  const pixels = new ImageData(width, height);
+  alpha.forEach((value, i) => (pixels.data[4 * i + 3] = value));
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+  return canvas;
 }
 
 /** @type {(one: {x: number, y: number}, other: {x: number, y: number}) => number[]} */

@@ -80,12 +80,10 @@ class WorkerApi {
   /** The precisions of the bundle and their sizes. */
   async describe() {
     const bundle = await this.#manifest();
-    const networks = [bundle.segmenter, ...(bundle.detector ? [bundle.detector] : [])];
     return {
-      variant: bundle.segmenter.variant,
       precisions: bundle.precisions.map((precision) => ({
         precision,
-        bytes: networks
+        bytes: bundle.networks
           .map((network) => bundle.artifact(network, precision).sizeBytes)
           .reduce((sum, size) => sum + size, 0),
       })),
@@ -103,10 +101,9 @@ class WorkerApi {
     if (backend === "webgpu") await checkWebGpu();
     const ort = await loadRuntime(backend);
     ort.env.wasm.numThreads = threads;
-    const records = [bundle.segmenter, ...(bundle.detector ? [bundle.detector] : [])];
     /** @type {OnnxNetwork[]} */
     const networks = [];
-    for (const record of records) {
+    for (const record of bundle.networks) {
       const bytes = await bundle.artifactBytes(bundle.artifact(record, precision));
       const options = { executionProviders: [backend] };
       networks.push(await OnnxNetwork.load(ort, bytes, record, options));
@@ -229,8 +226,11 @@ class WorkerApi {
       for (let i = 0; i < alpha.length; i++) data[4 * i + 3] = alpha[i];
     } else {
       const [mask] = answer.photoMasks();
-      for (let i = 0; i < mask.length; i++) data.fill(255 * mask[i], 4 * i, 4 * i + 3);
-      for (let i = 3; i < data.length; i += 4) data[i] = 255;
+      for (let i = 0; i < mask.length; i++) {
+        const at = 4 * i;
+        data[at] = data[at + 1] = data[at + 2] = 255 * mask[i];
+        data[at + 3] = 255;
+      }
     }
     const context = canvasContext(width, height);
     context.putImageData(picture, 0, 0);
