@@ -67,6 +67,10 @@ class View:
         """All of a photo."""
         return cls(0, 0, width, height)
 
+    def is_whole(self, photo: Letterbox) -> bool:
+        """Whether it is all of a photo."""
+        return (self.width, self.height) == (photo.width, photo.height)
+
     def shown(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What a photo [H, W, 3] has there."""
         return photo[self.top : self.top + self.height, self.left : self.left + self.width]

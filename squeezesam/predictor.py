@@ -84,7 +84,7 @@ class MaskAnswer:
     @property
     def low_res_masks(self) -> NDArray[np.float32]:
         """Logits [C, size/2, size/2] of the masks of the whole photo."""
-        if self.view == View.whole(self.photo.width, self.photo.height):
+        if self.view.is_whole(self.photo):
             return self.logits
         return onto_photo(self.logits, self.view, self.letterbox, self.photo)
 
@@ -292,8 +292,7 @@ class SamPredictor:
         view = surroundings(found, prompts, whole, looking)
         letterbox = Letterbox.fit(view.width, view.height, self.size)
         previous = onto_view(mask, whole, view, letterbox)
-        everything = view == View.whole(whole.width, whole.height)
-        image = photo.image if everything else letterbox.apply(view.shown(photo.pixels))
+        image = photo.image if view.is_whole(whole) else letterbox.apply(view.shown(photo.pixels))
         logits, ious = self._look(image, view.moved(prompts), previous, letterbox, chosen)
         return MaskAnswer(logits, ious, view, letterbox, whole)
 

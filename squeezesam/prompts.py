@@ -60,8 +60,7 @@ def as_floats(name: str, values: ArrayLike | Tensor, shape: tuple[int | None, ..
     """
     wanted = "x".join("N" if side is None else str(side) for side in shape)
     try:
-        with np.errstate(over="ignore"):  # What becomes infinite is refused below.
-            array = _real_array(values)
+        array = _real_array(values)
     except UNSUITABLE as error:
         raise PromptError(
             f"{name} must be numbers of shape {wanted}, got {shown(values)}"
@@ -98,7 +97,7 @@ def _real_array(values: ArrayLike | Tensor) -> FloatArray:
     array = np.asarray(values)
     if array.dtype.kind not in "biufO":
         raise TypeError(f"{array.dtype} is not a type of real numbers")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # What becomes infinite is refused by the caller.
         return array.astype(np.float32)
 
 

@@ -112,12 +112,12 @@ def segment(args: argparse.Namespace) -> None:
     Raises:
         SqueezeSamError: an option is wrong, or a photo has no answer.
     """
-    box = None if args.box is None else parse_box(args.box[0])
-    asked = Asked([parse_point(text) for text in args.point], box)
+    if len(args.box) > 1:
+        raise ConfigError("--box takes one box here; ask for each object by a command of its own")
+    boxes = [parse_box(text) for text in args.box]
+    asked = Asked([parse_point(text) for text in args.point], boxes[0] if boxes else None)
     if asked:
         check_no_detection(args)
-    if args.box is not None and len(args.box) > 1:
-        raise ConfigError("--box takes one box here; ask for each object by a command of its own")
     endings = tuple(output.ending for output in OUTPUTS.values())
     photos = files_of(args.photo, PHOTO_SUFFIXES, endings)
     plans = planned_outputs(args, photos)

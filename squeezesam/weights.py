@@ -82,7 +82,7 @@ def load_weights(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
         )
     found = network_kind(variant)
-    if kind not in (None, found):
+    if kind is not None and not found.serves_as(kind):
         raise WeightsError(
             f"{path} holds the {found.title} {variant!r}; give weights of a {kind.title}"
         )

@@ -180,6 +180,14 @@ def test_the_weights_of_the_segmenter_are_no_detector(
     assert "give weights of a salient-object detector" in capsys.readouterr().err
 
 
+def test_the_weights_of_the_detector_are_no_segmenter(
+    detector_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--weights", detector_weights, "--no-detector", "--size", SIZE)
+    assert run("export", *words, "--out", tmp_path / "out") == 2
+    assert "give weights of a promptable network" in capsys.readouterr().err
+
+
 def test_blocks_in_float_are_those_of_each_network() -> None:
     scheme = find_scheme("int8", ["stem", "heat_head", "mask_head"])
     models = [random_network(0), random_detector(0)]

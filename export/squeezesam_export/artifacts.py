@@ -13,7 +13,7 @@ from squeezesam.strict_json import shown
 from squeezesam_export.manifest import Artifact, Manifest, read_manifest
 from squeezesam_export.target import Loader
 from squeezesam_export.targets import TARGETS
-from squeezesam_export.trial import MAX_ARTIFACT_BYTES
+from squeezesam_export.trial import check_bytes
 
 Hasher = Callable[[Path], str]
 """SHA-256 of a file's content; with `functools.cache` around it, each file is hashed once."""
@@ -50,9 +50,7 @@ def check_size(path: Path) -> None:
     Raises:
         ArtifactError: it has more bytes than any.
     """
-    size = size_of(path)
-    if size > MAX_ARTIFACT_BYTES:
-        raise ArtifactError(f"{path} has {size} bytes, more than any artifact; export it again")
+    check_bytes(path, size_of(path))
 
 
 def content_sha256(path: Path) -> str:

@@ -30,14 +30,13 @@ from squeezesam.strict_json import shown
 from squeezesam.tables import aligned_table
 from squeezesam.transforms import Letterbox
 from squeezesam_export.array_files import ArrayFile
+from squeezesam_export.commands.coreml_run import ARCHIVE_SUFFIX, ARRAY_SUFFIX
 from squeezesam_export.coreml_target import picture
 from squeezesam_export.mlprogram.comparing import Comparison, compare
 from squeezesam_export.mlprogram.features import Array, Other, Picture
 from squeezesam_export.mlprogram.model import InterpretedModel
 from squeezesam_export.target import graph_kinds
 
-ARRAY_SUFFIX = ".npy"
-ARCHIVE_SUFFIX = ".npz"
 SHOWN_VALUES = 4
 SHOWN_CLASSES = 5
 PROMPTS = (PROMPT_MAPS, PROMPT_TOKENS)

@@ -124,7 +124,8 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
         steps = [(kind, *combination) for kind in loaded for combination in combinations]
         for number, (kind, target, scheme) in enumerate(steps, start=1):
             started, recipe = time.perf_counter(), loaded[kind].recipe
-            jobs = graph_jobs(loaded[kind], scheme, calibration.inputs[kind])
+            seen = calibration.inputs[kind] if isinstance(scheme, StaticInt8) else ()
+            jobs = graph_jobs(loaded[kind], scheme, seen)
             paths = [
                 directory / file_name(loaded[kind].variant, job, target, scheme) for job in jobs
             ]

@@ -83,7 +83,7 @@ def in_fork(work: Callable[[], T], path: Path) -> T:
         ArtifactError: as of `check_by_trial`.
         NoAnswerError: this platform has no safe fork, or the child did not answer.
     """
-    _check_size(path)
+    check_bytes(path, path.stat().st_size)
     if not FORKS:
         raise NoAnswerError
     try:
@@ -100,7 +100,7 @@ def check_in_fresh_python(attempt: Attempt, path: Path) -> None:
     Raises:
         ArtifactError: as of `check_by_trial`.
     """
-    _check_size(path)
+    check_bytes(path, path.stat().st_size)
     try:
         _judged(path, *_in_fresh_python(attempt, path))
     except TimeoutError as error:
@@ -109,8 +109,12 @@ def check_in_fresh_python(attempt: Attempt, path: Path) -> None:
         ) from error
 
 
-def _check_size(path: Path) -> None:
-    size = path.stat().st_size
+def check_bytes(path: Path, size: int) -> None:
+    """See that what has some bytes can be an artifact.
+
+    Raises:
+        ArtifactError: it has more bytes than any.
+    """
     if size > MAX_ARTIFACT_BYTES:
         raise ArtifactError(f"{path} has {size} bytes, more than any artifact; export it again")
 

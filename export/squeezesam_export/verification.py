@@ -151,14 +151,14 @@ class Verification:
         """The verdict, held to the bound of its scheme for the masks without any click too."""
         artifact = verdict.artifact
         form = artifact.target, artifact.precision
-        asked = [one for one in partner.artifacts if (one.target, one.precision) == form]
-        if not asked:
+        asked = next((a for a in partner.artifacts if (a.target, a.precision) == form), None)
+        if asked is None:
             return verdict
         iou = end_to_end_iou(
             network.recipe,
             self.loaded(network, artifact),
             partner.recipe,
-            self.loaded(partner, asked[0]),
+            self.loaded(partner, asked),
             self.golden[network.kind],
             self.prompted[network.kind],
         )

@@ -17,9 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photo",
         type=Path,
         nargs="+",
-        help="photos, and folders, of which every photo is taken but what this command wrote, and "
-        "no folder inside. With a folder or several photos, --out, --overlay, "
-        "--cutout and --explain name folders, and the pictures in them are named after the photos",
+        help="photos and folders. A folder stands for the photos in it, but not for those in "
+        "folders inside or for pictures that this command wrote. With a folder or several photos, "
+        "--out, --overlay, --cutout and --explain name folders, and the pictures in them are named "
+        "after the photos",
     )
     parser.add_argument(
         "--point",
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--box",
         action="append",
+        default=[],
         metavar="X0,Y0,X1,Y1",
         help="a box around the object, in pixels or %%",
     )

@@ -100,8 +100,8 @@ def load_subject(args: argparse.Namespace) -> tuple[Subject, Predictor]:
         ArtifactError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
     if SALIENT not in args.protocol:
-        for option, given in (("--detector", args.detector), ("--sampling", args.sampling)):
-            if given:
+        for option, value in (("--detector", args.detector), ("--sampling", args.sampling)):
+            if value:
                 raise ConfigError(f"{option} is for --protocol {SALIENT}; add it, or leave it out")
     if args.baseline is None:
         detector = args.detector

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.examples import Example
 from squeezesam.files import content_hash
+from squeezesam.network.folding import folded
 from squeezesam.runtimes import GraphSequence, Run
 from squeezesam.spec import NetworkKind
 from squeezesam.transforms import Letterbox
-from squeezesam.weights import shipped_weights
+from squeezesam.weights import load_weights, shipped_weights
 from squeezesam_export.golden_case import CaseRecord, GoldenCase
 from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
@@ -136,13 +137,14 @@ class KindRecipe(ABC):
             )
         return LoadedWeights(self, choice.size, variant, content_hash(path).hexdigest(), graphs)
 
-    @abstractmethod
     def graphs(self, path: Path, size: int) -> tuple[str, tuple[nn.Module, ...]]:
         """The variant in a weights file, and its graphs, folded and in float32.
 
         Raises:
             WeightsError: the weights are missing, damaged or of another network.
         """
+        variant, network = load_weights(path, size, self.kind)
+        return variant, (folded(network),)
 
     @abstractmethod
     def calibration_inputs(

@@ -1,4 +1,4 @@
-"""The salient-object detector: its options, rules, golden heat maps and figures.
+"""The salient-object detector: its rules, golden heat maps and figures.
 
 Every constant of the rules comes from where the code has it; the sentences say in other words what
 `squeezesam.saliency` and `squeezesam.transforms.Letterbox` do.
@@ -7,26 +7,23 @@ Every constant of the rules comes from where the code has it; the sentences say 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from squeezesam import spec
 from squeezesam.config import DEFAULT_DETECTOR, DetectorConfig
 from squeezesam.examples import Example
 from squeezesam.image_io import read_photo
-from squeezesam.network.folding import folded
 from squeezesam.runtimes import GraphSequence
 from squeezesam.saliency import vectors as click_vectors
 from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling, Pixel
 from squeezesam.saliency.predictor import HEAT_LEVELS, Finding, find
 from squeezesam.spec import DETECTOR, SALIENCY_LOGITS, SEGMENTER, PointLabel
 from squeezesam.transforms import Letterbox
-from squeezesam.weights import load_weights
 from squeezesam_export.golden_case import CaseRecord, Click, GoldenCase
 from squeezesam_export.kinds.recipe import (
     KindRecipe,
@@ -163,11 +160,6 @@ class SaliencyRecipe(KindRecipe):
         "in pixels of the heat map;\nauto IoU: of masks without any click, by detector and "
         "segmenter of one target and precision, the smallest with PyTorch's"
     )
-
-    def graphs(self, path: Path, size: int) -> tuple[str, tuple[nn.Module, ...]]:
-        """The network of a weights file."""
-        variant, network = load_weights(path, size, DETECTOR)
-        return variant, (folded(network),)
 
     def calibration_inputs(
         self,

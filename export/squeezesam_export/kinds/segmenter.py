@@ -1,6 +1,7 @@
-"""The promptable network: its options, golden prompts and figures."""
+"""The promptable network: its golden prompts and figures."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,16 +14,14 @@ from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.examples import Example
 from squeezesam.image_io import read_photo
 from squeezesam.mask_cleanup import Asked, cleaned_logits
-from squeezesam.network.folding import folded
 from squeezesam.network.model import BOTTOM_STRIDE
 from squeezesam.predictor import SamPredictor
 from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
 from squeezesam.runtimes import GraphSequence
 from squeezesam.spec import MASK_THRESHOLD, SEGMENTER, PointLabel
 from squeezesam.transforms import Letterbox
-from squeezesam.weights import load_weights
 from squeezesam_export.golden_case import CaseRecord, Click, GoldenCase
-from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights, Measure
+from squeezesam_export.kinds.recipe import KindRecipe, Measure, finite_run
 from squeezesam_export.quantization.calibration import Calibration, Inputs, calibrate
 
 BOX_MARGIN = (50, 80)
@@ -55,15 +54,10 @@ class SegmenterRecipe(KindRecipe):
         ),
     )
 
-    def graphs(self, path: Path, size: int) -> tuple[str, tuple[nn.Module, ...]]:
-        """The network of a weights file."""
-        variant, network = load_weights(path, size)
-        return variant, (folded(network),)
-
     def calibration_inputs(
         self, network: GraphSequence, size: int, photo: NDArray[np.uint8], rng: np.random.Generator
     ) -> Iterable[Inputs]:
-        """One click, its correction, many clicks and a box, as the predictor asks them."""
+        """As a user would prompt it: one click, its correction, many clicks and a box."""
         asked: list[Inputs] = []
 
         def recorder(*inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,5 +167,6 @@ def calibrate_segmenter(model: nn.Module, folder: Path, size: int) -> Calibratio
     Raises:
         DataError, ImageError, WeightsError: as `calibrate` does.
     """
-    loaded = LoadedWeights(SegmenterRecipe(), size, "", "", (model,))
-    return calibrate({SEGMENTER.name: loaded.ask}, folder)
+    network = GraphSequence(SEGMENTER, [finite_run(model)])
+    asking = partial(SegmenterRecipe().calibration_inputs, network, size)
+    return calibrate({SEGMENTER.name: asking}, folder)

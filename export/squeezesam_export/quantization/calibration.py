@@ -1,7 +1,7 @@
 """Calibration: the inputs on which the ranges of activations are seen.
 
-Photos need no masks. Each is prompted as a user would prompt it, so that clicks, corrections with a
-previous mask, many clicks and boxes all take part; a range that was never seen is a saturated one.
+Photos need no masks. Each kind of network is asked about them as `KindRecipe.calibration_inputs`
+says. A range that was never seen is a saturated one.
 """
 
 from collections.abc import Callable, Iterable, Mapping

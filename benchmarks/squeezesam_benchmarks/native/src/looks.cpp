@@ -166,8 +166,8 @@ View surroundings(const std::vector<float> &logits, const Asked &asked, const Le
   const int64_t longest = std::max(across.high - across.low, down.high - down.low);
   const int64_t wanted = std::max<int64_t>((longest * spec::SURROUNDINGS + 99) / 100,
                                            spec::SMALLEST_VIEW);
-  const int64_t width = side_of_view(wanted, photo.width, columns_of(photo));
-  const int64_t height = side_of_view(wanted, photo.height, rows_of(photo));
+  const int64_t width = side_of_view(wanted, photo.width, columns);
+  const int64_t height = side_of_view(wanted, photo.height, rows);
   return {across.start(width, photo.width), down.start(height, photo.height),
           static_cast<int>(width), static_cast<int>(height)};
 }

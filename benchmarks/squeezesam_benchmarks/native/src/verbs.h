@@ -1,4 +1,4 @@
-// The verbs of the program; each takes the words behind it and writes one result.
+// The verbs of the program; each takes the words behind it, and writes or prints its results.
 #pragma once
 
 #include <string>
