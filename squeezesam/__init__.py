@@ -13,18 +13,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from squeezesam.predictor import SamPredictor
-    from squeezesam.runtimes import load
-    from squeezesam.saliency.predictor import SaliencyPredictor
+    from squeezesam.inference.load import load
+    from squeezesam.inference.predictor import SamPredictor
+    from squeezesam.inference.saliency_predictor import SaliencyPredictor
 
     __version__: str
 
 __all__ = ["SaliencyPredictor", "SamPredictor", "__version__", "load"]
 
 HOMES = {
-    "SamPredictor": "squeezesam.predictor",
-    "SaliencyPredictor": "squeezesam.saliency.predictor",
-    "load": "squeezesam.runtimes",
+    "SamPredictor": "squeezesam.inference.predictor",
+    "SaliencyPredictor": "squeezesam.inference.saliency_predictor",
+    "load": "squeezesam.inference.load",
 }
 
 

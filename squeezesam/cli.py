@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from squeezesam import __version__
 from squeezesam.errors import SqueezeSamError
 from squeezesam.files import UNUSABLE_NAMES
-from squeezesam.printing import printable, printable_streams
+from squeezesam.terminal import printable, printable_streams
 
 VALUE_WITH_MINUS = re.compile(r"-\.?\d")
 """How a negative number or a list of numbers begins; no option does."""

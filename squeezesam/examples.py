@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.weights import ZOO
+from squeezesam.networks.weights import ZOO
 
 PHOTOS = ZOO / "photos"
 

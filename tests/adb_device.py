@@ -19,8 +19,7 @@ from pathlib import Path
 from adb_services import serve_shell, serve_sync
 from adb_wire import Connection, Stream
 
-from squeezesam_benchmarks.arm64.cpus import CPUS
-from squeezesam_benchmarks.arm64.emulator import make_root
+from squeezesam_benchmarks.arm64.emulator import CPUS, make_root
 
 MODEL = "test device, emulated ARM64"
 TMP = "/data/local/tmp"

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.schema import (
+from squeezesam_benchmarks.results.records import (
     SCHEMA_VERSION,
-    Artifact,
-    Device,
+    DeviceFacts,
     Emulation,
     Measurement,
     PipelineSample,
     Result,
+    TimedFile,
 )
 
-HOST = Device("host", "synthetic machine", None, "synthetic CPU", 4, "synthetic OS")
-PHONE = Device("android", "synthetic phone", "synthetic chip", None, 8, "synthetic OS")
-EMULATED = Device("arm64-emulated", None, None, "synthetic core", 1, None)
+HOST = DeviceFacts("host", "synthetic machine", None, "synthetic CPU", 4, "synthetic OS")
+PHONE = DeviceFacts("android", "synthetic phone", "synthetic chip", None, 8, "synthetic OS")
+EMULATED = DeviceFacts("arm64-emulated", None, None, "synthetic core", 1, None)
 EMULATION = Emulation("synthetic core", "synthetic emulator", 2, 3_000, 12, 13_000, True, 0.0, 1.0)
 
 
@@ -45,7 +45,7 @@ def run_of(
     measurements: Iterable[Measurement],
     name: str = "base_onnx_fp32.onnx",
     run_id: str = "run",
-    device: Device = HOST,
+    device: DeviceFacts = HOST,
     precision: str = "fp32",
     sha256: str = "00",
 ) -> list[Result]:
@@ -60,7 +60,7 @@ def run_of(
             command="synthetic",
             protocol=Protocol(),
             device=device,
-            artifact=Artifact(name, sha256, 4_000_000, "base", precision, {"aten.cat": 2}),
+            artifact=TimedFile(name, sha256, 4_000_000, "base", precision, {"aten.cat": 2}),
             measurement=measurement,
         )
         for index, measurement in enumerate(measurements)

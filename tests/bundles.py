@@ -8,15 +8,21 @@ from typing import Any
 from torch import Tensor
 
 from squeezesam.spec import SEGMENTER, NetworkKind
-from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.golden import read_golden
-from squeezesam_export.golden_case import GoldenCase
+from squeezesam_export.bundle.artifacts import sha256_of
+from squeezesam_export.bundle.golden import read_golden
+from squeezesam_export.bundle.manifest import (
+    Artifact,
+    BundleNetwork,
+    Parity,
+    read_manifest,
+    write_manifest,
+)
+from squeezesam_export.bundle.verification import measure
 from squeezesam_export.kinds import RECIPES
-from squeezesam_export.manifest import Artifact, Network, Parity, read_manifest, write_manifest
-from squeezesam_export.parity import measure
+from squeezesam_export.kinds.golden_case import GoldenCase
 
 
-def network_in(directory: Path, kind: NetworkKind = SEGMENTER) -> Network:
+def network_in(directory: Path, kind: NetworkKind = SEGMENTER) -> BundleNetwork:
     network = read_manifest(directory).network(kind)
     assert network is not None
     return network

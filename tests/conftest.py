@@ -13,8 +13,8 @@ from PIL import Image
 from sharing import Shared
 from small_networks import SIZE, random_detector, random_network
 
-from squeezesam.data.rle import encode_rle
-from squeezesam.weights import save_weights
+from squeezesam.data.encoded_masks import encode_rle
+from squeezesam.networks.weights import save_weights
 from squeezesam_benchmarks.subjects import listed_subjects
 
 # The tensors of tests are tiny: a second thread costs more than it gives, and on a busy machine

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from squeezesam_export.mlprogram.package import model_file
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 with quiet():
     from coremltools.proto import FeatureTypes_pb2, Model_pb2

@@ -115,13 +115,16 @@ def compare(
 
 
 def covers(cases: Cases, modules: Iterable[ModuleType]) -> None:
-    """Check that each operator of some modules has a case in each operator set that knows it."""
+    """Check that each operator of some modules has a case in each operator set that knows it.
+
+    `classify` has none: a model that ends in it is made by converting a classifier.
+    """
     names = {module.__name__ for module in modules}
     known = set()
     for kind in registry.kinds():
         for opset in OPSETS:
             found = registry.find(kind, opset)
-            if found and found.function.__module__ in names:
+            if found and found.function.__module__ in names and kind != "classify":
                 known.add((kind, opset))
     assert cases.covered() == known
 

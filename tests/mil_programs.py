@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from squeezesam_export.mlprogram.interpreter import Interpreter
 from squeezesam_export.mlprogram.package import read_package
 from squeezesam_export.mlprogram.program import Program as ReadProgram
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 with quiet():
     import coremltools as ct

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.transforms import Letterbox
 
 BILINEAR = Image.Resampling.BILINEAR
 

@@ -14,10 +14,10 @@ from typing import Any
 from filelock import FileLock
 from small_networks import run
 
-from squeezesam_benchmarks.arm64.packages import arm64_packages
+from squeezesam_benchmarks.arm64.emulator import arm64_packages
+from squeezesam_benchmarks.devices import DeviceOptions
 from squeezesam_benchmarks.native.building import build_runner
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
-from squeezesam_benchmarks.places import PlaceOptions
 
 
 class Shared:
@@ -69,7 +69,7 @@ class Shared:
                 packages = (
                     runtime.installed()[0]
                     if preset == "host"
-                    else arm64_packages(runtime, PlaceOptions.cache.expanduser() / "arm64")
+                    else arm64_packages(runtime, DeviceOptions.cache.expanduser() / "arm64")
                 )
                 build_runner(preset, runtime, packages, folder)
 

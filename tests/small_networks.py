@@ -3,11 +3,11 @@
 import torch
 
 from squeezesam import cli
-from squeezesam.config import DETECTORS, VARIANTS, SqueezeSamConfig
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.network.model import SqueezeSam
-from squeezesam.saliency.clicks import DEFAULT_SAMPLING
-from squeezesam.saliency.predictor import HEAT_LEVELS
+from squeezesam.inference.saliency_predictor import HEAT_LEVELS
+from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
+from squeezesam.networks.configs import DETECTORS, VARIANTS, SqueezeSamConfig
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.spec import input_specs
 
 SIZE = 64

@@ -25,18 +25,26 @@ from test_manifest import ARTIFACT, with_artifacts
 from squeezesam.errors import MissingDependencyError
 from squeezesam.spec import SEGMENTER
 from squeezesam_benchmarks import interleaving
-from squeezesam_benchmarks.android.adb import Adb, Answer
-from squeezesam_benchmarks.android.condition import android_condition, zone_temperature
-from squeezesam_benchmarks.android.cpu_parts import cores_of
-from squeezesam_benchmarks.android.device import core_count
+from squeezesam_benchmarks.android.adb import Adb, AdbAnswer
+from squeezesam_benchmarks.android.facts import (
+    android_condition,
+    core_count,
+    cores_of,
+    zone_temperature,
+)
 from squeezesam_benchmarks.android.folder import private_folder
+from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.native import tools
-from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.schema import Artifact, Condition, Measurement, Result
-from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.manifest import write_manifest
+from squeezesam_benchmarks.results.records import (
+    Condition,
+    Measurement,
+    Result,
+    TimedFile,
+    read_results,
+)
+from squeezesam_export.bundle.artifacts import sha256_of
+from squeezesam_export.bundle.manifest import write_manifest
 
 pytestmark = pytest.mark.android
 
@@ -95,7 +103,7 @@ def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_export(folder: Path, described: Sequence[Subject]) -> Path:
+def write_export(folder: Path, described: Sequence[BenchmarkArtifact]) -> Path:
     """An export directory of artifacts that lie in the folder."""
     artifacts = []
     for subject in described:
@@ -119,7 +127,9 @@ def export(folder: Path, *names: str) -> Path:
     for name in names:
         path = folder / f"{name}.onnx"
         path.write_bytes(name.encode() * 100_000)
-        subjects.append(Subject(path, "onnx", Artifact(path.name, "", 0), io_dtypes=floats))
+        subjects.append(
+            BenchmarkArtifact(path, "onnx", TimedFile(path.name, "", 0), io_dtypes=floats)
+        )
     return write_export(folder, subjects)
 
 
@@ -183,7 +193,7 @@ def test_the_real_client_takes_the_test_device_for_a_phone(
 ) -> None:
     adb = Adb(device.serial)
     script = "echo $((6 * 7)); printf oops >&2; exit 7"
-    assert adb.shell(script) == Answer("42\n", "oops", 7)
+    assert adb.shell(script) == AdbAnswer("42\n", "oops", 7)
     if shutil.which("mksh"):
         assert "MIRBSD KSH" in adb.said("echo $KSH_VERSION")
     sent, back = tmp_path / "sent", tmp_path / "back"
@@ -504,7 +514,7 @@ def arm64_runners(shared: Shared) -> Path:
 def test_arm64_runners_run_from_export_to_results(
     bench: Bench,
     arm64_runners: Path,
-    subjects: dict[str, Subject],
+    subjects: dict[str, BenchmarkArtifact],
     device: AdbDevice,
     tmp_path: Path,
 ) -> None:

@@ -12,34 +12,36 @@ from sharing import Shared
 
 from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
+from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import SEGMENTER
-from squeezesam.transforms import Letterbox
-from squeezesam_benchmarks.arm64 import checking
-from squeezesam_benchmarks.arm64.agreement import check_agreement, compare, same_masks
-from squeezesam_benchmarks.arm64.checking import Checker
-from squeezesam_benchmarks.arm64.cpus import CPUS
-from squeezesam_benchmarks.arm64.emulator import Emulator, cpu_info, make_root
-from squeezesam_benchmarks.arm64.packages import download_command
-from squeezesam_benchmarks.arm64.place import spread
-from squeezesam_benchmarks.arm64.tensors import answers_of, case_bytes
-from squeezesam_benchmarks.emulation_table import fewer_than_baseline
+from squeezesam_benchmarks.arm64 import device as checking
+from squeezesam_benchmarks.arm64.device import Checker, answers_of, case_bytes, spread
+from squeezesam_benchmarks.arm64.emulator import (
+    CPUS,
+    Emulator,
+    cpu_info,
+    download_command,
+    make_root,
+)
+from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, open_device
+from squeezesam_benchmarks.interleaving import time_all
 from squeezesam_benchmarks.native import tools
 from squeezesam_benchmarks.native.runtimes import Runtime
-from squeezesam_benchmarks.places import PlaceOptions, Subject, open_place
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import ResultsFile, read_results
-from squeezesam_benchmarks.rows import rows_of_run
-from squeezesam_benchmarks.schema import (
+from squeezesam_benchmarks.results.agreement import check_agreement, compare, same_masks
+from squeezesam_benchmarks.results.records import (
     SCHEMA_VERSION,
-    Artifact,
-    Device,
+    DeviceFacts,
     Emulation,
     Measurement,
     Result,
+    ResultsFile,
+    TimedFile,
+    read_results,
 )
-from squeezesam_benchmarks.timing import time_all
-from squeezesam_export.golden_case import CaseRecord, GoldenCase
+from squeezesam_benchmarks.results.report import fewer_than_baseline, report
+from squeezesam_benchmarks.results.rows import rows_of_run
+from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
 
 SIZE = 64
 INPUTS, OUTPUTS = SEGMENTER.inputs(SIZE), SEGMENTER.outputs(SIZE)
@@ -94,8 +96,8 @@ def result(precision: str, runtime: str = "onnxruntime", instructions: int = 100
         started_at="2026-01-31T00:00:00+00:00",
         command="squeezesam bench run --on arm64-emulated",
         protocol=Protocol(rounds=1),
-        device=Device("arm64-emulated", None, None, A76.name, 1, "Linux"),
-        artifact=Artifact(f"nano_{runtime}_{precision}", "0" * 64, 12, "nano", precision),
+        device=DeviceFacts("arm64-emulated", None, None, A76.name, 1, "Linux"),
+        artifact=TimedFile(f"nano_{runtime}_{precision}", "0" * 64, 12, "nano", precision),
         measurement=measurement(runtime, counted),
     )
 
@@ -216,7 +218,7 @@ def test_one_round_is_enough_where_counts_repeat(tmp_path: Path) -> None:
         def measure(self, *_: object) -> Measurement:
             return measurement("onnxruntime", EMULATION)
 
-    subject = Subject(tmp_path / "a.onnx", "onnx", result("fp32").artifact)
+    subject = BenchmarkArtifact(tmp_path / "a.onnx", "onnx", result("fp32").artifact)
     counted = time_all(
         Counting(),  # type: ignore[arg-type]
         [subject],
@@ -291,15 +293,15 @@ def test_a_program_that_fails_is_told_by_its_error_or_last_line(said: str, told:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (PlaceOptions(cpu="cortex-a99"), "cortex-a76"),
-        (PlaceOptions(cases=0), "--cases 0"),
-        (PlaceOptions(device="a phone"), "--device a phone"),
+        (DeviceOptions(cpu="cortex-a99"), "cortex-a76"),
+        (DeviceOptions(cases=0), "--cases 0"),
+        (DeviceOptions(device="a phone"), "--device a phone"),
     ],
 )
-def test_bad_options_are_refused(options: PlaceOptions, said: str) -> None:
+def test_bad_options_are_refused(options: DeviceOptions, said: str) -> None:
     with (
         pytest.raises(ConfigError, match=said),
-        open_place("arm64-emulated", options),
+        open_device("arm64-emulated", options),
     ):
         pass
 

@@ -16,10 +16,10 @@ from small_networks import run
 
 from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.examples import EXAMPLES
-from squeezesam.runtimes import LoadedNetwork, load
-from squeezesam_export import ort_file, trial
-from squeezesam_export.ort_file import Node, OnnxFile
-from squeezesam_export.trial import check_by_trial
+from squeezesam.inference.load import LoadedNetwork, load
+from squeezesam_export.targets import ort_file, trial
+from squeezesam_export.targets.ort_file import Node, OnnxFile
+from squeezesam_export.targets.trial import check_by_trial
 
 KINDS = {
     "fp32.pte": "nano_executorch_fp32.pte",

@@ -7,11 +7,19 @@ import torch
 from torch.nn import functional as F
 
 from squeezesam.spec import PAD_BYTE
-from squeezesam.training.augment import AugmentConfig, augment
-from squeezesam.training.batch import Batch
-from squeezesam.training.colour import ColourConfig, hue_rotations, recolour
-from squeezesam.training.geometry import WarpConfig, random_warps, warp
-from squeezesam.training.pasting import PasteConfig, paste
+from squeezesam.training.augmentation import (
+    AugmentConfig,
+    Batch,
+    ColourConfig,
+    PasteConfig,
+    WarpConfig,
+    augment,
+    hue_rotations,
+    paste,
+    random_warps,
+    recolour,
+    warp,
+)
 
 STILL = WarpConfig(chance=0)
 TRUE = ColourConfig(brightness=0, contrast=0, saturation=0, hue=0, grey=0, tint=0, blur=0, grain=0)

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from squeezesam.cli import main
-from squeezesam_benchmarks import statistics
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import ResultsFile, read_results
+from squeezesam_benchmarks.results import statistics
+from squeezesam_benchmarks.results.records import ResultsFile, read_results
+from squeezesam_benchmarks.results.report import report
 
 QUICK = Protocol(
     warm_up_inferences=1,

@@ -15,8 +15,13 @@ from bench_results import (
 )
 
 from squeezesam.cli import main
-from squeezesam_benchmarks.comparison import Verdict, compare_results, differences, rows_missing
-from squeezesam_benchmarks.statistics import critical_rank_sum, shift_of_medians
+from squeezesam_benchmarks.results.comparison import (
+    RowVerdict,
+    compare_results,
+    differences,
+    rows_missing,
+)
+from squeezesam_benchmarks.results.statistics import critical_rank_sum, shift_of_medians
 
 STEADY = (10.0, 10.1, 10.2, 10.3, 10.4, 10.5)
 """Medians of the processes of one run, in ms."""
@@ -108,10 +113,10 @@ def test_the_interval_holds_the_true_ratio():
 @pytest.mark.parametrize(
     ("times", "verdict"),
     [
-        (1.1, Verdict.WORSE),
-        (0.9, Verdict.BETTER),
-        (1.0, Verdict.INDISTINGUISHABLE),
-        (1.01, Verdict.INDISTINGUISHABLE),
+        (1.1, RowVerdict.WORSE),
+        (0.9, RowVerdict.BETTER),
+        (1.0, RowVerdict.INDISTINGUISHABLE),
+        (1.01, RowVerdict.INDISTINGUISHABLE),
     ],
 )
 def test_verdicts_on_planted_differences(times, verdict):
@@ -125,13 +130,13 @@ def test_verdicts_on_planted_differences(times, verdict):
 def test_one_process_is_one_number_however_many_samples_it_took():
     noisy = [measured([median] * 3 + [1000.0] * 2) for median in STEADY]
     (one,) = compare_results(run_of(steady(STEADY)), run_of(noisy))
-    assert one.verdict is Verdict.INDISTINGUISHABLE
+    assert one.verdict is RowVerdict.INDISTINGUISHABLE
     assert one.after == STEADY
 
 
 def test_too_few_processes_are_said_and_never_decided():
     (one,) = compare_results(run_of(steady([10, 10.1, 10.2])), run_of(steady([90, 91, 92])))
-    assert one.verdict is Verdict.UNDECIDED
+    assert one.verdict is RowVerdict.UNDECIDED
     assert one.ratio is None
     assert one.reason == "too few processes: 3 and 3; give --rounds 4 or more"
 
@@ -152,10 +157,10 @@ def test_every_metric_reads_its_own_samples(metric, change):
     before = run_of(steady(STEADY, **change(1.0)))
     after = run_of(steady(STEADY, **change(1.25)))
     (one,) = compare_results(before, after, metric)
-    assert one.verdict is Verdict.WORSE
+    assert one.verdict is RowVerdict.WORSE
     assert one.ratio.value == pytest.approx(1.25)
     (model,) = compare_results(before, after)
-    assert model.verdict is Verdict.INDISTINGUISHABLE
+    assert model.verdict is RowVerdict.INDISTINGUISHABLE
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_every_metric_reads_its_own_samples(metric, change):
 )
 def test_what_does_not_compare_is_undecided_with_its_reason(after, metric, reason):
     (one,) = compare_results(run_of(steady(STEADY)), after, metric)
-    assert one.verdict is Verdict.UNDECIDED
+    assert one.verdict is RowVerdict.UNDECIDED
     assert one.reason == reason
 
 

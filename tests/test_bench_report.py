@@ -17,13 +17,12 @@ from bench_results import (
 )
 
 from squeezesam.cli import main
-from squeezesam_benchmarks.page.distribution import MOST_DRAWN, thinned
-from squeezesam_benchmarks.page.endurance import STEPS, curve
-from squeezesam_benchmarks.page.lines import LONGEST_LINE, shortened
-from squeezesam_benchmarks.page.writing import page
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.schema import Condition
-from squeezesam_benchmarks.sustained import sustained_of
+from squeezesam_benchmarks.page.charts import MOST_DRAWN, STEPS, curve, thinned
+from squeezesam_benchmarks.page.drawing import LONGEST_LINE, shortened
+from squeezesam_benchmarks.page.html_report import page
+from squeezesam_benchmarks.results.records import Condition
+from squeezesam_benchmarks.results.report import report
+from squeezesam_benchmarks.results.statistics import sustained_of
 
 MEDIANS = (10.0, 10.5, 11.0, 10.2)
 NASTY = "<script>'$x$ & \"y\"'</script>.onnx"

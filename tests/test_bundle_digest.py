@@ -9,7 +9,7 @@ import pytest
 from small_networks import run
 
 from squeezesam.errors import ArtifactError
-from squeezesam_export.artifacts import bundle_digest, check_digest
+from squeezesam_export.bundle.artifacts import bundle_digest, check_digest
 
 TRUST = Path(__file__).parent.parent / "docs" / "trust.md"
 

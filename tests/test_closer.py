@@ -3,9 +3,9 @@
 import torch
 
 from squeezesam.spec import BOX_SLOTS, POINT_SLOTS, PointLabel
-from squeezesam.training.batch import Batch
+from squeezesam.training.augmentation import Batch
 from squeezesam.training.closer import CloserConfig, closer_look, extents
-from squeezesam.training.prompts import Slots
+from squeezesam.training.simulated_user import Slots
 
 SIZE = 64
 SIDE = SIZE // 2

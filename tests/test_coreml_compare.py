@@ -12,8 +12,8 @@ from mil_programs import ct, mb
 from small_networks import run
 
 from squeezesam_export.mlprogram.comparing import compare, difference
-from squeezesam_export.mlprogram.model import InterpretedModel
-from squeezesam_export.quiet import quiet
+from squeezesam_export.mlprogram.interpreter import InterpretedModel
+from squeezesam_export.targets.quiet import quiet
 
 SIDE = 8
 WEIGHT = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)

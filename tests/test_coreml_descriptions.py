@@ -15,14 +15,13 @@ from torch import Tensor, nn
 
 from squeezesam.errors import SqueezeSamError
 from squeezesam.examples import EXAMPLES
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import load
+from squeezesam.inference.load import load
+from squeezesam.inference.predictor import SamPredictor
 from squeezesam_export.mlprogram.features import Array
-from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.mlprogram.interpreter import InterpretedModel
 from squeezesam_export.mlprogram.package import read_package
-from squeezesam_export.placement.report import assess
-from squeezesam_export.placement.rules import rules_for
-from squeezesam_export.quiet import quiet
+from squeezesam_export.placement.report import assess, rules_for
+from squeezesam_export.targets.quiet import quiet
 
 with quiet():
     import coremltools as ct

@@ -9,7 +9,7 @@ from coreml_faults import FAULTS, plant
 from sharing import Shared
 from small_networks import run
 
-from squeezesam_export.manifest import read_manifest
+from squeezesam_export.bundle.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam_export.mlprogram.package import read_package
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 with quiet():
     import coremltools as ct

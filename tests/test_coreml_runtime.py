@@ -11,12 +11,13 @@ from sharing import Shared
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError
-from squeezesam.runtimes import InterpretedNetwork, load
+from squeezesam.inference.load import InterpretedNetwork, load
 from squeezesam.spec import input_specs
-from squeezesam_export import coreml_delegate, coreml_target
-from squeezesam_export.mlprogram.model import InterpretedModel
-from squeezesam_export.quiet import quiet
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.mlprogram.interpreter import InterpretedModel
+from squeezesam_export.targets import coreml_target
+from squeezesam_export.targets import executorch_target as coreml_delegate
+from squeezesam_export.targets.quiet import quiet
+from squeezesam_export.targets.table import TARGETS
 
 with quiet():
     import coremltools as ct

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from conftest import write_scene
 
-from squeezesam.data.polygons import PolygonMask
-from squeezesam.data.rle import RleMask, decode_counts, encode_counts, encode_rle
+from squeezesam.data.encoded_masks import (
+    PolygonMask,
+    RleMask,
+    decode_counts,
+    encode_counts,
+    encode_rle,
+)
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.errors import DataError
 

@@ -12,8 +12,7 @@ from squeezesam.data.mask_folder import MaskFolder
 from squeezesam.data.open import open_datasets
 from squeezesam.data.packing import bounding_box, pack
 from squeezesam.data.records import HALF
-from squeezesam.data.sa1b import Sa1bFolder
-from squeezesam.data.sa1b_tar import Sa1bTar
+from squeezesam.data.sa1b import Sa1bFolder, Sa1bTar
 from squeezesam.errors import ConfigError, DataError
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from squeezesam_benchmarks.android import discovery
+from squeezesam_benchmarks.android import adb as discovery
 
 FIELDS = "product:p model:Pixel_8 device:d transport_id:1"
 

@@ -11,14 +11,18 @@ from conftest import write_scene
 from PIL import Image
 
 from squeezesam.data.open import open_dataset
-from squeezesam.distillation import answers as answers_module
-from squeezesam.distillation.answers import answers, stability
-from squeezesam.distillation.labels import label_with_teacher
+from squeezesam.distillation import labels as answers_module
+from squeezesam.distillation.labels import (
+    PhotoFolder,
+    answers,
+    grid_points,
+    label_with_teacher,
+    mask_points,
+    open_photos,
+    stability,
+)
 from squeezesam.distillation.options import LabelOptions
-from squeezesam.distillation.photos import PhotoFolder, open_photos
-from squeezesam.distillation.points import grid_points, mask_points
-from squeezesam.distillation.teacher import Teacher, load_teacher
-from squeezesam.distillation.torch_teacher import TorchPredictor
+from squeezesam.distillation.teacher import Teacher, TorchPredictor, load_teacher
 from squeezesam.errors import ConfigError, DataError, ImageError, OutputError
 
 COARSE = LabelOptions(points_per_side=6)

@@ -9,9 +9,9 @@ from conftest import write_scene
 from PIL import Image
 
 from squeezesam.cli import main
-from squeezesam.config import SqueezeSamConfig, variant_config
-from squeezesam.network.model import SqueezeSam
-from squeezesam.weights import save_weights
+from squeezesam.networks.configs import SqueezeSamConfig, variant_config
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import save_weights
 
 
 @pytest.fixture

@@ -10,23 +10,26 @@ from PIL import Image
 
 from squeezesam.data.records import AnnotatedImage, Annotation, Skipped
 from squeezesam.errors import ConfigError, DataError
-from squeezesam.evaluation.box_protocol import BoxProtocol
-from squeezesam.evaluation.choice_protocol import ChoiceProtocol
-from squeezesam.evaluation.click_protocol import ClickProtocol
-from squeezesam.evaluation.clicks import next_click
 from squeezesam.evaluation.measures import (
     boundary_iou,
     clicks_to_reach,
     largest_loss,
+    largest_region,
     mask_iou,
     size_class,
 )
-from squeezesam.evaluation.part_protocol import PartProtocol, band_clicks, cut_into_bands
+from squeezesam.evaluation.protocol import ClickProtocol, next_click
+from squeezesam.evaluation.protocols import (
+    BoxProtocol,
+    ChoiceProtocol,
+    PartProtocol,
+    band_clicks,
+    cut_into_bands,
+)
 from squeezesam.evaluation.records import ObjectResult
-from squeezesam.evaluation.regions import largest_region
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.statistics import mean_interval
-from squeezesam.evaluation.targets import PackedMask, Target, find_targets
+from squeezesam.evaluation.targets import PackedMask, WantedObject, find_targets
 from squeezesam.spec import PointLabel
 
 HEIGHT, WIDTH = 40, 60
@@ -233,7 +236,7 @@ class TestTargets:
 
 
 class TestProtocols:
-    target = Target(0, PackedMask.of(rectangle(20, 2, 32, 38)))
+    target = WantedObject(0, PackedMask.of(rectangle(20, 2, 32, 38)))
 
     def attempts(self, protocol, *answers, target=target):
         predictor = Scripted(*answers)
@@ -287,7 +290,7 @@ class TestProtocols:
 
     def test_annotated_parts_are_clicked_instead_of_bands(self):
         shirt = rectangle(22, 10, 29, 17)
-        target = Target(0, self.target.whole, (PackedMask.of(shirt),))
+        target = WantedObject(0, self.target.whole, (PackedMask.of(shirt),))
         attempts, asked = self.attempts(PartProtocol(), shirt, target=target)
         assert [coords.tolist() for coords, *_ in asked] == [[[25, 13]]]
         assert mask_iou(attempts[0].mask, target.mask) == pytest.approx(49 / 432)

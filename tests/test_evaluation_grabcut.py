@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from squeezesam.errors import ConfigError, ImageError, PromptError
-from squeezesam.evaluation.baselines import load_baseline
 from squeezesam.evaluation.grabcut import (
     BACKGROUND,
     FOREGROUND,
@@ -13,7 +12,8 @@ from squeezesam.evaluation.grabcut import (
     initial_labels,
 )
 from squeezesam.evaluation.measures import mask_iou
-from squeezesam.prompts import check_prompts
+from squeezesam.evaluation.models import load_baseline
+from squeezesam.inference.prompts import check_prompts
 
 HEIGHT, WIDTH = 72, 96
 

@@ -9,20 +9,20 @@ import pytest
 from squeezesam.data.records import Skipped
 from squeezesam.errors import DataError
 from squeezesam.evaluation.contact_sheet import best_median_worst
-from squeezesam.evaluation.progress import duration, with_progress
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import (
     SCHEMA_VERSION,
     DataResult,
+    EvaluatedModel,
     Evaluation,
     ObjectResult,
     ProtocolResult,
-    Subject,
     read_evaluation,
     write_evaluation,
 )
 from squeezesam.evaluation.report import markdown_report
 from squeezesam.evaluation.statistics import correlation, figure_interval
+from squeezesam.terminal import duration, with_progress
 
 AREAS = (10, 50, 500)
 
@@ -47,7 +47,7 @@ def evaluation(name="net.onnx", gain=0.0, count=12, options=None, skipped=()):
         schema_version=SCHEMA_VERSION,
         command="squeezesam eval",
         started_at="2026-11-24T12:00:00+00:00",
-        subject=Subject(name, {name: "ab" * 32}),
+        subject=EvaluatedModel(name, {name: "ab" * 32}),
         tools={"torch": "2.13.0"},
         machine={"cores": "2"},
         data=(DataResult("shapes", count, skipped, (result,)),),

@@ -5,10 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from squeezesam.blobs import blob_numbers
-from squeezesam.overlay import CLICK_COLOURS, TINT
-from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.explain import (
+from squeezesam.inference.explain import (
     HEADER,
     LEAST_SIZE,
     OTHER_BLOB,
@@ -21,10 +18,13 @@ from squeezesam.saliency.explain import (
     heat_panel,
     shortcomings,
 )
-from squeezesam.saliency.predictor import find
-from squeezesam.saliency.shapes import PICTURED, SMALL, two_blobs
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.mask_cleanup import blob_numbers
+from squeezesam.inference.overlay import CLICK_COLOURS, TINT
+from squeezesam.inference.saliency_predictor import find
+from squeezesam.inference.saliency_prompt import ClickSampling
 from squeezesam.spec import PointLabel
-from squeezesam.transforms import Letterbox
+from squeezesam.vectors.saliency import PICTURED, SMALL, two_blobs
 
 SIZE = 512
 WHITE = (255, 255, 255)

@@ -19,19 +19,19 @@ from torch import Tensor
 from squeezesam.errors import ArtifactError, MissingDependencyError, VerificationError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.network.folding import folded
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import InterpretedNetwork, load
+from squeezesam.inference.load import InterpretedNetwork, load
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.networks.building import folded
 from squeezesam.spec import LOW_RES_MASKS, input_specs
-from squeezesam_export import coreml_target, onnx_target
-from squeezesam_export.artifacts import sha256_of
+from squeezesam_export.bundle.artifacts import sha256_of
+from squeezesam_export.bundle.manifest import Artifact, Manifest, read_manifest
+from squeezesam_export.bundle.verification import mask_ious
 from squeezesam_export.kinds.segmenter import golden_prompts
-from squeezesam_export.manifest import Artifact, Manifest, read_manifest
-from squeezesam_export.parity import mask_ious
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.quiet import quiet
-from squeezesam_export.target import Job
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.targets import coreml_target, onnx_target
+from squeezesam_export.targets.quiet import quiet
+from squeezesam_export.targets.table import TARGETS
+from squeezesam_export.targets.target import ExportJob
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_an_artifact_of_another_network_fails(
     manifest = read_manifest(export_copy)
     artifact = find(manifest, "onnx")
     path = export_copy / artifact.graphs[0].file
-    onnx_target.export(Job(folded(random_network(1)), SIZE, SCHEMES["fp32"]), path)
+    onnx_target.export(ExportJob(folded(random_network(1)), SIZE, SCHEMES["fp32"]), path)
     forged = with_hash(artifact, export_copy)
     artifacts = tuple(forged if item is artifact else item for item in manifest.artifacts)
     rewrite_network(export_copy, artifacts=artifacts)

@@ -17,29 +17,29 @@ from small_networks import random_detector, random_network, run
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.network.folding import folded
-from squeezesam.runtimes import (
+from squeezesam.inference.load import (
     InterpretedNetwork,
     LoadedNetwork,
     load,
 )
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.networks.building import folded
+from squeezesam.networks.weights import load_weights
 from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
-from squeezesam.weights import load_weights
-from squeezesam_benchmarks.arm64.tensors import case_bytes
+from squeezesam_benchmarks.arm64.device import case_bytes
 from squeezesam_benchmarks.subjects import listed_subjects
-from squeezesam_export import onnx_target
-from squeezesam_export.artifacts import sha256_of
-from squeezesam_export.exporting import ExportOptions
-from squeezesam_export.golden_case import Click
+from squeezesam_export.bundle.artifacts import sha256_of
+from squeezesam_export.bundle.exporting import ExportOptions
+from squeezesam_export.bundle.manifest import GoldenFile, read_manifest, write_manifest
+from squeezesam_export.bundle.verification import overlaps
+from squeezesam_export.kinds.golden_case import GoldenClick
+from squeezesam_export.kinds.network_options import NetworkChoice
 from squeezesam_export.kinds.saliency import CASE, SaliencyRecipe, click_distance, found
-from squeezesam_export.manifest import GoldenFile, read_manifest, write_manifest
-from squeezesam_export.network_options import NetworkChoice
-from squeezesam_export.parity import overlaps
-from squeezesam_export.quantization.blocks import check_blocks, with_blocks_of
+from squeezesam_export.quantization.graph import check_blocks, with_blocks_of
 from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
-from squeezesam_export.target import Job
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.targets import onnx_target
+from squeezesam_export.targets.table import TARGETS
+from squeezesam_export.targets.target import ExportJob
 
 SIZES = ("--size", SIZE, "--detector-size", SIZE)
 
@@ -334,7 +334,7 @@ def test_golden_clicks_that_this_version_does_not_find(
     """What the detector finds, or what the segmenter is asked for it."""
 
     def moved(golden: GoldenFile) -> GoldenFile:
-        case = dataclasses.replace(golden.cases[0], clicks=(Click(1, 1, 1),))
+        case = dataclasses.replace(golden.cases[0], clicks=(GoldenClick(1, 1, 1),))
         return dataclasses.replace(golden, cases=(case, *golden.cases[1:]))
 
     *others, last = network_in(float_copy, kind).golden
@@ -384,7 +384,7 @@ def test_a_detector_of_other_weights_fails(
 ) -> None:
     artifact, *others = network_in(float_copy, DETECTOR).artifacts
     path = float_copy / artifact.graphs[0].file
-    job = Job(folded(random_detector(3)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
+    job = ExportJob(folded(random_detector(3)), SIZE, SCHEMES["fp32"], kind=DETECTOR)
     onnx_target.export(job, path)
     forged = with_hash(artifact, float_copy)
     rewrite_network(float_copy, DETECTOR, artifacts=(forged, *others))

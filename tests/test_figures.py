@@ -10,10 +10,9 @@ from conftest import write_scene
 from small_networks import DETECTOR_SIZE, random_network, run
 
 from squeezesam.figures import measuring
-from squeezesam.figures.documents import BLOCK, QUOTABLE
-from squeezesam.figures.tables import MOST_SETS
+from squeezesam.figures.documents import BLOCK, MOST_SETS, QUOTABLE
 from squeezesam.files import content_hash
-from squeezesam.weights import ZOO, save_weights
+from squeezesam.networks.weights import ZOO, save_weights
 
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 ROOT = Path(__file__).parents[1]

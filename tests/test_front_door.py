@@ -14,21 +14,21 @@ import squeezesam
 from squeezesam import SaliencyPredictor, SamPredictor, load
 from squeezesam.cli import GROUPS, command_parser
 from squeezesam.errors import ArtifactError, ConfigError, WeightsError
-from squeezesam.evaluation.click_protocol import ClickProtocol
+from squeezesam.evaluation.protocol import ClickProtocol
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.examples import EXAMPLES
-from squeezesam.saliency.clicks import ClickSampling
+from squeezesam.inference.saliency_prompt import ClickSampling
+from squeezesam.networks.weights import shipped_weights
 from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam.training.recipes import RECIPES, SWITCHES
-from squeezesam.weights import shipped_weights
+from squeezesam.training.config import RECIPES, SWITCHES
 from squeezesam_benchmarks.peers.comparison import PURPOSES
 from squeezesam_benchmarks.profiling.profile import ProfileOptions
+from squeezesam_export.qat import RECIPE as QAT_RECIPE
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.quantization.training import RECIPE as QAT_RECIPE
-from squeezesam_export.quantization_report.reporting import ReportOptions
-from squeezesam_export.targets import ALL, TARGETS
+from squeezesam_export.quantization_report.measuring import ReportOptions
+from squeezesam_export.targets.table import ALL, TARGETS
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

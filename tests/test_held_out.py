@@ -5,8 +5,7 @@ import hashlib
 import pytest
 from test_evaluation import Memory, photo
 
-from squeezesam.data.held_out import ONE_IN, is_held_out, split
-from squeezesam.data.records import Skipped
+from squeezesam.data.records import ONE_IN, Skipped, is_held_out, split
 from squeezesam.errors import DataError
 
 NAMES = [f"{number:04d}.jpg" for number in range(1, 1001)]

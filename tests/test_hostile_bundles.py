@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from squeezesam.errors import ArtifactError, DataError
-from squeezesam.runtimes import is_export, load
-from squeezesam_export.array_files import ArrayFile
-from squeezesam_export.artifacts import (
+from squeezesam.inference.load import is_export, load
+from squeezesam_export.bundle.array_files import ArrayFile
+from squeezesam_export.bundle.artifacts import (
     bundle_digest,
     checked_path,
     hashes_of,
     sha256_of,
     size_of,
 )
-from squeezesam_export.manifest import read_manifest
+from squeezesam_export.bundle.manifest import read_manifest
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from squeezesam import versions
+from squeezesam import environment as versions
 from squeezesam.cli import main
 from squeezesam.errors import MissingDependencyError
 

@@ -23,11 +23,15 @@ from small_networks import SIZE
 
 from squeezesam.data.open import open_datasets
 from squeezesam.training.optimizer import HybridOptimizer
-from squeezesam_export.verification import Verification
+from squeezesam_export.bundle.verification import Verification
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["squeezesam.training.command", "squeezesam.data.packing", "squeezesam_export.exporting"]
+    [
+        "squeezesam.commands.training",
+        "squeezesam.data.packing",
+        "squeezesam_export.bundle.exporting",
+    ]
 )
 SHARES = (0.5, 0, 0.9, 0.1, 0.3, 0.7, 0.2, 0.4, 0.6, 0.8)
 """Of a file that fit on a full disk, by seed."""
@@ -319,7 +323,7 @@ import torch
 sys.path.insert(0, sys.argv[1])
 from test_training import TINY, train
 import dataclasses, os, resource
-from squeezesam.training.click_trainer import ClickTrainer
+from squeezesam.training.trainers import ClickTrainer
 from squeezesam.training.config import Stage
 torch.set_num_threads(1)
 def memory():

@@ -15,14 +15,13 @@ import pytest
 from small_networks import run
 from test_manifest import ARTIFACT, with_artifacts
 
+from squeezesam_benchmarks.devices import PLACE_MODULES
 from squeezesam_benchmarks.ios import app
-from squeezesam_benchmarks.places import PLACE_MODULES
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.schema import Condition, Measurement
-from squeezesam_export.artifacts import sha256_of, size_of
-from squeezesam_export.manifest import write_manifest
-from squeezesam_export.targets import TARGETS
+from squeezesam_benchmarks.results.records import Condition, Measurement, read_results
+from squeezesam_export.bundle.artifacts import sha256_of, size_of
+from squeezesam_export.bundle.manifest import write_manifest
+from squeezesam_export.targets.table import TARGETS
 
 STAND_IN = Path(__file__).parent / "ios_stand_in"
 SWIFT = Path(__file__).parent.parent / "benchmarks" / "ios_benchmark" / "Sources"

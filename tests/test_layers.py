@@ -20,7 +20,7 @@ HIGHER = {
 }
 # The Core ML delegate of ExecuTorch is configured through coremltools.
 VENDOR_FILES = {
-    "onnx": {"onnx_target.py", "onnx_quantization.py", "onnx_profiler.py", "resize_ties.py"},
+    "onnx": {"onnx_target.py", "onnx_quantization.py", "onnx_profiler.py"},
     "onnxscript": {"onnx_target.py"},
     "onnxruntime": {
         "onnx_target.py",
@@ -31,21 +31,19 @@ VENDOR_FILES = {
     },
     "coremltools": {
         "coreml_target.py",
-        "coreml_weights.py",
         "executorch_target.py",
         "package.py",
         "pt2e.py",
     },
     "executorch": {
-        "coreml_delegate.py",
         "executorch_profiler.py",
         "executorch_session.py",
         "executorch_target.py",
         "pt2e.py",
     },
     "torchao": {"pt2e.py"},
-    "matplotlib": {"lines.py", "svg.py"},
-    "jinja2": {"writing.py"},
+    "matplotlib": {"drawing.py"},
+    "jinja2": {"html_report.py"},
 }
 BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from squeezesam.look_vectors import golden_vectors
 from squeezesam.spec import MAP_STRIDE, OUTSIDE_LOGIT
+from squeezesam.vectors.looks import golden_vectors
 
 GOLDEN = Path(__file__).parent / "data" / "looks.json"
 CASES = json.loads(GOLDEN.read_text())

@@ -7,11 +7,11 @@ from test_predictor import SIDE, SIZE, disc_network
 from torch import Tensor
 
 from squeezesam.errors import ConfigError
-from squeezesam.looks import Looking, View, onto_photo, onto_view, resampled, surroundings
-from squeezesam.predictor import SamPredictor
-from squeezesam.prompts import Prompts, check_prompts
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.looks import Looking, View, onto_photo, onto_view, resampled, surroundings
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.prompts import Prompts, check_prompts
 from squeezesam.spec import OUTSIDE_LOGIT, MapChannel
-from squeezesam.transforms import Letterbox
 
 LOOKING = Looking(surroundings=150, smallest=10)
 WIDTH, HEIGHT = 400, 300

@@ -13,25 +13,25 @@ import pytest
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import SEGMENTER
-from squeezesam.transforms import Letterbox
-from squeezesam_export.artifacts import checked_path, load_first_runnable, sha256_of, size_of
-from squeezesam_export.contract import CONTRACT, PREPROCESSING
-from squeezesam_export.golden_case import CaseRecord, Click
-from squeezesam_export.manifest import (
+from squeezesam_export.bundle.artifacts import checked_path, load_first_runnable, sha256_of, size_of
+from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.bundle.manifest import (
     SCHEMA_VERSION,
     Artifact,
+    BundleNetwork,
     GoldenFile,
     GraphFile,
     HashedFile,
     Manifest,
-    Network,
     Parity,
     graphs_of,
     read_manifest,
     write_manifest,
 )
+from squeezesam_export.kinds.golden_case import CaseRecord, GoldenClick
 
 SIZE = 128
 ARTIFACT = Artifact(
@@ -53,7 +53,7 @@ ARTIFACT = Artifact(
     measured_with="ONNX Runtime",
     parity=Parity(1e-6, None, 1.0, 1.0, {"max_iou_error": 0.5}),
 )
-NETWORK = Network(
+NETWORK = BundleNetwork(
     kind=SEGMENTER.name,
     variant="nano",
     weights_sha256="0" * 64,
@@ -70,7 +70,7 @@ NETWORK = Network(
             width=4,
             height=3,
             prompted_by=None,
-            cases=(CaseRecord("box", (Click(1, 2, 0),), (0, 1, 2, 3), None),),
+            cases=(CaseRecord("box", (GoldenClick(1, 2, 0),), (0, 1, 2, 3), None),),
         ),
     ),
 )

@@ -8,13 +8,18 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from squeezesam.blobs import blob_numbers
 from squeezesam.errors import ConfigError
-from squeezesam.mask_cleanup import Asked, MaskCleaning, cleaned, cleaned_logits
-from squeezesam.mask_vectors import drawn_mask
-from squeezesam.predictor import SamPredictor
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.mask_cleanup import (
+    MaskCleaning,
+    Wanted,
+    blob_numbers,
+    cleaned,
+    cleaned_logits,
+)
+from squeezesam.inference.predictor import SamPredictor
 from squeezesam.spec import FLIPPED_LOGIT, NUM_MASKS
-from squeezesam.transforms import Letterbox
+from squeezesam.vectors.masks import drawn_mask
 
 SIZE = 128
 SIDE = SIZE // 2
@@ -41,7 +46,7 @@ def test_a_cleaned_mask_is_clean() -> None:
     for _ in range(100):
         mask = ndimage.gaussian_filter(rng.normal(size=(30, 40)), 1) > 0
         clicks = [(int(x), int(y)) for x, y in rng.integers((40, 30), size=(4, 2))]
-        asked = Asked(clicks[:2], clicks[2:])
+        asked = Wanted(clicks[:2], clicks[2:])
         once = cleaned(mask, asked, MaskCleaning(9, 9))
         assert np.array_equal(once, cleaned(once, asked, MaskCleaning(9, 9)))
         assert once.any() == mask.any()
@@ -56,7 +61,7 @@ def test_only_pixels_that_change_sides_get_other_logits() -> None:
     logits[0, :20, :20] = 5
     logits[0, 4, 4] = 0
     before = logits.copy()
-    clean = cleaned_logits(logits, Asked([(3, 3)]), letterbox)
+    clean = cleaned_logits(logits, Wanted([(3, 3)]), letterbox)
     assert np.array_equal(logits, before)
     assert np.array_equal(clean[:, 32:], logits[:, 32:])  # padding
     changed = (clean > 0) != (logits > 0)
@@ -70,7 +75,7 @@ def test_regions_that_only_the_padding_joins_are_two() -> None:
     letterbox = Letterbox.fit(64, 32, SIZE)
     logits = np.full((1, SIDE, SIDE), -1, np.float32)
     logits[0, 20:, 5:15] = logits[0, 20:, 40:50] = logits[0, 32:] = 1
-    clean = cleaned_logits(logits, Asked([(10, 25)]), letterbox)
+    clean = cleaned_logits(logits, Wanted([(10, 25)]), letterbox)
     assert clean[0, 25, 10] > 0
     assert (clean[0, :32, 40:50] < 0).all()
 
@@ -185,7 +190,7 @@ def test_nothing_shimmers_where_a_region_was_taken_away() -> None:
     letterbox = Letterbox.fit(200, 200, SIZE)
     logits = np.full((1, SIDE, SIDE), -0.1, np.float32)
     logits[0, 10:30, 10:30] = logits[0, 40:60, 40:60] = 0.1
-    clean = cleaned_logits(logits, Asked([(20, 20)]), letterbox)
+    clean = cleaned_logits(logits, Wanted([(20, 20)]), letterbox)
     (alpha,) = letterbox.photo_alphas(clean)
     assert (alpha[110:, 110:] == 0).all()
     assert (alpha[40:80, 40:80] == 255).all()

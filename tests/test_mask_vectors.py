@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from squeezesam.mask_vectors import golden_vectors
+from squeezesam.vectors.masks import golden_vectors
 
 GOLDEN = Path(__file__).parent / "data" / "mask_cleaning.json"
 KINDS = {"clean", "logits", "places"}

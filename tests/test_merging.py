@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from squeezesam.training.merging import MergeConfig, whole_of_each
+from squeezesam.training.samples import MergeConfig, whole_of_each
 
 CONFIG = MergeConfig()
 

@@ -10,7 +10,7 @@ from mil_programs import Array, inferred, interpreted, mb
 from numpy.random import Generator, default_rng
 
 from squeezesam.errors import ArtifactError
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 with quiet():
     from coremltools.converters.mil.mil import types

@@ -18,9 +18,10 @@ from sharing import Shared
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.looks import DEFAULT_LOOKING, View, onto_photo, onto_view, surroundings
-from squeezesam.mask_cleanup import Asked, cleaned_logits
-from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.inference.letterbox import Letterbox, scaled
+from squeezesam.inference.looks import DEFAULT_LOOKING, View, onto_photo, onto_view, surroundings
+from squeezesam.inference.mask_cleanup import Wanted, cleaned_logits
+from squeezesam.inference.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import (
     DETECTOR,
     MAP_STRIDE,
@@ -29,15 +30,13 @@ from squeezesam.spec import (
     input_specs,
     output_specs,
 )
-from squeezesam.transforms import Letterbox, scaled
-from squeezesam_benchmarks.arm64.cpus import CPUS
-from squeezesam_benchmarks.arm64.emulator import make_root
+from squeezesam_benchmarks.arm64.emulator import CPUS, make_root
+from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.native import tools
+from squeezesam_benchmarks.native.runner_command import measurement_of, tensor_words, time_words
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
-from squeezesam_benchmarks.native.words import measurement_of, tensor_words, time_words
-from squeezesam_benchmarks.places import Subject
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.schema import Artifact, Measurement
+from squeezesam_benchmarks.results.records import Measurement, TimedFile
 
 SIZE = 64
 QUICK = Protocol(
@@ -73,7 +72,7 @@ def run(runner: Path, words: Sequence[object]) -> subprocess.CompletedProcess[st
     )
 
 
-def measured(runner: Path, subject: Subject, protocol: Protocol = QUICK) -> Measurement:
+def measured(runner: Path, subject: BenchmarkArtifact, protocol: Protocol = QUICK) -> Measurement:
     done = run(runner, time_words(subject, str(subject.path), 1, protocol))
     return measurement_of(subject.artifact.name, done.returncode, done.stdout, done.stderr)
 
@@ -81,7 +80,7 @@ def measured(runner: Path, subject: Subject, protocol: Protocol = QUICK) -> Meas
 @BUILDING
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_a_model_is_timed_in_every_part(
-    suffix: str, runners: dict[str, Path], subjects: dict[str, Subject]
+    suffix: str, runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact]
 ) -> None:
     one = measured(runners[suffix], subjects[suffix])
     assert (one.runtime, one.runtime_version) == (
@@ -108,7 +107,7 @@ def test_a_model_is_timed_in_every_part(
 
 @BUILDING
 def test_a_time_budget_goes_on_after_enough_inferences(
-    runners: dict[str, Path], subjects: dict[str, Subject]
+    runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact]
 ) -> None:
     protocol = dataclasses.replace(QUICK, timed_inferences=1, time_budget_s=0.2, sustained_s=0)
     one = measured(runners[".onnx"], subjects[".onnx"], protocol)
@@ -118,7 +117,7 @@ def test_a_time_budget_goes_on_after_enough_inferences(
 
 @BUILDING
 def test_other_inputs_have_no_pipeline(
-    runners: dict[str, Path], subjects: dict[str, Subject]
+    runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact]
 ) -> None:
     # ExecuTorch does not look at names, so the same program stands for one with others.
     words = time_words(subjects[".pte"], str(subjects[".pte"].path), 1, QUICK)
@@ -130,7 +129,7 @@ def test_other_inputs_have_no_pipeline(
 
 @BUILDING
 def test_it_is_pinned_to_the_cores_it_is_given(
-    runners: dict[str, Path], subjects: dict[str, Subject]
+    runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact]
 ) -> None:
     core = max(os.sched_getaffinity(0))
     words = time_words(subjects[".onnx"], str(subjects[".onnx"].path), 1, QUICK, [core])
@@ -141,7 +140,7 @@ def test_it_is_pinned_to_the_cores_it_is_given(
 @BUILDING
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_what_is_no_model_is_told_last_with_status_1(
-    suffix: str, runners: dict[str, Path], subjects: dict[str, Subject], tmp_path: Path
+    suffix: str, runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact], tmp_path: Path
 ) -> None:
     broken = tmp_path / f"broken{suffix}"
     broken.write_bytes(b"no model" * 100)
@@ -167,7 +166,11 @@ def test_what_is_no_model_is_told_last_with_status_1(
     ],
 )
 def test_a_bad_command_line_is_status_2(
-    word: str, instead: str, said: str, runners: dict[str, Path], subjects: dict[str, Subject]
+    word: str,
+    instead: str,
+    said: str,
+    runners: dict[str, Path],
+    subjects: dict[str, BenchmarkArtifact],
 ) -> None:
     words = time_words(subjects[".onnx"], "any.onnx", 1, QUICK)
     assert word in words
@@ -179,7 +182,7 @@ def test_a_bad_command_line_is_status_2(
 
 @BUILDING
 def test_more_threads_than_cores_are_refused(
-    runners: dict[str, Path], subjects: dict[str, Subject]
+    runners: dict[str, Path], subjects: dict[str, BenchmarkArtifact]
 ) -> None:
     words = time_words(subjects[".onnx"], str(subjects[".onnx"].path), 4096, QUICK)
     done = run(runners[".onnx"], words)
@@ -212,7 +215,7 @@ def test_words_name_types_and_shapes() -> None:
 
 
 def test_an_artifact_of_unknown_inputs_is_refused() -> None:
-    unknown = Subject(Path("a.onnx"), "onnx", Artifact("a.onnx", "0" * 64, 1))
+    unknown = BenchmarkArtifact(Path("a.onnx"), "onnx", TimedFile("a.onnx", "0" * 64, 1))
     with pytest.raises(ArtifactError, match="no manifest tells its inputs"):
         time_words(unknown, "a.onnx", 1, QUICK)
     pictures = dataclasses.replace(unknown, io_dtypes=(("image", "rgb8"),), input_size=SIZE)
@@ -408,7 +411,7 @@ def test_cleaned_masks_are_those_of_python(
                     width=width,
                     height=height,
                 )
-                asked = Asked.of(prompts, previous if with_previous else None, letterbox)
+                asked = Wanted.of(prompts, previous if with_previous else None, letterbox)
                 (wanted,) = cleaned_logits(logits[None], asked, letterbox)
                 np.testing.assert_array_equal(given, wanted)
                 changes += int((wanted != logits).sum())
@@ -421,7 +424,7 @@ def test_halves_are_cleaned_as_floats(runners: dict[str, Path], tmp_path: Path) 
     halves = drawn_logits(rng, 64).astype(np.float16)
     given = clean_by_runner(runners[".onnx"], tmp_path, letterbox, halves, ["30,20,1"])
     prompts = check_prompts([(30, 20)], [1], None, width=64, height=48)
-    asked = Asked.of(prompts, None, letterbox)
+    asked = Wanted.of(prompts, None, letterbox)
     (wanted,) = cleaned_logits(halves.astype(np.float32)[None], asked, letterbox)
     np.testing.assert_array_equal(given, wanted.astype(np.float16))
     assert (given != halves).any()
@@ -600,7 +603,7 @@ def test_what_is_no_view_is_refused(
 @pytest.mark.arm64
 @pytest.mark.parametrize("suffix", RUNTIME_SUFFIXES)
 def test_a_model_is_timed_by_the_arm64_runner_under_emulation(
-    suffix: str, subjects: dict[str, Subject], shared: Shared, tmp_path: Path
+    suffix: str, subjects: dict[str, BenchmarkArtifact], shared: Shared, tmp_path: Path
 ) -> None:
     try:
         tools.check_tools("emulating ARM64", tuple(tools.DEBIAN_PACKAGES))

@@ -2,11 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from squeezesam.config import VARIANTS, SqueezeSamConfig, variant_config
-from squeezesam.counting import macs, macs_by_block, parameters
 from squeezesam.errors import ConfigError
-from squeezesam.network.build import build_network
-from squeezesam.network.folding import folded
+from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.configs import VARIANTS, SqueezeSamConfig, variant_config
+from squeezesam.networks.overview import macs, macs_by_block, parameters
 from squeezesam.spec import MapChannel, input_specs, output_specs
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from squeezesam.overlay import (
+from squeezesam.inference.overlay import (
     CLICK_COLOURS,
     DARK,
     LIGHT,
@@ -13,7 +13,7 @@ from squeezesam.overlay import (
     draw_cutout,
     draw_overlay,
 )
-from squeezesam.prompts import check_prompts
+from squeezesam.inference.prompts import check_prompts
 from squeezesam.spec import PointLabel
 
 SIDE = 120

@@ -7,35 +7,36 @@ import torch
 from onnx import TensorProto, helper
 
 from squeezesam.cli import main
-from squeezesam.counting import macs_by_operator, parameters
 from squeezesam.errors import ArtifactError, ConfigError, PromptError
-from squeezesam.network.folding import folded
+from squeezesam.networks.building import folded
+from squeezesam.networks.overview import macs_by_operator, parameters
 from squeezesam.spec import input_specs
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.peers import comparison
-from squeezesam_benchmarks.peers.attention import fused_by_torch, in_form, written_out
 from squeezesam_benchmarks.peers.catalog import PEERS, efficient_sam_ti, mobile_sam
-from squeezesam_benchmarks.peers.click_predictor import ClickPredictor
-from squeezesam_benchmarks.peers.comparison import PURPOSES, PeerOptions, Purpose
-from squeezesam_benchmarks.peers.exporting import (
+from squeezesam_benchmarks.peers.comparison import (
     EXPORTERS,
+    PURPOSES,
+    PeerOptions,
+    Purpose,
     export_peer,
+    model_subject,
     random_peer,
     to_executorch,
     to_onnx,
 )
-from squeezesam_benchmarks.peers.models import model_subject
+from squeezesam_benchmarks.peers.layers import fused_by_torch, in_form, written_out
 from squeezesam_benchmarks.peers.plain_vit import PlainVitConfig
 from squeezesam_benchmarks.peers.report import peers_report
 from squeezesam_benchmarks.peers.tiny_vit import TinyVitConfig, joined, windows
 from squeezesam_benchmarks.peers.u2net import U2Net
-from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM
+from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM, ClickPredictor
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results_file import read_results
+from squeezesam_benchmarks.results.records import read_results
 from squeezesam_benchmarks.sessions import open_session
 from squeezesam_benchmarks.subjects import fresh_subject, random_subjects
-from squeezesam_export import onnx_target
+from squeezesam_export.targets import onnx_target
 
 SMALL = 128
 QUICK = Protocol(warm_up_inferences=0, timed_inferences=2, pipeline_runs=1, rounds=1)

@@ -8,12 +8,12 @@ from bright_networks import bright_detector, bright_network
 from conftest import write_scene
 from small_networks import run
 
-from squeezesam.config import DETECTORS, VARIANTS
 from squeezesam.data.open import open_datasets
 from squeezesam.evaluation.people import LargestObjects, PersonRow, person_rows, person_table
-from squeezesam.network.build import build_trained
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.weights import save_weights
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.networks.building import build_trained
+from squeezesam.networks.configs import DETECTORS, VARIANTS
+from squeezesam.networks.weights import save_weights
 
 
 @pytest.fixture

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from squeezesam.config import DETECTORS
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.networks.configs import DETECTORS
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER
-from squeezesam_benchmarks import pipelines, salient_pipeline
+from squeezesam_benchmarks import pipelines
+from squeezesam_benchmarks import pipelines as salient_pipeline
 from squeezesam_benchmarks.pipelines import SQUEEZESAM, pipeline_samples
 from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.results.records import PipelineSample
 from squeezesam_benchmarks.salient_subjects import write_photo
-from squeezesam_benchmarks.schema import PipelineSample
 from squeezesam_benchmarks.sessions import Input
 from squeezesam_benchmarks.subjects import random_job
 

@@ -15,10 +15,8 @@ from squeezesam.errors import ArtifactError
 from squeezesam_export.commands import coreml_placement
 from squeezesam_export.mlprogram.elements import ELEMENTS
 from squeezesam_export.mlprogram.program import Named, Operation, Program, TensorType
-from squeezesam_export.placement.report import assess, summaries
-from squeezesam_export.placement.rule import INPUT
-from squeezesam_export.placement.rules import RULES
-from squeezesam_export.placement.sources import Standing
+from squeezesam_export.placement.report import RULES, assess, summaries
+from squeezesam_export.placement.rule import INPUT, SourceStanding
 
 IMAGE = np.zeros((1, 32, 32, 32), np.float16)
 TOKENS = np.zeros((1, 64, 32), np.float16)
@@ -189,7 +187,7 @@ def test_rules_have_names_of_their_own_and_sources() -> None:
         assert rule.says.endswith(".")
         assert rule.source.title
         assert rule.source.address.startswith("https://")
-        assert rule.source.standing in Standing
+        assert rule.source.standing in SourceStanding
 
 
 def test_convolutions_in_float16_have_no_findings() -> None:

@@ -10,12 +10,12 @@ from PIL import ExifTags, Image
 from small_networks import random_network
 from torch import Tensor
 
-from squeezesam.config import VARIANTS, SqueezeSamConfig
 from squeezesam.errors import ArtifactError, ImageError, PromptError
 from squeezesam.image_io import read_photo
-from squeezesam.network.folding import folded
-from squeezesam.network.model import SqueezeSam
-from squeezesam.predictor import SamPredictor
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.networks.building import folded
+from squeezesam.networks.configs import VARIANTS, SqueezeSamConfig
+from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.spec import NUM_MASKS, MapChannel
 
 SIZE = 128

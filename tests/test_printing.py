@@ -6,12 +6,11 @@ import sys
 
 import pytest
 
+from squeezesam import terminal as progress
 from squeezesam.cli import main
 from squeezesam.data.records import Skipped
-from squeezesam.evaluation import progress
-from squeezesam.printing import printable, printable_streams
-from squeezesam.tables import aligned_table, markdown_table
-from squeezesam.training.skipped import SkippedPhotos
+from squeezesam.terminal import aligned_table, markdown_table, printable, printable_streams
+from squeezesam.training.checkpoint import SkippedPhotos
 
 HOSTILE = [
     "\x1b]0;owned\x07",

@@ -13,27 +13,25 @@ import pytest
 import torch
 from small_networks import SIZE, run
 
-from squeezesam.counting import macs, macs_by_block
-from squeezesam.network.folding import folded
+from squeezesam.networks.building import folded
+from squeezesam.networks.overview import macs, macs_by_block
+from squeezesam.networks.weights import load_weights
 from squeezesam.spec import input_specs
-from squeezesam.weights import load_weights
 from squeezesam_benchmarks.profiling.network import describe_network
-from squeezesam_benchmarks.profiling.profile import artifacts_of, assembled
+from squeezesam_benchmarks.profiling.profile import artifacts_of, assembled, trace_quietly
 from squeezesam_benchmarks.profiling.profilers import Event, find_profiler
 from squeezesam_benchmarks.profiling.records import (
-    Block,
     Ceiling,
     Operator,
     Profile,
+    ProfiledBlock,
     ProfileReport,
 )
 from squeezesam_benchmarks.profiling.roofline import standings
 from squeezesam_benchmarks.profiling.tables import blocks_table, kinds_table, profile_text
-from squeezesam_benchmarks.profiling.tracing import trace_quietly
-from squeezesam_benchmarks.records import record_from_json
-from squeezesam_benchmarks.schema import Artifact
-from squeezesam_export.quantization.blocks import FUSION, block_of
-from squeezesam_export.quantization.onnx_quantization import SCOPES
+from squeezesam_benchmarks.results.records import TimedFile, record_from_json
+from squeezesam_export.quantization.graph import FUSION, block_of
+from squeezesam_export.targets.onnx_quantization import SCOPES
 
 INFERENCES = 3
 TARGETS, PRECISIONS = ("onnx", "executorch"), ("fp32", "int8")
@@ -264,7 +262,7 @@ def drawn_profile(blocks_unknown=None):
         Operator("e", "Mystery", None, False, (1000.0, 1000.0, 1000.0)),
     )
     return Profile(
-        artifact=Artifact("drawn.onnx", "0" * 64, 1),
+        artifact=TimedFile("drawn.onnx", "0" * 64, 1),
         runtime="onnxruntime",
         runtime_version="1",
         backend="CPU",
@@ -276,9 +274,9 @@ def drawn_profile(blocks_unknown=None):
         profiled_wall_us=(10000.0, 20000.0, 15000.0),
         operators=operators,
         blocks=(
-            Block("stem", 20_000_000, 1_000_000),
-            Block("head", 5_000_000, 3_000_000),
-            Block(FUSION, 0, 0),
+            ProfiledBlock("stem", 20_000_000, 1_000_000),
+            ProfiledBlock("head", 5_000_000, 3_000_000),
+            ProfiledBlock(FUSION, 0, 0),
         ),
         blocks_unknown=blocks_unknown,
         gemm=(Ceiling("small", 1_000_000, (200.0,)), Ceiling("large", 5_000_000, (500.0, 900.0))),

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from squeezesam import progress
+from squeezesam import terminal as progress
 
 SLOW_AND_QUIET = """
 import time
 from squeezesam import progress
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 progress.PATIENCE_SECONDS = 0.05
 with progress.step("converting"), quiet():

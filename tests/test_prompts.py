@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from squeezesam.errors import PromptError
-from squeezesam.position import position_features
-from squeezesam.prompts import (
+from squeezesam.inference.prompts import (
     Prompts,
     check_prompts,
     draw_discs,
@@ -15,6 +14,7 @@ from squeezesam.prompts import (
     fill_box,
     prompt_slots,
 )
+from squeezesam.networks.layers import position_features
 from squeezesam.spec import (
     DISC_RADIUS,
     POINT_SLOTS,

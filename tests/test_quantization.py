@@ -20,18 +20,17 @@ from squeezesam.errors import (
     SqueezeSamError,
     WeightsError,
 )
-from squeezesam.network.folding import folded, unfolded
-from squeezesam.network.model import SqueezeSam
+from squeezesam.networks.building import folded, unfolded
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import load_weights, save_weights
 from squeezesam.spec import DETECTOR, SEGMENTER, input_specs
 from squeezesam.training.config import Stage
-from squeezesam.weights import load_weights, save_weights
-from squeezesam_export import coreml_target, executorch_target, onnx_target
+from squeezesam_export.bundle.manifest import Parity, read_manifest
+from squeezesam_export.bundle.verification import broken_bound, mask_ious
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.segmenter import calibrate_segmenter
-from squeezesam_export.manifest import Parity, read_manifest
-from squeezesam_export.parity import broken_bound, mask_ious
+from squeezesam_export.qat import RoundingNetwork
 from squeezesam_export.quantization import pt2e
-from squeezesam_export.quantization.blocks import FUSION, block_names, block_of, check_blocks
 from squeezesam_export.quantization.calibration import (
     MAX_PHOTOS,
     MIN_PHOTOS,
@@ -39,11 +38,12 @@ from squeezesam_export.quantization.calibration import (
     Calibration,
     calibration_photos,
 )
-from squeezesam_export.quantization.onnx_quantization import per_channel_int8
-from squeezesam_export.quantization.schemes import SCHEMES, Quantized, find_scheme
-from squeezesam_export.quantization.training import RoundingNetwork
-from squeezesam_export.target import Job
-from squeezesam_export.targets import ALL, TARGETS, plan
+from squeezesam_export.quantization.graph import FUSION, block_names, block_of, check_blocks
+from squeezesam_export.quantization.schemes import SCHEMES, QuantizedScheme, find_scheme
+from squeezesam_export.targets import coreml_target, executorch_target, onnx_target
+from squeezesam_export.targets.onnx_quantization import per_channel_int8
+from squeezesam_export.targets.table import ALL, TARGETS, plan
+from squeezesam_export.targets.target import ExportJob
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def calibration(model: SqueezeSam) -> Calibration:
 def float_size(model: SqueezeSam, tmp_path_factory: pytest.TempPathFactory) -> int:
     """Bytes of the network as an ONNX file in float32."""
     path = tmp_path_factory.mktemp("float") / "float.onnx"
-    onnx_target.export(Job(model, SIZE, SCHEMES["fp32"]), path)
+    onnx_target.export(ExportJob(model, SIZE, SCHEMES["fp32"]), path)
     return path.stat().st_size
 
 
@@ -247,7 +247,7 @@ def test_quantized_onnx(
     onnx = pytest.importorskip("onnx")
     scheme = find_scheme(precision, ["decoder.1"])
     path = tmp_path / "a.onnx"
-    onnx_target.export(Job(model, SIZE, scheme, calibration.inputs[SEGMENTER.name]), path)
+    onnx_target.export(ExportJob(model, SIZE, scheme, calibration.inputs[SEGMENTER.name]), path)
     assert path.stat().st_size < 0.6 * float_size
 
     graph = onnx.load(path).graph
@@ -278,7 +278,7 @@ def test_quantized_executorch_is_as_good_as_its_graph(
 ) -> None:
     """All in the delegate, and no further from float than the quantized graph in PyTorch."""
     path = tmp_path / "a.pte"
-    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name])
+    job = ExportJob(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name])
     lowered = executorch_target.export_xnnpack(job, path)
     assert lowered.outside == ()
     quantized = pt2e.quantized(model, calibration.inputs[SEGMENTER.name], ())
@@ -331,11 +331,11 @@ def test_quantized_core_ml(
     counts = []
     for keep_float in ((), ("decoder.1",)):
         scheme = SCHEMES[precision]
-        assert isinstance(scheme, Quantized)
+        assert isinstance(scheme, QuantizedScheme)
         path = tmp_path / f"{len(keep_float)}.mlpackage"
         kept = dataclasses.replace(scheme, keep_float=keep_float)
         lowered = coreml_target.export(
-            Job(model, SIZE, kept, calibration.inputs[SEGMENTER.name][:4]), path
+            ExportJob(model, SIZE, kept, calibration.inputs[SEGMENTER.name][:4]), path
         )
         function = ct.utils.load_spec(str(path)).mlProgram.functions["main"]
         (block,) = function.block_specializations.values()
@@ -353,7 +353,7 @@ def test_core_ml_int8_without_executorch(
     for name in [*filter(lambda name: name.startswith("executorch"), sys.modules)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "executorch", None)
-    job = Job(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name][:1])
+    job = ExportJob(model, SIZE, SCHEMES["int8"], calibration.inputs[SEGMENTER.name][:1])
     with pytest.raises(MissingDependencyError, match=r"squeezesam\[executorch\]"):
         coreml_target.export(job, tmp_path / "a.mlpackage")
 

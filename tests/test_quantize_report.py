@@ -17,33 +17,48 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from squeezesam.data.open import open_datasets
 from squeezesam.errors import DataError
 from squeezesam.evaluation.statistics import Interval
-from squeezesam.network.folding import folded
+from squeezesam.networks.building import folded
 from squeezesam.spec import SEGMENTER
 from squeezesam_export.kinds.segmenter import calibrate_segmenter
 from squeezesam_export.quantization import pt2e
-from squeezesam_export.quantization.activations import (
+from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs
+from squeezesam_export.quantization.graph import (
     Recorder,
+    block_names,
     block_outputs,
     floating_graph,
     received,
 )
-from squeezesam_export.quantization.blocks import block_names
-from squeezesam_export.quantization.calibration import SHIPPED_PHOTOS, Inputs
-from squeezesam_export.quantization_report.chart import BOTTOM, ROW, TOP, WIDTH, draw_chart
-from squeezesam_export.quantization_report.figures import ALL_BLOCKS, Row, kept_rows, rows, sqnr
-from squeezesam_export.quantization_report.measuring import Floating, Quantized, measure
+from squeezesam_export.quantization_report.measuring import (
+    FloatNetwork,
+    PartlyQuantizedNetwork,
+    describe_blocks,
+    measure,
+)
 from squeezesam_export.quantization_report.records import (
-    Block,
+    ALL_BLOCKS,
     FloatAnswer,
     QuantizedAnswer,
+    QuantizedBlock,
+    ReportRow,
     Results,
     Variant,
+    kept_rows,
     read_results,
+    rows,
+    sqnr,
     write_results,
 )
-from squeezesam_export.quantization_report.reporting import describe_blocks
-from squeezesam_export.quantization_report.tables import HEADER, markdown_report
-from squeezesam_export.quiet import quiet
+from squeezesam_export.quantization_report.report import (
+    BOTTOM,
+    HEADER,
+    ROW,
+    TOP,
+    WIDTH,
+    draw_chart,
+    markdown_report,
+)
+from squeezesam_export.targets.quiet import quiet
 
 BLOCK = "decoder.1"
 KEPT = "encoder.3"
@@ -65,7 +80,7 @@ def graph(model: nn.Module, calibration: tuple[Inputs, ...]) -> torch.fx.GraphMo
 
 
 @pytest.fixture(scope="module")
-def blocks(model: nn.Module, graph: torch.fx.GraphModule) -> list[Block]:
+def blocks(model: nn.Module, graph: torch.fx.GraphModule) -> list[QuantizedBlock]:
     return describe_blocks(model, block_outputs(model, graph), SIZE)
 
 
@@ -117,7 +132,7 @@ def test_quantizing_a_block_leaves_those_before_it_alone(
     alone: torch.fx.GraphModule,
     graph: torch.fx.GraphModule,
     calibration: tuple[Inputs, ...],
-    blocks: list[Block],
+    blocks: list[QuantizedBlock],
 ) -> None:
     ours, floating = Recorder(alone), Recorder(graph)
     ours(*calibration[0])
@@ -133,7 +148,7 @@ def test_quantizing_a_block_leaves_those_before_it_alone(
 
 
 def test_what_a_block_hands_on_is_rounded(
-    alone: torch.fx.GraphModule, calibration: tuple[Inputs, ...], blocks: list[Block]
+    alone: torch.fx.GraphModule, calibration: tuple[Inputs, ...], blocks: list[QuantizedBlock]
 ) -> None:
     (node,) = next(block.outputs for block in blocks if block.name == BLOCK)
     (name,) = received(alone, {node}).values()
@@ -142,7 +157,7 @@ def test_what_a_block_hands_on_is_rounded(
     assert len(recorder.seen[name].unique()) <= 256 < len(recorder.seen[node].unique())
 
 
-def test_shares_of_blocks_add_up(model: nn.Module, blocks: list[Block]) -> None:
+def test_shares_of_blocks_add_up(model: nn.Module, blocks: list[QuantizedBlock]) -> None:
     assert [block.name for block in blocks] == list(block_names(model))
     assert sum(block.parameters for block in blocks) == sum(
         parameter.numel() for parameter in model.parameters()
@@ -152,7 +167,10 @@ def test_shares_of_blocks_add_up(model: nn.Module, blocks: list[Block]) -> None:
 
 
 def test_a_damaged_block_is_noisier(
-    alone: torch.fx.GraphModule, graph: torch.fx.GraphModule, blocks: list[Block], scenes: Path
+    alone: torch.fx.GraphModule,
+    graph: torch.fx.GraphModule,
+    blocks: list[QuantizedBlock],
+    scenes: Path,
 ) -> None:
     damaged = copy.deepcopy(alone)
     integers = [value for value in damaged.buffers() if value.dtype == torch.int8]
@@ -160,8 +178,8 @@ def test_a_damaged_block_is_noisier(
     for value in integers:
         value[: len(value) // 2] = 0
     block = next(block for block in blocks if block.name == BLOCK)
-    networks = [Quantized(network, [block]) for network in (alone, damaged)]
-    floating = Floating(graph, blocks, SIZE)
+    networks = [PartlyQuantizedNetwork(network, [block]) for network in (alone, damaged)]
+    floating = FloatNetwork(graph, blocks, SIZE)
     measured = measure(floating, networks, open_datasets(scenes), limit=2, click=2)
     healthy, hurt = (sqnr(block, variant, measured.objects) for variant in measured.variants)
     assert 20 < healthy < 60
@@ -186,7 +204,7 @@ def results_of(objects: list[FloatAnswer], variants: list[Variant]) -> Results:
         calibration_photos=("a.jpg",),
         tools={"torch": torch.__version__},
         machine={"cores": "2"},
-        blocks=(Block("a", 3, 1, ("x", "y")), Block("b", 1, 1, ("z",))),
+        blocks=(QuantizedBlock("a", 3, 1, ("x", "y")), QuantizedBlock("b", 1, 1, ("z",))),
         data=(),
         objects=tuple(objects),
         variants=tuple(variants),
@@ -244,8 +262,8 @@ def test_results_survive_json(tmp_path: Path) -> None:
 
 
 def test_the_chart_shows_losses_and_gains() -> None:
-    def row(name: str, decibels: float | None, low: float, high: float) -> Row:
-        return Row(name, 1, 1, decibels, decibels, 99, Interval((low + high) / 2, low, high))
+    def row(name: str, decibels: float | None, low: float, high: float) -> ReportRow:
+        return ReportRow(name, 1, 1, decibels, decibels, 99, Interval((low + high) / 2, low, high))
 
     some = [row("all", None, 1, 9), row("a", 31.0, -4, -2), row("b", math.inf, 0, 0)]
     picture = draw_chart(some, "title")

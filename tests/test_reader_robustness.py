@@ -13,17 +13,13 @@ import pytest
 from PIL import Image
 
 from squeezesam.data import annotation_json
-from squeezesam.data.annotation_file import take_elements
-from squeezesam.data.coco import CocoInstances
+from squeezesam.data.coco import CocoInstances, take_elements
 from squeezesam.data.coco_lvis import CocoLvis
+from squeezesam.data.encoded_masks import MOST_COUNTS, PolygonMask
 from squeezesam.data.listing import pair_by_stem
 from squeezesam.data.open import open_dataset, open_datasets
 from squeezesam.data.packing import pack
-from squeezesam.data.polygons import PolygonMask
-from squeezesam.data.rle import MOST_COUNTS
-from squeezesam.data.sa1b import Sa1bFolder
-from squeezesam.data.sa1b_tar import Sa1bTar
-from squeezesam.data.tar_index import index_tar
+from squeezesam.data.sa1b import Sa1bFolder, Sa1bTar, index_tar
 from squeezesam.errors import DataError
 from squeezesam.evaluation.targets import find_targets
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from squeezesam.data.coco import CocoInstances
 from squeezesam.data.coco_lvis import CocoLvis, ReplaceConfig, match_masks
+from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.open import open_dataset
-from squeezesam.data.rle import encode_rle
 from squeezesam.errors import DataError
 
 WIDTH, HEIGHT = 40, 30

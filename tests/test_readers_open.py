@@ -13,8 +13,7 @@ from squeezesam.data.coco import CocoInstances
 from squeezesam.data.mask_folder import MaskFolder
 from squeezesam.data.open import READERS, open_dataset, open_datasets
 from squeezesam.data.packing import pack
-from squeezesam.data.sa1b import Sa1bFolder
-from squeezesam.data.sa1b_tar import Sa1bTar
+from squeezesam.data.sa1b import Sa1bFolder, Sa1bTar
 from squeezesam.errors import DataError
 
 

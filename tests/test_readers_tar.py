@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import write_scene
 
-from squeezesam.data.sa1b_tar import Sa1bTar
+from squeezesam.data.sa1b import Sa1bTar
 from squeezesam.errors import DataError
 
 BLOCK = tarfile.BLOCKSIZE

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from squeezesam.config import DEFAULT_VARIANT, VARIANTS, SqueezeSamConfig
 from squeezesam.errors import WeightsError
-from squeezesam.network.folding import folded
-from squeezesam.network.model import SqueezeSam
-from squeezesam.registry import sam_model_registry
+from squeezesam.inference.load import sam_model_registry
+from squeezesam.networks.building import folded
+from squeezesam.networks.configs import DEFAULT_VARIANT, VARIANTS, SqueezeSamConfig
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import save_weights
 from squeezesam.spec import input_specs
-from squeezesam.weights import save_weights
 
 SIZE = 64
 

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from squeezesam_export.quantization.resize_ties import break_ties
+from squeezesam_export.targets.onnx_quantization import break_ties
 
 STEP = np.float32(0.0245)
 

@@ -8,8 +8,8 @@ from bench_results import pipeline, run_of, steady
 
 from squeezesam.cli import main
 from squeezesam.errors import DataError
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import read_results
+from squeezesam_benchmarks.results.records import read_results
+from squeezesam_benchmarks.results.report import report
 
 SIGNS = "a\u2028b\x85c\u2029d.onnx"
 """A text that `str.splitlines` cuts in four; JSON lets it stand as it is."""

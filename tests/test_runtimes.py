@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from squeezesam import runtimes
-from squeezesam.config import VARIANTS, SqueezeSamConfig
 from squeezesam.errors import ArtifactError, WeightsError
-from squeezesam.network.folding import folded
-from squeezesam.network.model import SqueezeSam
-from squeezesam.runtimes import (
+from squeezesam.inference import load as runtimes
+from squeezesam.inference.load import (
     LoadedNetwork,
     detector_beside,
     load,
 )
+from squeezesam.networks.building import folded
+from squeezesam.networks.configs import VARIANTS, SqueezeSamConfig
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import save_weights
 from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind, input_specs, output_specs
-from squeezesam.weights import save_weights
 
 SIZE = 64
 

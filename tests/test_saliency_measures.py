@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from squeezesam.evaluation.saliency_measures import (
+from squeezesam.evaluation.saliency import (
     Curve,
     max_f_measure,
     mean_absolute_error,

@@ -9,27 +9,26 @@ from bench_results import measured, run_of
 from PIL import Image
 
 from squeezesam.cli import main
-from squeezesam.config import DETECTORS, DetectorConfig
 from squeezesam.errors import ArtifactError
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.network.folding import folded
+from squeezesam.networks.building import folded
+from squeezesam.networks.configs import DETECTORS, DetectorConfig
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.weights import network_kind, save_weights
 from squeezesam.spec import DETECTOR
-from squeezesam.weights import network_kind, save_weights
 from squeezesam_benchmarks import salient_subjects
+from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.metrics import PIPELINE_PARTS, total_ms
-from squeezesam_benchmarks.page.pipeline import PARTS
-from squeezesam_benchmarks.places import Subject
+from squeezesam_benchmarks.page.charts import PARTS
+from squeezesam_benchmarks.pipelines import SalientFiles
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.report import report
-from squeezesam_benchmarks.results_file import read_results
-from squeezesam_benchmarks.salient_pipeline import SalientFiles
+from squeezesam_benchmarks.results.metrics import PIPELINE_PARTS, total_ms
+from squeezesam_benchmarks.results.records import PipelineSample, TimedFile, read_results
+from squeezesam_benchmarks.results.report import report
 from squeezesam_benchmarks.salient_subjects import paired_subjects, write_photo
-from squeezesam_benchmarks.schema import Artifact, PipelineSample
-from squeezesam_benchmarks.worker import Job, measure
+from squeezesam_benchmarks.worker import TimingJob, measure
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job as ExportJob
-from squeezesam_export.targets import find_target
+from squeezesam_export.targets.table import find_target
+from squeezesam_export.targets.target import ExportJob
 
 SIZE = 128
 SMALL = DetectorConfig(8, (8, 8, 8, 16), (1, 1, 1, 1), (8, 8, 8, 8), transformer_depth=1)
@@ -136,7 +135,7 @@ def test_without_pipelines_the_detector_is_left_alone(tmp_path, monkeypatch, onn
     monkeypatch.setattr("squeezesam_benchmarks.worker.pin", lambda _: None)
     files = SalientFiles(str(onnx_pair[1]), str(tmp_path / "missing.jpg"))
     protocol = Protocol(warm_up_inferences=0, timed_inferences=1, pipeline_runs=0)
-    job = Job(str(onnx_pair[0]), 1, protocol, salient=files)
+    job = TimingJob(str(onnx_pair[0]), 1, protocol, salient=files)
     assert measure(job).pipeline_samples == ()
 
 
@@ -148,7 +147,9 @@ def test_the_photo_is_a_shipped_one_enlarged(tmp_path):
 def subject(variant, target, precision):
     name = f"{variant}_{target}_{precision}"
     kind = network_kind(variant)
-    return Subject(Path(name), target, Artifact(name, "00", 1, variant, precision), kind=kind)
+    return BenchmarkArtifact(
+        Path(name), target, TimedFile(name, "00", 1, variant, precision), kind=kind
+    )
 
 
 def test_segmenters_meet_the_detector_of_their_runtime_and_precision(monkeypatch):

@@ -5,10 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
-from squeezesam.blobs import blob_numbers
 from squeezesam.errors import ConfigError
-from squeezesam.overlay import GAP
-from squeezesam.saliency.clicks import (
+from squeezesam.figures.pictures import CAPTIONS, MAPS_PER_ROW, ZOOM, sampling_picture
+from squeezesam.inference.explain import HEADER
+from squeezesam.inference.mask_cleanup import blob_numbers
+from squeezesam.inference.overlay import GAP
+from squeezesam.inference.saliency_prompt import (
     MOST_CLICKS,
     ClickSampling,
     find_salient_object,
@@ -16,11 +18,9 @@ from squeezesam.saliency.clicks import (
     nearest_to_centre,
     section_clicks,
 )
-from squeezesam.saliency.explain import HEADER
-from squeezesam.saliency.sampling_picture import CAPTIONS, PER_ROW, ZOOM, sampling_picture
-from squeezesam.saliency.shapes import PICTURED, SMALL, from_text, two_blobs
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.training.clicks import section_clicks as training_clicks
+from squeezesam.training.simulated_user import section_clicks as training_clicks
+from squeezesam.vectors.saliency import PICTURED, SMALL, from_text, two_blobs
 
 EIGHT_NEIGHBOURS = np.ones((3, 3))
 ANY_SIZE = ClickSampling(threshold=128, peak=128, smallest_per_mille=0)
@@ -244,8 +244,8 @@ def test_the_docs_picture_shows_every_shape():
     assert list(CAPTIONS) == list(PICTURED)
     picture = sampling_picture()
     height, width = PICTURED["disc"].shape
-    rows = -(-len(PICTURED) // PER_ROW)
+    rows = -(-len(PICTURED) // MAPS_PER_ROW)
     assert picture.size == (
-        PER_ROW * (width * ZOOM + GAP) - GAP,
+        MAPS_PER_ROW * (width * ZOOM + GAP) - GAP,
         rows * (height * ZOOM + HEADER),
     )

@@ -11,19 +11,19 @@ from conftest import write_scene
 from small_networks import run
 from test_evaluation import DamagedMask, Memory, StoredMask
 
-from squeezesam.config import DETECTORS
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import AnnotatedImage, Annotation
 from squeezesam.errors import ConfigError, DataError
-from squeezesam.evaluation.heat import at_mask_size, evaluate_heat, heat_on_photo, heat_table
 from squeezesam.evaluation.run import evaluate
+from squeezesam.evaluation.saliency import at_mask_size, evaluate_heat, heat_on_photo, heat_table
 from squeezesam.evaluation.salient_protocol import SalientProtocol
-from squeezesam.evaluation.targets import PackedMask, Target
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.predictor import SamPredictor
-from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.weights import save_weights
+from squeezesam.evaluation.targets import PackedMask, WantedObject
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.inference.saliency_prompt import ClickSampling
+from squeezesam.networks.configs import DETECTORS
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.weights import save_weights
 
 BRIGHT = Path("bright.safetensors")
 
@@ -41,7 +41,7 @@ def shapes(tmp_path, monkeypatch):
 def bright(monkeypatch):
     """What has `squeezesam saliency` load the detector of what is bright."""
     monkeypatch.setattr(
-        "squeezesam.runtimes.load", lambda path, **_: {BRIGHT: bright_detector}[path]
+        "squeezesam.inference.load.load", lambda path, **_: {BRIGHT: bright_detector}[path]
     )
     return ["--detector", BRIGHT]
 
@@ -92,7 +92,7 @@ def test_a_right_mask_is_left_alone():
     predictor.set_image(photo)
     answer = predictor.predict(multimask_output=False)[0][0]
     attempts = list(
-        SalientProtocol(corrections=2).attempts(predictor, Target(0, PackedMask.of(answer)))
+        SalientProtocol(corrections=2).attempts(predictor, WantedObject(0, PackedMask.of(answer)))
     )
     assert len(attempts) == 3
     assert attempts[0].prompts.coords.shape == (5, 2)
@@ -107,7 +107,7 @@ def test_corrections_come_after_the_automatic_clicks():
     predictor = SaliencyPredictor(bright_network, bright_detector)
     predictor.set_image(photo)
     first, second = SalientProtocol(corrections=1).attempts(
-        predictor, Target(0, PackedMask.of(target))
+        predictor, WantedObject(0, PackedMask.of(target))
     )
     assert np.array_equal(second.prompts.coords[:5], first.prompts.coords)
     assert second.prompts.labels.tolist() == [1] * 6
@@ -119,7 +119,7 @@ def test_corrections_come_after_the_automatic_clicks():
 def test_the_largest_object_is_the_one_to_find():
     small, large = np.zeros((9, 9), bool), np.ones((9, 9), bool)
     small[0, 0] = True
-    targets = [Target(0, PackedMask.of(small)), Target(1, PackedMask.of(large))]
+    targets = [WantedObject(0, PackedMask.of(small)), WantedObject(1, PackedMask.of(large))]
     assert SalientProtocol().chosen(targets) == [targets[1]]
     assert not SalientProtocol().chosen([])
 

@@ -6,7 +6,6 @@ import torch
 from test_predictor import SIDE, SIZE, disc_network, nano
 from torch import Tensor
 
-from squeezesam.config import DETECTORS
 from squeezesam.errors import (
     ArtifactError,
     ConfigError,
@@ -14,14 +13,15 @@ from squeezesam.errors import (
     NoSalientObjectError,
     PromptError,
 )
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.network.model import SqueezeSam
-from squeezesam.predictor import SamPredictor
-from squeezesam.prompts import check_prompts, prompt_slots
-from squeezesam.saliency.clicks import ClickSampling
-from squeezesam.saliency.predictor import SaliencyPredictor, heat_bytes
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.prompts import check_prompts, prompt_slots
+from squeezesam.inference.saliency_predictor import SaliencyPredictor, heat_bytes
+from squeezesam.inference.saliency_prompt import ClickSampling
+from squeezesam.networks.configs import DETECTORS
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.spec import MAP_STRIDE, SALIENCY_STRIDE
-from squeezesam.transforms import Letterbox
 
 HEAT_SIDE = SIZE // SALIENCY_STRIDE
 THIN = [(1000, 1), (1, 1000), (1, 1), (2, 3), (3, 2000), (2000, 3), (5, 400)]

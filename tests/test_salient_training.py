@@ -11,26 +11,23 @@ from PIL import Image
 from small_networks import random_network, run
 from torch.nn import functional as F
 
-from squeezesam.config import DETECTORS, DetectorConfig
-from squeezesam.data.held_out import is_held_out
+from squeezesam.commands.training import without_held_out
+from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.open import open_datasets
-from squeezesam.data.records import HALF
-from squeezesam.data.rle import encode_rle
+from squeezesam.data.records import HALF, Prominence, is_held_out, prominent
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.saliency.prominence import Prominence, prominent
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.networks.configs import DETECTORS, DetectorConfig
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.weights import load_weights, save_weights, shipped_weights
 from squeezesam.spec import DETECTOR, POINT_SLOTS, MapChannel, input_specs
-from squeezesam.training.command import without_held_out
 from squeezesam.training.config import Stage, TrainConfig
-from squeezesam.training.cropping import CropConfig
 from squeezesam.training.processes import Processes
 from squeezesam.training.salient_samples import SalientConfig, SalientSamples, empty_window
-from squeezesam.training.salient_trainer import SalientTrainer
-from squeezesam.training.samples import SampleConfig
-from squeezesam.transforms import Letterbox
-from squeezesam.weights import load_weights, save_weights, shipped_weights
+from squeezesam.training.samples import CropConfig, SampleConfig
+from squeezesam.training.trainers import SalientTrainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = DetectorConfig(

@@ -4,7 +4,7 @@ import base64
 import json
 from pathlib import Path
 
-from squeezesam.saliency.vectors import golden_vectors
+from squeezesam.vectors.saliency import golden_vectors
 
 GOLDEN = Path(__file__).parent / "data" / "salient_clicks.json"
 KINDS = {"heat", "clicks", "places"}

@@ -8,9 +8,8 @@ import stand_in_sam
 from PIL import Image
 
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
-from squeezesam.evaluation.baselines import load_baseline
-from squeezesam_export.sam_layouts import normalised_square
-from squeezesam_export.sam_onnx import SamOnnx
+from squeezesam.evaluation.models import load_baseline
+from squeezesam_export.sam_onnx import SamOnnx, normalised_square
 
 PAIRS = {
     "segment-anything": ("sam", "sam"),

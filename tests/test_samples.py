@@ -9,13 +9,19 @@ import torch
 from conftest import write_scene
 from PIL import Image
 
-from squeezesam.data.rle import encode_rle
+from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.spec import PAD_BYTE
-from squeezesam.training.cropping import CropConfig, object_window
-from squeezesam.training.merging import MergeConfig
-from squeezesam.training.samples import ClickSamples, SampleConfig, collate, mixture
+from squeezesam.training.samples import (
+    ClickSamples,
+    CropConfig,
+    MergeConfig,
+    SampleConfig,
+    collate,
+    mixture,
+    object_window,
+)
 
 PLAIN = SampleConfig(mirror=0, crop=CropConfig(chance=0))
 

@@ -11,17 +11,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from squeezesam.cli import main
-from squeezesam.config import SqueezeSamConfig, detector_config, variant_config
-from squeezesam.data.rle import RleMask
+from squeezesam.data.encoded_masks import RleMask
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
-from squeezesam.network.detector import SaliencyDetector
-from squeezesam.network.model import SqueezeSam
-from squeezesam.overlay import GAP, LIGHT
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import InterpretedNetwork, load
+from squeezesam.inference.load import InterpretedNetwork, load
+from squeezesam.inference.overlay import GAP, LIGHT
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.networks.configs import SqueezeSamConfig, detector_config, variant_config
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import save_weights
 from squeezesam.spec import SEGMENTER
-from squeezesam.weights import save_weights
 
 WIDTH, HEIGHT = 61, 40
 
@@ -159,7 +159,7 @@ def test_with_a_prompt_no_detector_is_loaded(
         loaded.append(path)
         return load(path, **options)
 
-    monkeypatch.setattr("squeezesam.segmenting.load", load_and_note)
+    monkeypatch.setattr("squeezesam.commands.segmenting.load", load_and_note)
     model = ["--model", str(weights)]
     assert main(["segment", str(photo), "--point", "2,3", *model]) == 0
     assert loaded == [weights]
@@ -453,7 +453,7 @@ def test_the_time_of_the_reference_interpreter_is_not_told(
     words = ["segment", str(photo), "--point", "9,9", "--json", "--model", str(weights)]
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["milliseconds"].keys() == {"read", "segment"}
-    monkeypatch.setattr("squeezesam.segmenting.load", lambda *_, **__: interpreted)
+    monkeypatch.setattr("squeezesam.commands.segmenting.load", lambda *_, **__: interpreted)
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["milliseconds"].keys() == {"read"}
 

@@ -12,14 +12,18 @@ import torch
 from safetensors.torch import load_file
 
 from squeezesam.errors import WeightsError
-from squeezesam.tensor_files import MAX_METADATA_BYTES, read_tensors, write_tensors
-from squeezesam.weights import load_weights
+from squeezesam.networks.weights import (
+    MAX_METADATA_BYTES,
+    load_weights,
+    read_tensors,
+    write_tensors,
+)
 
 SAVING = """
 import sys
 from pathlib import Path
 import torch
-from squeezesam.tensor_files import write_tensors
+from squeezesam.networks.weights import write_tensors
 tensors = {name: torch.full((2, 3), float(len(name))) for name in {"a", "bb", "ccc", "dddd"}}
 metadata = {name: "1" for name in {"step", "updates", "recipe", "x"}}
 write_tensors(tensors, Path(sys.argv[1]), metadata)

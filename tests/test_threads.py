@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from small_networks import DETECTOR_SIZE, SIZE, random_detector, random_network
 
-from squeezesam.network.folding import folded
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import load
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.load import load
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.networks.building import folded
 
 THREADS = 8
 CALLS = 1000

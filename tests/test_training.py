@@ -12,19 +12,17 @@ from safetensors.torch import load_file
 from test_training_prompts import disc
 
 from squeezesam.cli import main
-from squeezesam.config import variant_config
 from squeezesam.data.sa1b import Sa1bFolder
 from squeezesam.errors import ConfigError, WeightsError
-from squeezesam.network.model import SqueezeSam
-from squeezesam.tensor_files import write_tensors
+from squeezesam.networks.configs import variant_config
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.weights import load_weights, write_tensors
 from squeezesam.training.checkpoint import Checkpoint
-from squeezesam.training.click_trainer import ClickTrainer
-from squeezesam.training.config import Stage, TrainConfig
+from squeezesam.training.config import SWITCHES, Stage, TrainConfig, recipe, without
 from squeezesam.training.losses import click_loss, mask_ious
+from squeezesam.training.optimizer import learning_rate
 from squeezesam.training.processes import Processes
-from squeezesam.training.recipes import SWITCHES, recipe, without
-from squeezesam.training.schedule import learning_rate
-from squeezesam.weights import load_weights
+from squeezesam.training.trainers import ClickTrainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
@@ -172,8 +170,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from squeezesam.config import variant_config
-from squeezesam.network.model import SqueezeSam
+from squeezesam.networks.configs import variant_config
+from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.spec import input_specs
 from squeezesam.training.losses import click_loss
 from squeezesam.training.processes import joined_processes

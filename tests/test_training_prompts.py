@@ -6,19 +6,18 @@ import pytest
 import torch
 
 from squeezesam.spec import MAP_STRIDE, PointLabel
-from squeezesam.training.clicks import (
-    erosion_depth,
-    error_click,
-    random_click,
-    section_clicks,
-)
-from squeezesam.training.outliers import OutlierConfig, wrong_clicks
-from squeezesam.training.prompts import (
+from squeezesam.training.simulated_user import (
     MOST_NEGATIVES,
     NEAR_STRIDE,
+    OutlierConfig,
     PromptConfig,
     Slots,
+    erosion_depth,
+    error_click,
     opening_prompts,
+    random_click,
+    section_clicks,
+    wrong_clicks,
 )
 
 

@@ -9,8 +9,8 @@ from test_training import TINY, train
 
 from squeezesam.cli import main
 from squeezesam.errors import ConfigError
+from squeezesam.training.checkpoint import SkippedPhotos
 from squeezesam.training.config import Stage, TrainConfig
-from squeezesam.training.skipped import SkippedPhotos
 
 
 @pytest.mark.parametrize("change", [{"seed": 7}, {"ema": 0.5}, {"rounds": (1.0,)}])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from squeezesam.inference.letterbox import Letterbox, resized, scaled
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.transforms import Letterbox, resized, scaled
 
 SIZES = [(640, 480), (341, 512), (512, 341), (97, 31), (3, 5), (1, 1), (900, 1), (1, 900)]
 

@@ -17,18 +17,18 @@ from two_graphs import ENCODER, SIZE, TWO_GRAPHS, TwoGraphsRecipe
 
 from squeezesam.errors import ArtifactError
 from squeezesam.files import content_hash
-from squeezesam.predictor import SamPredictor
-from squeezesam.runtimes import GraphSequence, load
+from squeezesam.inference.load import GraphSequence, load
+from squeezesam.inference.predictor import SamPredictor
 from squeezesam.spec import SEGMENTER
-from squeezesam_benchmarks.arm64.tensors import case_bytes
+from squeezesam_benchmarks.arm64.device import case_bytes
 from squeezesam_benchmarks.subjects import listed_subjects
-from squeezesam_export import artifacts, golden
-from squeezesam_export.array_files import ArrayFile
-from squeezesam_export.exporting import ExportOptions, export
+from squeezesam_export.bundle import artifacts, golden
+from squeezesam_export.bundle.array_files import ArrayFile
+from squeezesam_export.bundle.exporting import ExportOptions, export
+from squeezesam_export.bundle.manifest import read_manifest
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.recipe import NetworkChoice
-from squeezesam_export.manifest import read_manifest
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.targets.table import TARGETS
 
 FILES = [
     "tiny_encoder_onnx_fp32.onnx",

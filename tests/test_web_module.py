@@ -13,8 +13,8 @@ from web_vectors import answers, write_vectors
 import squeezesam_export
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.runtimes import load
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.load import load
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
 
 TESTS = Path(__file__).parent / "web"
 WEB = Path(squeezesam_export.__file__).parent / "web"

@@ -14,8 +14,8 @@ from small_networks import SIZE
 
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
-from squeezesam.runtimes import load
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.load import load
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam_export.web_site import site_server, write_site
 
 SCRIPT = Path(__file__).parent / "web" / "chromium.mjs"

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from squeezesam import look_vectors, mask_vectors, spec
-from squeezesam.looks import DEFAULT_LOOKING, View
-from squeezesam.mask_cleanup import DEFAULT_CLEANING
-from squeezesam.prompts import check_prompts, encode_prompts, prompt_slots
-from squeezesam.saliency import vectors as click_vectors
-from squeezesam.saliency.clicks import DEFAULT_SAMPLING
-from squeezesam.saliency.predictor import HEAT_LEVELS, SaliencyPredictor
-from squeezesam.transforms import Letterbox
-from squeezesam_export.contract import CONTRACT, PREPROCESSING
+from squeezesam import spec
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.looks import DEFAULT_LOOKING, View
+from squeezesam.inference.mask_cleanup import DEFAULT_CLEANING
+from squeezesam.inference.prompts import check_prompts, encode_prompts, prompt_slots
+from squeezesam.inference.saliency_predictor import HEAT_LEVELS, SaliencyPredictor
+from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
+from squeezesam.vectors import looks as look_vectors
+from squeezesam.vectors import masks as mask_vectors
+from squeezesam.vectors import saliency as click_vectors
+from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.bundle.manifest import SCHEMA_VERSION, graphs_of
 from squeezesam_export.kinds import RECIPES
-from squeezesam_export.manifest import SCHEMA_VERSION, graphs_of
 
 SIZE, DETECTOR_SIZE = 64, 64
 CONSTANTS = (

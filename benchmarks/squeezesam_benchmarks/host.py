@@ -2,22 +2,81 @@
 
 import dataclasses
 import json
+import os
+import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
-from squeezesam_benchmarks.device import host_condition, host_device, usable_cores
+from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, refuse_options
 from squeezesam_benchmarks.native.tools import last_line
-from squeezesam_benchmarks.places import PlaceOptions, Subject, refuse_options
+from squeezesam_benchmarks.pipelines import SalientFiles
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.records import record_from_json
-from squeezesam_benchmarks.salient_pipeline import SalientFiles
-from squeezesam_benchmarks.schema import Condition, Measurement
+from squeezesam_benchmarks.results.records import (
+    Condition,
+    DeviceFacts,
+    Measurement,
+    record_from_json,
+)
 from squeezesam_benchmarks.sessions import SESSION_MODULES
-from squeezesam_benchmarks.worker import MISSING_DEPENDENCY_STATUS, Job
-from squeezesam_export.targets import TARGETS
+from squeezesam_benchmarks.worker import MISSING_DEPENDENCY_STATUS, TimingJob
+from squeezesam_export.targets.table import TARGETS
+
+PRODUCT_NAMES = (Path("/sys/class/dmi/id/product_name"), Path("/proc/device-tree/model"))
+CPU_INFO = Path("/proc/cpuinfo")
+THERMAL_ZONES = Path("/sys/class/thermal")
+POWER_SUPPLIES = Path("/sys/class/power_supply")
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+MILLI = 1e-3
+
+
+def host_device() -> DeviceFacts:
+    """Model, processor, cores and system of this machine; None for what it does not say."""
+    product = next((path.read_text() for path in PRODUCT_NAMES if path.is_file()), "")
+    info = CPU_INFO.read_text() if CPU_INFO.is_file() else ""
+    cpu = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+    return DeviceFacts(
+        place="host",
+        model=product.strip("\0\n ") or None,
+        soc=None,
+        cpu=cpu[1].strip() if cpu else platform.processor() or None,
+        cores=os.cpu_count(),
+        os=platform.platform(),
+    )
+
+
+def host_condition() -> Condition:
+    """Hottest sensor, battery and governor of this machine; None for what it does not say."""
+    temperatures = [said(path) for path in THERMAL_ZONES.glob("thermal_zone*/temp")]
+    millidegrees = [int(text) for text in temperatures if text]
+    battery = next(iter(sorted(POWER_SUPPLIES.glob("BAT*"))), None)
+    charge = said(battery / "capacity") if battery else None
+    status = said(battery / "status") if battery else None
+    return Condition(
+        temperature_celsius=max(millidegrees) * MILLI if millidegrees else None,
+        battery_percent=float(charge) if charge else None,
+        charging=status in ("Charging", "Full") if status else None,
+        power_mode=said(GOVERNOR),
+    )
+
+
+def said(file: Path) -> str | None:
+    """What a file of /sys holds; None where it is absent or its sensor does not answer."""
+    try:
+        return file.read_text().strip() or None
+    except OSError:
+        return None
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Host:
@@ -29,7 +88,7 @@ class Host:
         self.device = host_device()
         self.default_threads: tuple[int | None, ...] = tuple(sorted({1, min(2, usable_cores())}))
 
-    def takes(self, subject: Subject) -> bool:
+    def takes(self, subject: BenchmarkArtifact) -> bool:
         """Whether this machine has what runs an artifact."""
         target = TARGETS.get(subject.target)
         has_runtime = target is None or target.load is not None
@@ -48,14 +107,16 @@ class Host:
             if count is None or not 1 <= count <= cores:
                 raise ConfigError(f"threads={count} cannot be pinned here; give 1 to {cores}")
 
-    def prepare(self, subjects: Sequence[Subject]) -> None:
+    def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
         """Everything is here already."""
 
     def condition(self) -> Condition:
         """What this machine says of its state."""
         return host_condition()
 
-    def measure(self, subject: Subject, threads: int | None, protocol: Protocol) -> Measurement:
+    def measure(
+        self, subject: BenchmarkArtifact, threads: int | None, protocol: Protocol
+    ) -> Measurement:
         """Measure one artifact in a process of its own.
 
         Raises:
@@ -68,7 +129,7 @@ class Host:
         path = subject.path
         way = subject.salient
         files = SalientFiles(str(way.detector.absolute()), str(way.photo)) if way else None
-        job = Job(str(path.absolute()), threads, protocol, subject.pipeline, files)
+        job = TimingJob(str(path.absolute()), threads, protocol, subject.pipeline, files)
         worker = subprocess.run(
             [sys.executable, "-m", "squeezesam_benchmarks.worker"],
             input=json.dumps(dataclasses.asdict(job)),
@@ -91,7 +152,7 @@ class Host:
 
 
 @contextmanager
-def opened(options: PlaceOptions) -> Iterator[Host]:
+def opened(options: DeviceOptions) -> Iterator[Host]:
     """The machine at hand.
 
     Raises:

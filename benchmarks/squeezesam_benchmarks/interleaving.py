@@ -1,17 +1,25 @@
-"""Times artifacts in one place: a fresh process each, interleaved over rounds."""
+"""Timing that keeps every sample: artifacts in fresh processes, interleaved over rounds."""
 
 import dataclasses
 import random
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
+from squeezesam.environment import typed_command
 from squeezesam.errors import ArtifactError, DeviceError
-from squeezesam_benchmarks.places import Place, Subject
+from squeezesam_benchmarks.devices import BenchmarkArtifact, Device
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.schema import SCHEMA_VERSION, Condition, Measurement, Result
+from squeezesam_benchmarks.results.records import (
+    SCHEMA_VERSION,
+    Condition,
+    Measurement,
+    Result,
+    ResultsFile,
+)
 
 COOL_STATES = (None, "none", "nominal")
 """Thermal states in which nothing is throttled, and that of a device that does not say."""
@@ -21,8 +29,8 @@ UNKNOWN = Condition()
 
 
 def time_interleaved(
-    place: Place,
-    subjects: Sequence[Subject],
+    place: Device,
+    subjects: Sequence[BenchmarkArtifact],
     threads: Sequence[int | None],
     protocol: Protocol,
     command: str,
@@ -83,7 +91,7 @@ def time_interleaved(
         raise ArtifactError("; ".join(failures))
 
 
-def when_cool(place: Place, longest_s: float) -> Condition:
+def when_cool(place: Device, longest_s: float) -> Condition:
     """Wait until the device is not throttling; its state then.
 
     Raises:
@@ -100,7 +108,7 @@ def when_cool(place: Place, longest_s: float) -> Condition:
     return condition
 
 
-def state_after(place: Place) -> tuple[Condition, DeviceError | None]:
+def state_after(place: Device) -> tuple[Condition, DeviceError | None]:
     """The state after a measurement, which is kept even where the device is gone by then."""
     try:
         return place.condition(), None
@@ -115,3 +123,43 @@ def between(before: Condition, measurement: Measurement, after: Condition) -> Me
         before=before if measurement.before == UNKNOWN else measurement.before,
         after=after if measurement.after == UNKNOWN else measurement.after,
     )
+
+
+def time_all(
+    place: Device,
+    subjects: Sequence[BenchmarkArtifact],
+    threads: Sequence[int],
+    protocol: Protocol,
+    out: Path,
+    progress: Callable[[str], None],
+) -> list[Result]:
+    """Time the subjects, add the results to a file and return the new ones.
+
+    Args:
+        place: where.
+        subjects: what to time.
+        threads: numbers of threads; empty for the place's usual ones.
+        protocol: how; a deterministic place needs one round only.
+        out: results file.
+        progress: takes a line for each result.
+    """
+    if place.deterministic:
+        protocol = dataclasses.replace(protocol, rounds=1)
+    new = []
+    counts = threads or place.default_threads
+    total = len(subjects) * len(counts) * protocol.rounds
+    kept = ResultsFile(out)
+    for result in time_interleaved(place, subjects, counts, protocol, typed_command()):
+        kept.add(result)
+        new.append(result)
+        progress(f"[{len(new)}/{total}] {summary(result)}")
+    return new
+
+
+def summary(result: Result) -> str:
+    """One line on a result, to see that it is alive."""
+    samples = sorted(result.measurement.warm_samples_ms)
+    found = f"{samples[len(samples) // 2]:.1f} ms" if samples else "counted"
+    threads = result.measurement.threads
+    how = result.measurement.backend if threads is None else f"{threads} threads"
+    return f"{result.artifact.name}, {how}: {found}"

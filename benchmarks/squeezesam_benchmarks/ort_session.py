@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam_benchmarks.sessions import FloatArray, Input
-from squeezesam_export.ort_file import DTYPES, PROVIDER
+from squeezesam_export.targets.ort_file import DTYPES, PROVIDER
 
 
 class OrtSession:

@@ -7,14 +7,14 @@ from PIL import Image
 
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
-from squeezesam.runtimes import load
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.inference.load import load
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam_benchmarks.places import Place, SalientWay, Subject
-from squeezesam_benchmarks.schema import Artifact
+from squeezesam_benchmarks.devices import BenchmarkArtifact, Device, SalientWay
+from squeezesam_benchmarks.results.records import TimedFile
 from squeezesam_benchmarks.subjects import exported_subjects
-from squeezesam_export.artifacts import sha256_of, size_of
-from squeezesam_export.targets import TARGETS
+from squeezesam_export.bundle.artifacts import sha256_of, size_of
+from squeezesam_export.targets.table import TARGETS
 
 PHOTO_SIZE = (3000, 4000)
 """Width and height in pixels of the photo: 12 megapixels, upright as the shipped one is."""
@@ -35,7 +35,9 @@ def write_photo(folder: Path, size: tuple[int, int] = PHOTO_SIZE) -> Path:
     return path
 
 
-def paired_subjects(directory: Path, precision: str, place: Place, photo: Path) -> list[Subject]:
+def paired_subjects(
+    directory: Path, precision: str, place: Device, photo: Path
+) -> list[BenchmarkArtifact]:
     """The segmenters of an export directory in a precision, each with the detector of its kind.
 
     Raises:
@@ -57,7 +59,7 @@ def paired_subjects(directory: Path, precision: str, place: Place, photo: Path) 
     return pairs
 
 
-def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
+def named_pair(model: Path, detector: Path, photo: Path) -> BenchmarkArtifact:
     """Two files of the user.
 
     Raises:
@@ -70,7 +72,7 @@ def named_pair(model: Path, detector: Path, photo: Path) -> Subject:
     return pair
 
 
-def named_subject(path: Path) -> Subject:
+def named_subject(path: Path) -> BenchmarkArtifact:
     """A file of the user, of which nothing is known but its content.
 
     Raises:
@@ -79,11 +81,13 @@ def named_subject(path: Path) -> Subject:
     if not path.is_file():
         raise ArtifactError(f"no artifact {path}; give a file that export wrote, or weights")
     targets = (name for name, target in TARGETS.items() if target.suffix == path.suffix)
-    described = Artifact(path.name, sha256_of(path), size_of(path))
-    return Subject(path, next(targets, WEIGHTS), described)
+    described = TimedFile(path.name, sha256_of(path), size_of(path))
+    return BenchmarkArtifact(path, next(targets, WEIGHTS), described)
 
 
-def with_detector(segmenter: Subject, detector: Subject, photo: Path) -> Subject:
+def with_detector(
+    segmenter: BenchmarkArtifact, detector: BenchmarkArtifact, photo: Path
+) -> BenchmarkArtifact:
     """The segmenter, to be timed on the whole way of the two."""
     way = SalientWay(detector.path, detector.artifact, photo)
     return dataclasses.replace(segmenter, pipeline=None, salient=way)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from squeezesam_benchmarks.comparison import Comparison, Verdict, compare_results
+from squeezesam_benchmarks.devices import BenchmarkArtifact, Device
 from squeezesam_benchmarks.interleaving import time_interleaved
-from squeezesam_benchmarks.places import Place, Subject
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.results.comparison import RowComparison, RowVerdict, compare_results
+from squeezesam_benchmarks.results.records import Result
 from squeezesam_benchmarks.worker import samples_ms
 
 INFERENCE_MS = 5.0
@@ -33,12 +33,12 @@ class Repetition:
     """
 
     artifact: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[RowComparison, ...]
 
     @property
     def indistinguishable(self) -> int:
         """Pairs that nothing told apart."""
-        return sum(one.verdict is Verdict.INDISTINGUISHABLE for one in self.comparisons)
+        return sum(one.verdict is RowVerdict.INDISTINGUISHABLE for one in self.comparisons)
 
     @property
     def passes(self) -> bool:
@@ -65,13 +65,13 @@ def overhead_percent() -> float:
 
 
 def repeat(
-    place: Place,
-    subject: Subject,
+    place: Device,
+    subject: BenchmarkArtifact,
     threads: int | None,
     protocol: Protocol,
     pairs: int,
     command: str,
-    progress: Callable[[Comparison], None],
+    progress: Callable[[RowComparison], None],
 ) -> Repetition:
     """Time one artifact twice, `pairs` times, and compare the two runs of each pair.
 

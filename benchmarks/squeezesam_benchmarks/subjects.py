@@ -7,27 +7,25 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from squeezesam.counting import macs_by_operator, parameters
 from squeezesam.errors import ArtifactError
-from squeezesam.network.build import build_network
-from squeezesam.network.folding import folded
-from squeezesam.runtimes import MANIFEST_NAME, input_side
+from squeezesam.inference.load import MANIFEST_NAME, input_side
+from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.overview import macs_by_operator, parameters
+from squeezesam.networks.weights import known_config, network_kind
 from squeezesam.spec import SEGMENTER, NetworkKind, TensorSpec
-from squeezesam.weights import known_config, network_kind
+from squeezesam_benchmarks.devices import BenchmarkArtifact, Device
 from squeezesam_benchmarks.pipelines import pipeline_of
-from squeezesam_benchmarks.places import Place, Subject
-from squeezesam_benchmarks.schema import Artifact, ManifestReference
-from squeezesam_export.artifacts import artifact_paths, sha256_of, size_of
-from squeezesam_export.manifest import Artifact as Exported
-from squeezesam_export.manifest import Network, read_manifest
+from squeezesam_benchmarks.results.records import ManifestReference, TimedFile
+from squeezesam_export.bundle.artifacts import artifact_paths, sha256_of, size_of
+from squeezesam_export.bundle.manifest import Artifact, BundleNetwork, read_manifest
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.target import Job, Lowered
-from squeezesam_export.targets import find_target
+from squeezesam_export.targets.table import find_target
+from squeezesam_export.targets.target import ExportJob, LoweringReport
 
 FRESH_PRECISION = "fp32"
 
 
-def exported_subjects(directory: Path, place: Place) -> list[Subject]:
+def exported_subjects(directory: Path, place: Device) -> list[BenchmarkArtifact]:
     """The artifacts of an export directory that run in a place.
 
     Raises:
@@ -39,7 +37,7 @@ def exported_subjects(directory: Path, place: Place) -> list[Subject]:
     return subjects
 
 
-def listed_subjects(directory: Path) -> list[Subject]:
+def listed_subjects(directory: Path) -> list[BenchmarkArtifact]:
     """All files of artifacts in an export directory in the order of its manifest.
 
     Raises:
@@ -56,8 +54,8 @@ def listed_subjects(directory: Path) -> list[Subject]:
 
 
 def exported_files(
-    directory: Path, network: Network, artifact: Exported, digest: str
-) -> list[Subject]:
+    directory: Path, network: BundleNetwork, artifact: Artifact, digest: str
+) -> list[BenchmarkArtifact]:
     """The files of an artifact as its manifest describes them, one for each graph.
 
     Args:
@@ -72,7 +70,7 @@ def exported_files(
     paths = artifact_paths(directory, artifact)
     subjects = []
     for path, graph, kind in zip(paths, artifact.graphs, network.recipe.kind.graphs, strict=True):
-        described = Artifact(
+        described = TimedFile(
             name=graph.file,
             sha256=graph.sha256,
             size_bytes=graph.size_bytes,
@@ -83,7 +81,9 @@ def exported_files(
         )
         io_dtypes, size = tuple(graph.io_dtypes.items()), network.input_size
         subjects.append(
-            Subject(path, artifact.target, described, pipeline_of(kind), io_dtypes, size, kind=kind)
+            BenchmarkArtifact(
+                path, artifact.target, described, pipeline_of(kind), io_dtypes, size, kind=kind
+            )
         )
     return subjects
 
@@ -99,13 +99,14 @@ def random_subjects(
     folder: Path,
     progress: Callable[[str], None],
     size: int | None = None,
-) -> list[Subject]:
+) -> list[BenchmarkArtifact]:
     """Artifacts in fp32 with random weights, on which latency does not depend.
 
     Args:
-        variants: names in `squeezesam.config.VARIANTS` or `DETECTORS`; of detectors only the
+        variants: names in `squeezesam.networks.configs.VARIANTS` or `DETECTORS`; of detectors only
+        the
             network is timed.
-        targets: names in `squeezesam_export.targets.TARGETS`.
+        targets: names in `squeezesam_export.targets.table.TARGETS`.
         folder: where the artifacts go.
         progress: told of each artifact.
         size: side of the square input in pixels; by default that of the kind of network.
@@ -125,7 +126,7 @@ def random_subjects(
     return subjects
 
 
-def random_job(variant: str, size: int | None = None) -> Job:
+def random_job(variant: str, size: int | None = None) -> ExportJob:
     """The job of exporting a variant or detector with random weights in FRESH_PRECISION.
 
     Raises:
@@ -135,7 +136,7 @@ def random_job(variant: str, size: int | None = None) -> Job:
     model = folded(build_network(known_config(variant), size))
     kind = network_kind(variant)
     side = input_side(model, size, kind)
-    return Job(model, side, SCHEMES[FRESH_PRECISION], kind=kind)
+    return ExportJob(model, side, SCHEMES[FRESH_PRECISION], kind=kind)
 
 
 def cost(network: nn.Module, inputs: Sequence[TensorSpec]) -> str:
@@ -148,15 +149,15 @@ def fresh_subject(
     path: Path,
     target: str,
     variant: str,
-    lowered: Lowered,
+    lowered: LoweringReport,
     pipeline: str | None,
     input_size: int | None = None,
     kind: NetworkKind = SEGMENTER,
-) -> Subject:
+) -> BenchmarkArtifact:
     """An artifact that was just exported in FRESH_PRECISION, without a manifest."""
     outside = counted(lowered.outside)
-    described = Artifact(
+    described = TimedFile(
         path.name, sha256_of(path), size_of(path), variant, FRESH_PRECISION, outside
     )
     io_dtypes = tuple(lowered.io_dtypes.items())
-    return Subject(path, target, described, pipeline, io_dtypes, input_size, kind=kind)
+    return BenchmarkArtifact(path, target, described, pipeline, io_dtypes, input_size, kind=kind)

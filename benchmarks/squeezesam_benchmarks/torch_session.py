@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from squeezesam.network.folding import folded
-from squeezesam.weights import load_weights
+from squeezesam.networks.building import folded
+from squeezesam.networks.weights import load_weights
 from squeezesam_benchmarks.sessions import FloatArray, Input
 
 

@@ -16,18 +16,16 @@ from pathlib import Path
 import torch
 
 from squeezesam.errors import MissingDependencyError, SqueezeSamError
-from squeezesam_benchmarks.pipelines import pipeline_samples
+from squeezesam_benchmarks.pipelines import SalientFiles, pipeline_samples, salient_samples
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.records import record_from_json
-from squeezesam_benchmarks.salient_pipeline import SalientFiles, salient_samples
-from squeezesam_benchmarks.schema import Measurement, PipelineSample
+from squeezesam_benchmarks.results.records import Measurement, PipelineSample, record_from_json
 from squeezesam_benchmarks.sessions import Session, open_session, random_inputs
 
 MISSING_DEPENDENCY_STATUS = 3
 
 
 @dataclass(frozen=True)
-class Job:
+class TimingJob:
     """What the host asks of a worker; an automatic mask is timed where it has `salient`."""
 
     artifact: str
@@ -37,7 +35,7 @@ class Job:
     salient: SalientFiles | None = None
 
 
-def measure(job: Job) -> Measurement:
+def measure(job: TimingJob) -> Measurement:
     """Time one artifact in this process; call it once, at the start of a process.
 
     Raises:
@@ -80,7 +78,7 @@ def measure(job: Job) -> Measurement:
 
 
 def samples_of_pipeline(
-    job: Job, session: Session, detector: Session | None
+    job: TimingJob, session: Session, detector: Session | None
 ) -> tuple[PipelineSample, ...]:
     """The pipeline that the job names, if it names one.
 
@@ -144,7 +142,7 @@ def peak_rss_bytes() -> int | None:
 def main() -> int:
     """Do the job on stdin."""
     try:
-        measurement = measure(record_from_json(Job, json.load(sys.stdin)))
+        measurement = measure(record_from_json(TimingJob, json.load(sys.stdin)))
     except SqueezeSamError as error:
         print(error, file=sys.stderr)
         if isinstance(error, MissingDependencyError):

@@ -12,9 +12,9 @@ from squeezesam import strict_json
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.files import PathLike, check_place, whole_directory
-from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam_export.artifacts import artifact_paths
-from squeezesam_export.manifest import read_manifest
+from squeezesam.inference.load import MANIFEST_NAME
+from squeezesam_export.bundle.artifacts import artifact_paths
+from squeezesam_export.bundle.manifest import read_manifest
 
 SOURCE = Path(__file__).parent / "web"
 PAGE = ("index.html", "style.css", "icon.svg", "service-worker.js", "page", "module")

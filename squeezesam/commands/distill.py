@@ -6,7 +6,7 @@ from pathlib import Path
 
 from squeezesam.distillation.options import LabelOptions
 from squeezesam.errors import ConfigError
-from squeezesam.printing import printable
+from squeezesam.terminal import printable
 
 HELP = "label photos with another network's masks, to train on them"
 GROUP = "train"
@@ -50,8 +50,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: --out is --data.
     """
-    from squeezesam.distillation.labels import label_with_teacher
-    from squeezesam.distillation.photos import open_photos
+    from squeezesam.distillation.labels import label_with_teacher, open_photos
     from squeezesam.distillation.teacher import load_teacher
 
     if args.out.resolve() == args.data.resolve():

@@ -80,6 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the tables; with --out, write everything there."""
-    from squeezesam.evaluation.command import run_evaluation
+    from squeezesam.commands.evaluating import run_evaluation
 
     run_evaluation(args)

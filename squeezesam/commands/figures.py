@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_DETECTOR, VARIANTS
 from squeezesam.errors import ConfigError, OutputError
 from squeezesam.files import check_place
+from squeezesam.networks.configs import DEFAULT_DETECTOR, VARIANTS
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER
 
 HELP = "make every figure and picture that hangs on the weights, and write the page of results"
@@ -62,14 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure what is not kept, then write pictures, page and documents."""
-    from squeezesam.figures.documents import check_documents, fill_blocks, write_page
+    from squeezesam.figures.documents import all_tables, check_documents, fill_blocks, write_page
     from squeezesam.figures.measuring import Plan, measure, sets_of
     from squeezesam.figures.pictures import draw_pictures, worst_of_parts
-    from squeezesam.figures.tables import all_tables
     from squeezesam.image_io import write_image
-    from squeezesam.runtimes import WEIGHTS_SUFFIX, load
-    from squeezesam.saliency.predictor import SaliencyPredictor
-    from squeezesam.weights import ZOO, shipped_weights
+    from squeezesam.inference.load import WEIGHTS_SUFFIX, load
+    from squeezesam.inference.saliency_predictor import SaliencyPredictor
+    from squeezesam.networks.weights import ZOO, shipped_weights
 
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")

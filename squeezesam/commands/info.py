@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the tables."""
-    from squeezesam.network.overview import blocks_table, tensors_table, tools_text, variants_table
+    from squeezesam.networks.overview import blocks_table, tensors_table, tools_text, variants_table
 
     sections = [variants_table(), tensors_table(), tools_text()]
     if args.variant is not None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from squeezesam.errors import ConfigError, OutputError
 from squeezesam.files import check_name, whole_directory
-from squeezesam.printing import printable
-from squeezesam.tables import aligned_table
+from squeezesam.terminal import aligned_table, printable
 
 if TYPE_CHECKING:
     from squeezesam.data.packing import Shard

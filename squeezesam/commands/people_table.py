@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.spec import DETECTOR, SEGMENTER
 
 HELP = "the paper's person table: one click, no click, and a model tuned on people"
@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
     from squeezesam.data.open import open_datasets
     from squeezesam.evaluation.people import person_rows, person_table
-    from squeezesam.runtimes import detector_beside, load
-    from squeezesam.saliency.predictor import SaliencyPredictor
-    from squeezesam.weights import shipped_weights
+    from squeezesam.inference.load import detector_beside, load
+    from squeezesam.inference.saliency_predictor import SaliencyPredictor
+    from squeezesam.networks.weights import shipped_weights
 
     datasets = open_datasets(*args.data)
     detector = load(args.detector or detector_beside(args.model), kind=DETECTOR)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.spec import DETECTOR, SEGMENTER
 
 HELP = "draw the pictures of README and docs from the shipped photos"
@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Clicks on each photo, the way to a mask without any, and how clicks are sampled."""
     from squeezesam.figures.pictures import draw_pictures
-    from squeezesam.runtimes import detector_beside, load
-    from squeezesam.saliency.predictor import SaliencyPredictor
-    from squeezesam.weights import shipped_weights
+    from squeezesam.inference.load import detector_beside, load
+    from squeezesam.inference.saliency_predictor import SaliencyPredictor
+    from squeezesam.networks.weights import shipped_weights
 
     model = load(args.model or shipped_weights(DEFAULT_VARIANT), kind=SEGMENTER)
     detector = load(detector_beside(args.model), kind=DETECTOR)

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_DETECTOR
 from squeezesam.errors import ConfigError
 from squeezesam.files import check_place
+from squeezesam.networks.configs import DEFAULT_DETECTOR
 from squeezesam.spec import DETECTOR
 
 HELP = "measure heat maps of the salient-object detector: MAE, F-measure, S-measure"
@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
-    from squeezesam.data.held_out import split
     from squeezesam.data.open import open_datasets
-    from squeezesam.evaluation.heat import evaluate_heat, heat_table, write_heat
-    from squeezesam.runtimes import load
-    from squeezesam.weights import shipped_weights
+    from squeezesam.data.records import split
+    from squeezesam.evaluation.saliency import evaluate_heat, heat_table, write_heat
+    from squeezesam.inference.load import load
+    from squeezesam.networks.weights import shipped_weights
 
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit {args.limit} must be at least 1")

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_VARIANT
-from squeezesam.prompt_text import POINT_FORM
+from squeezesam.inference.prompt_text import POINT_FORM
+from squeezesam.networks.configs import DEFAULT_VARIANT
 
 HELP = "cut the object under your clicks, or the most prominent one, out of photos"
 GROUP = "use"
@@ -68,6 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Segment each photo and write what was named."""
-    from squeezesam.segmenting import segment
+    from squeezesam.commands.segmenting import segment
 
     segment(args)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.networks.configs import DEFAULT_VARIANT
 
 HELP = "train on photos with masks; resumes from the checkpoint in --out"
 GROUP = "train"
@@ -80,6 +80,6 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and write OUT/VARIANT.safetensors with the averaged weights."""
-    from squeezesam.training.command import run_training
+    from squeezesam.commands.training import run_training
 
     run_training(args)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from squeezesam.data.polygons import PHOTO_SHARE, PolygonMask, check_length
+from squeezesam.data.encoded_masks import PHOTO_SHARE, PolygonMask, RleMask, check_length
 from squeezesam.data.records import (
     HALF,
     AnnotatedImage,
@@ -18,7 +18,6 @@ from squeezesam.data.records import (
     PhotoSource,
     Skipped,
 )
-from squeezesam.data.rle import RleMask
 from squeezesam.errors import DataError
 from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE
 from squeezesam.strict_json import shown

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from squeezesam.data.encoded_masks import RleMask, encode_rle
 from squeezesam.data.listing import PHOTO_SUFFIXES, by_stem, list_files, not_alone, split_name
 from squeezesam.data.mask_images import (
     Reading,
@@ -18,7 +19,6 @@ from squeezesam.data.mask_images import (
     trimap,
 )
 from squeezesam.data.records import HALF, AnnotatedImage, Annotation, FilePhoto, Skipped
-from squeezesam.data.rle import RleMask, encode_rle
 from squeezesam.errors import DataError, ImageError
 from squeezesam.image_io import opened_photo, photo_file
 from squeezesam.photo_pixels import shown_size

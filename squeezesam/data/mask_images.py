@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from squeezesam.data.encoded_masks import RleMask, encode_rle
 from squeezesam.data.records import HALF, Annotation, Coverage, Mask
-from squeezesam.data.rle import RleMask, encode_rle
 from squeezesam.errors import DataError, ImageError
 from squeezesam.image_io import opened_photo, photo_file, photo_size
 from squeezesam.photo_pixels import turned

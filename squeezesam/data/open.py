@@ -9,13 +9,12 @@ from squeezesam.data.coco_lvis import CocoLvis
 from squeezesam.data.listing import list_folders, same_name
 from squeezesam.data.mask_folder import MaskFolder
 from squeezesam.data.records import Dataset
-from squeezesam.data.sa1b import Sa1bFolder
-from squeezesam.data.sa1b_tar import Sa1bTar
+from squeezesam.data.sa1b import Sa1bFolder, Sa1bTar
 from squeezesam.errors import DataError
 from squeezesam.files import PathLike, check_name
 
 
-class Reader(Protocol):
+class DataReader(Protocol):
     """A class of data sets in one layout."""
 
     LAYOUT: str
@@ -32,7 +31,7 @@ class Reader(Protocol):
         """
 
 
-READERS: tuple[Reader, ...] = (Sa1bFolder, Sa1bTar, CocoInstances, CocoLvis, MaskFolder)
+READERS: tuple[DataReader, ...] = (Sa1bFolder, Sa1bTar, CocoInstances, CocoLvis, MaskFolder)
 """The first that matches opens the path."""
 
 
@@ -82,7 +81,7 @@ def open_with_parents(*roots: PathLike) -> list[tuple[Dataset, str]]:
     return datasets
 
 
-def _readers_below(root: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[Path, Reader]]:
+def _readers_below(root: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[Path, DataReader]]:
     reader = find_reader(root)
     if reader is not None:
         yield root, reader
@@ -91,7 +90,7 @@ def _readers_below(root: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[P
             yield from _readers_below(root / name, (*above, root.resolve()))
 
 
-def find_reader(path: Path) -> Reader | None:
+def find_reader(path: Path) -> DataReader | None:
     """The reader for a path, None where no layout matches.
 
     Raises:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.listing import same_name, split_name
 from squeezesam.data.records import HALF, AnnotatedImage, Annotation, Dataset, Mask, Skipped
-from squeezesam.data.rle import encode_rle
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.files import PathLike
 from squeezesam.image_io import opened_photo

@@ -1,5 +1,9 @@
-"""What every reader yields: photos whose pixels and masks are decoded only when asked for."""
+"""What every reader yields: photos whose pixels and masks are decoded only when asked for.
 
+The name of a photo alone decides its part, which stays when photos are added or left out.
+"""
+
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,3 +173,117 @@ class Dataset(Protocol):
         Raises:
             DataError: its annotation is damaged; the other photos are still good.
         """
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """All photos of a data set as they are; what differs is for a subclass to say.
+
+    Attributes:
+        whole: the data set.
+    """
+
+    whole: Dataset
+
+    @property
+    def name(self) -> str:
+        """Name of the whole data set."""
+        return self.whole.name
+
+    @property
+    def skipped(self) -> Sequence[Skipped]:
+        """What the whole data set left out."""
+        return self.whole.skipped
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.whole)
+
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """One photo with its masks."""
+        return self.whole[index]
+
+
+ONE_IN = 5
+
+
+def is_held_out(name: str) -> bool:
+    """Whether the photo of this file name is one of the fifth that is never trained on."""
+    return hashlib.sha256(name.encode()).digest()[0] % ONE_IN == 0
+
+
+@dataclass(frozen=True)
+class Subset(DatasetView):
+    """Some photos of a data set, in its order and under its name.
+
+    Attributes:
+        places: indices of the photos in the whole data set.
+    """
+
+    places: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """One photo with its masks."""
+        return self.whole[self.places[index]]
+
+
+def split(dataset: Dataset, *, held_out: bool) -> Subset:
+    """The held-out photos of a data set, or all others; damaged annotations belong to neither.
+
+    Raises:
+        DataError: none are left.
+    """
+    places = []
+    for place in range(len(dataset)):
+        try:
+            name = dataset[place].name
+        except DataError:
+            continue
+        if is_held_out(name) == held_out:
+            places.append(place)
+    if not places:
+        part = "held-out" if held_out else "other than held-out"
+        raise DataError(f"{dataset.name} has no {part} photo; give a larger data set")
+    return Subset(dataset, tuple(places))
+
+
+@dataclass(frozen=True)
+class Prominence:
+    """What counts as prominent.
+
+    Attributes:
+        smallest: share of the photo that the largest object must cover.
+        similar: objects of this share of the largest one's area are prominent too.
+    """
+
+    smallest: float = 0.0
+    similar: float = 1 / 3
+
+
+def prominent(image: AnnotatedImage, prominence: Prominence) -> Coverage | None:
+    """Coverage of the most prominent whole objects together, [H, W]; None if there are none.
+
+    Raises:
+        DataError: a mask is damaged, or not of the photo's size.
+    """
+    wholes = [annotation for annotation in image.annotations if annotation.kind == "whole"]
+    largest = max((annotation.area for annotation in wholes), default=0)
+    if largest < prominence.smallest * image.width * image.height:
+        return None
+    together = np.zeros((image.height, image.width), np.uint8)
+    for annotation in wholes:
+        if annotation.area < prominence.similar * largest:
+            continue
+        coverage = annotation.code.coverage()
+        if coverage.shape != together.shape:
+            height, width = coverage.shape
+            raise DataError(
+                f"a mask of {image.name} is {width}x{height}, the photo is "
+                f"{image.width}x{image.height}; restore it or leave it out"
+            )
+        np.maximum(together, coverage, out=together)
+    return together if (together > HALF).any() else None

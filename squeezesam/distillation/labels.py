@@ -14,20 +14,25 @@ mask over the pixels of its own coarser grid anyway, which leaves the border sof
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from squeezesam.data.annotation_json import MAX_RECORD_BYTES
-from squeezesam.data.listing import same_name, split_name
-from squeezesam.data.records import AnnotatedImage, Dataset, FilePhoto, Skipped
+from squeezesam.data.encoded_masks import RleMask, encode_rle
+from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, same_name, split_name
+from squeezesam.data.open import find_reader, open_dataset
+from squeezesam.data.packing import bounding_box
+from squeezesam.data.records import AnnotatedImage, Dataset, FilePhoto, Mask, Skipped
 from squeezesam.data.sa1b import Sa1bFolder
-from squeezesam.distillation.answers import Answer, answers
 from squeezesam.distillation.options import LabelOptions
-from squeezesam.distillation.points import Points, grid_points, mask_points
 from squeezesam.distillation.teacher import Teacher
-from squeezesam.errors import DataError, ImageError, OutputError
-from squeezesam.evaluation.progress import with_progress
+from squeezesam.errors import ConfigError, DataError, ImageError, OutputError
+from squeezesam.evaluation.measures import deepest_point
 from squeezesam.files import (
     PathLike,
     check_name,
@@ -35,6 +40,124 @@ from squeezesam.files import (
     read_bytes,
     whole_file,
 )
+from squeezesam.image_io import photo_size
+from squeezesam.inference.predictor import Predictor
+from squeezesam.spec import MASK_THRESHOLD, PointLabel
+from squeezesam.terminal import with_progress
+
+Points = NDArray[np.float32]
+"""[N, 2] (x, y) in photo pixels."""
+
+
+def grid_points(width: int, height: int, per_side: int) -> Points:
+    """Centres of a regular grid of `per_side` x `per_side` cells over the photo."""
+    centres = (np.arange(per_side, dtype=np.float32) + 0.5) / per_side
+    x, y = np.meshgrid(centres * width, centres * height)
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def mask_points(masks: Iterable[Mask], per_mask: int, seed: int) -> Points:
+    """The deepest point of every mask [H, W], then random ones, up to `per_mask` in all."""
+    rng = np.random.default_rng(seed)
+    points: list[tuple[int, int]] = []
+    for mask in masks:
+        deepest = deepest_point(mask)
+        if deepest is None:
+            continue
+        points.append((deepest.x, deepest.y))
+        rows, columns = mask.nonzero()
+        places = rng.choice(len(rows), min(per_mask - 1, len(rows)), replace=False)
+        points += zip(columns[places], rows[places], strict=True)
+    return np.array(points, np.float32).reshape(-1, 2)
+
+
+Bits = NDArray[np.uint8]
+"""A mask of any resolution, 8 pixels to a byte."""
+
+
+@dataclass(frozen=True)
+class TeacherAnswer:
+    """One mask that the teacher gave to one click.
+
+    Attributes:
+        mask: at the photo's size.
+        area: its pixels.
+        box: left, top, width and height around it.
+        point: the click (x, y) in photo pixels.
+        predicted_iou: the teacher's own opinion of the mask.
+        stability_score: IoU of the masks at a raised and at a lowered threshold.
+        bits: the mask at the teacher's resolution, to compare answers.
+    """
+
+    mask: RleMask
+    area: int
+    box: list[int]
+    point: tuple[float, float]
+    predicted_iou: float
+    stability_score: float
+    bits: Bits
+
+
+def answers(
+    predictor: Predictor, pixels: NDArray[np.uint8], points: Points, options: LabelOptions
+) -> list[TeacherAnswer]:
+    """The teacher's distinct answers to one click at a time, best first.
+
+    Args:
+        predictor: the teacher.
+        pixels: the photo, [H, W, 3] RGB.
+        points: clicks, [N, 2] (x, y).
+        options: which answers are kept.
+
+    Raises:
+        ConfigError: the teacher predicts no IoU.
+    """
+    predictor.set_image(pixels)
+    sure = [answer for point in points for answer in _sure(predictor, point, options)]
+    return _distinct(sure, options.duplicate_iou)
+
+
+def stability(logits: NDArray[np.float32], offset: float) -> float:
+    """IoU of the masks that logits [h, w] give at MASK_THRESHOLD + offset and - offset."""
+    union = int((logits > MASK_THRESHOLD - offset).sum())
+    return int((logits > MASK_THRESHOLD + offset).sum()) / union if union else 0.0
+
+
+def _sure(
+    predictor: Predictor, point: NDArray[np.float32], options: LabelOptions
+) -> Iterator[TeacherAnswer]:
+    # As in segment-anything's ONNX export, stability is judged on the low-resolution logits.
+    for mask, iou, logits in zip(
+        *predictor.predict(point[None], np.array([PointLabel.POSITIVE])), strict=True
+    ):
+        if np.isnan(iou):
+            raise ConfigError("this teacher predicts no IoU to choose by; take one of SAM's family")
+        score = stability(logits, options.stability_offset)
+        if iou > options.predicted_iou and score >= options.stability_score and mask.any():
+            yield TeacherAnswer(
+                encode_rle(mask),
+                int(mask.sum()),
+                bounding_box(mask),
+                (float(point[0]), float(point[1])),
+                float(iou),
+                score,
+                np.packbits(logits > MASK_THRESHOLD),
+            )
+
+
+def _distinct(sure: list[TeacherAnswer], duplicate_iou: float) -> list[TeacherAnswer]:
+    """Non-maximum suppression: an answer falls to a better one that it overlaps too much."""
+    kept: list[TeacherAnswer] = []
+    for answer in sorted(sure, key=lambda answer: -answer.predicted_iou):
+        if all(_iou(answer.bits, better.bits) <= duplicate_iou for better in kept):
+            kept.append(answer)
+    return kept
+
+
+def _iou(a: Bits, b: Bits) -> float:
+    union = int(np.bitwise_count(a | b).sum())
+    return int(np.bitwise_count(a & b).sum()) / union if union else 1.0
+
 
 RECIPE = 1
 """Raised when the same teacher, photo and options come to give other labels."""
@@ -167,7 +290,7 @@ def _store_photo(image: AnnotatedImage, content: bytes, photo: Path) -> None:
         partial.write_bytes(content)
 
 
-def _entry(answer: Answer) -> dict[str, Any]:
+def _entry(answer: TeacherAnswer) -> dict[str, Any]:
     return {
         "segmentation": {
             "size": [answer.mask.height, answer.mask.width],
@@ -180,3 +303,53 @@ def _entry(answer: Answer) -> dict[str, Any]:
         "predicted_iou": round(answer.predicted_iou, 4),
         "stability_score": round(answer.stability_score, 4),
     }
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """The photos directly inside one folder, by name; each is opened when asked for.
+
+    Attributes:
+        folder: holds the photos.
+        photos: their names.
+    """
+
+    folder: Path
+    photos: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.absolute().name
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """One photo, no masks.
+
+        Raises:
+            DataError: it is missing, damaged or too large.
+        """
+        name = self.photos[index]
+        path = self.folder / name
+        try:
+            return AnnotatedImage(name, FilePhoto(path), *photo_size(path), ())
+        except ImageError as error:
+            raise DataError(str(error)) from error
+
+
+def open_photos(path: PathLike) -> Dataset:
+    """The data set at `path`, or the photos in that folder if it is not a data set.
+
+    Raises:
+        DataError: neither, or a damaged data set.
+    """
+    path = Path(path)
+    if find_reader(path) is None and path.is_dir():
+        names = [name for name in list_files(path) if split_name(name)[1] in PHOTO_SUFFIXES]
+        if names:
+            return PhotoFolder(path, tuple(names))
+    return open_dataset(path)

@@ -13,9 +13,16 @@ from squeezesam.data.records import Dataset
 from squeezesam.evaluation.protocol import PERCENT, Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import find_targets
-from squeezesam.overlay import Colour, draw_overlay, mask_picture, outline, resized_mask, stacked
-from squeezesam.predictor import Predictor
-from squeezesam.prompts import Prompts
+from squeezesam.inference.overlay import (
+    Colour,
+    draw_overlay,
+    mask_picture,
+    outline,
+    resized_mask,
+    stacked,
+)
+from squeezesam.inference.predictor import Predictor
+from squeezesam.inference.prompts import Prompts
 
 PER_ROW = 5
 TILE = 288
@@ -50,10 +57,10 @@ def contact_sheet(
         draw_row(name, [draw_case(predictor, dataset, protocol, result) for result in row])
         for name, row in chosen.items()
     ]
-    return titled(title, rows)
+    return titled_sheet(title, rows)
 
 
-def titled(title: str, rows: Sequence[Image.Image]) -> Image.Image:
+def titled_sheet(title: str, rows: Sequence[Image.Image]) -> Image.Image:
     """Rows under a title and what the colours mean."""
     header = Image.new("RGB", (rows[0].width, 2 * LINE + GAP), PAPER)
     canvas = ImageDraw.Draw(header)

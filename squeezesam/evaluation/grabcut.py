@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from squeezesam.errors import ConfigError, ImageError, MissingDependencyError, PromptError
-from squeezesam.evaluation.regions import Mask, regions_at
+from squeezesam.evaluation.measures import Mask, regions_at
 from squeezesam.image_io import Photo, as_photo
-from squeezesam.predictor import Predictor
-from squeezesam.prompts import Prompts, check_prompts
+from squeezesam.inference.predictor import Predictor
+from squeezesam.inference.prompts import Prompts, check_prompts
 from squeezesam.spec import PointLabel
 
 CLICK_RADIUS = 0.01

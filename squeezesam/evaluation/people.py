@@ -7,15 +7,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from squeezesam.data.records import AnnotatedImage, Dataset
-from squeezesam.data.view import DatasetView
-from squeezesam.evaluation.click_protocol import ClickProtocol
-from squeezesam.evaluation.protocol import PERCENT, EvaluationProtocol
+from squeezesam.data.records import AnnotatedImage, Dataset, DatasetView
+from squeezesam.evaluation.protocol import PERCENT, ClickProtocol, EvaluationProtocol
 from squeezesam.evaluation.run import evaluate
 from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.statistics import mean_interval
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.tables import markdown_table
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.terminal import markdown_table
 
 WAYS: dict[str, EvaluationProtocol] = {
     "one click": ClickProtocol(clicks=1),

@@ -102,7 +102,7 @@ class DataResult:
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluatedModel:
     """What was evaluated.
 
     Attributes:
@@ -141,7 +141,7 @@ class Evaluation:
     schema_version: int
     command: str
     started_at: str
-    subject: Subject
+    subject: EvaluatedModel
     tools: dict[str, str]
     machine: dict[str, str]
     data: tuple[DataResult, ...]

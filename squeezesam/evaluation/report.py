@@ -18,9 +18,9 @@ from squeezesam.evaluation.protocol import Column, EvaluationProtocol
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import DataResult, Evaluation, ObjectResult, ProtocolResult
 from squeezesam.evaluation.statistics import Interval, figure_interval
-from squeezesam.runtimes import INTERPRETER_LIMITS
+from squeezesam.inference.load import INTERPRETER_LIMITS
 from squeezesam.strict_json import JsonError, shown
-from squeezesam.tables import markdown_table
+from squeezesam.terminal import markdown_table
 
 ALL_SIZES = "all"
 

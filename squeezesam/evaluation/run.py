@@ -12,23 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
+from squeezesam.environment import machine, package_versions, typed_command
 from squeezesam.errors import DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
-from squeezesam.evaluation.progress import with_progress
 from squeezesam.evaluation.protocol import Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import (
     SCHEMA_VERSION,
     DataResult,
+    EvaluatedModel,
     Evaluation,
     ObjectResult,
     ProtocolResult,
-    Subject,
 )
-from squeezesam.evaluation.surroundings import machine, package_versions
-from squeezesam.evaluation.targets import Target, find_targets
-from squeezesam.predictor import Predictor
+from squeezesam.evaluation.targets import WantedObject, find_targets
+from squeezesam.inference.predictor import Predictor
 from squeezesam.spec import PointLabel
-from squeezesam.typed_command import typed_command
+from squeezesam.terminal import with_progress
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ class Photo:
     place: int
     image: AnnotatedImage
     pixels: NDArray[np.uint8]
-    targets: list[Target]
+    targets: list[WantedObject]
 
 
 def evaluate_all(
-    subject: Subject,
+    subject: EvaluatedModel,
     predictor: Predictor,
     datasets: Sequence[tuple[Dataset, str]],
     protocols: Mapping[str, EvaluationProtocol],

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from squeezesam.errors import ConfigError, NoSalientObjectError
-from squeezesam.evaluation.clicks import Click, next_click
-from squeezesam.evaluation.protocol import PERCENT, Attempt, Measure, click_prompts
+from squeezesam.evaluation.protocol import (
+    PERCENT,
+    Attempt,
+    ProtocolFigure,
+    SimulatedClick,
+    click_prompts,
+    next_click,
+)
 from squeezesam.evaluation.records import ObjectResult
-from squeezesam.evaluation.targets import Target
-from squeezesam.predictor import Predictor
-from squeezesam.prompts import Prompts
-from squeezesam.saliency.predictor import SaliencyPredictor
+from squeezesam.evaluation.targets import WantedObject
+from squeezesam.inference.predictor import Predictor
+from squeezesam.inference.prompts import Prompts
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
 
 
 @dataclass(frozen=True)
@@ -40,19 +46,19 @@ class SalientProtocol:
         )
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[ProtocolFigure, ...]:
         """IoU of the automatic mask and after corrections, its boundary IoU, and failures."""
         return (
             *(_iou_after(count) for count in range(self.corrections + 1)),
-            Measure("BIoU", lambda result: PERCENT * result.boundary_ious[0]),
-            Measure("IoU < 50, %", lambda result: PERCENT * (result.ious[0] < 0.5)),
+            ProtocolFigure("BIoU", lambda result: PERCENT * result.boundary_ious[0]),
+            ProtocolFigure("IoU < 50, %", lambda result: PERCENT * (result.ious[0] < 0.5)),
         )
 
-    def chosen(self, targets: Sequence[Target]) -> Sequence[Target]:
+    def chosen(self, targets: Sequence[WantedObject]) -> Sequence[WantedObject]:
         """The largest."""
         return sorted(targets, key=lambda target: -np.count_nonzero(target.mask))[:1]
 
-    def attempts(self, predictor: Predictor, target: Target) -> Iterator[Attempt]:
+    def attempts(self, predictor: Predictor, target: WantedObject) -> Iterator[Attempt]:
         """The automatic mask, then one for each correction.
 
         Raises:
@@ -68,7 +74,7 @@ class SalientProtocol:
         except NoSalientObjectError:
             pass
         yield latest
-        given: list[Click] = []
+        given: list[SimulatedClick] = []
         for _ in range(self.corrections):
             click = next_click(target.mask, latest.mask, given)
             if click is not None:
@@ -94,10 +100,10 @@ class SalientProtocol:
         return 0
 
 
-def _iou_after(count: int) -> Measure:
+def _iou_after(count: int) -> ProtocolFigure:
     title = "IoU, no click" if count == 0 else f"after {count}"
 
     def value(result: ObjectResult) -> float:
         return PERCENT * result.ious[count]
 
-    return Measure(title, value)
+    return ProtocolFigure(title, value)

@@ -46,7 +46,7 @@ class PackedMask:
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class WantedObject:
     """One object to find.
 
     Attributes:
@@ -76,7 +76,7 @@ class Target:
         return answer if self.counted is None else answer & self.counted
 
 
-def find_targets(image: AnnotatedImage) -> tuple[list[Target], list[Skipped]]:
+def find_targets(image: AnnotatedImage) -> tuple[list[WantedObject], list[Skipped]]:
     """The objects of a photo, and the annotations that had to be left out.
 
     Every annotation that is no `part` is an object; parts without a whole are ignored.
@@ -105,7 +105,7 @@ def find_targets(image: AnnotatedImage) -> tuple[list[Target], list[Skipped]]:
         if owner is not None and inside[owner] >= PART_INSIDE * part.area:
             parts_of[owner].append(part.shared(wholes[owner]))
     targets = [
-        Target(index, mask, tuple(parts_of[index]), counted) for index, mask in wholes.items()
+        WantedObject(index, mask, tuple(parts_of[index]), counted) for index, mask in wholes.items()
     ]
     return targets, skipped
 

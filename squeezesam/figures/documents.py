@@ -1,14 +1,251 @@
-"""The page of figures, and the places in other documents that quote its tables."""
+"""The page of figures: its tables, and the places in other documents that quote them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
-from squeezesam.figures.measuring import Plan
-from squeezesam.figures.tables import KINDS, NAMES, Table
+from squeezesam.evaluation.people import PersonRow, person_table
+from squeezesam.evaluation.records import Evaluation
+from squeezesam.evaluation.report import (
+    ALL_SIZES,
+    Entry,
+    Objects,
+    entries_by_table,
+    figures_row,
+    protocol_of,
+    sets_by_size,
+    small_print,
+)
+from squeezesam.evaluation.saliency import HEADER as HEAT_HEADER
+from squeezesam.figures.measuring import HELD_OUT, Heat, MeasuredNetworks, Plan
 from squeezesam.files import content_hash, whole_file
-from squeezesam.tables import markdown_table
+from squeezesam.terminal import markdown_table
+
+MOST_SETS = 5
+"""A folder of more sets than this has its mean alone in tables that span all sets."""
+
+PEOPLE = "people"
+
+HEAT_MEANING = (
+    "MAE: mean absolute error, 0 to 1. Max F: the best F-measure that one threshold gives over all "
+    "photos. IoU: of what is hotter than one half, in percent. The heat map of each photo is held "
+    "against its whole objects of at least a third of the largest one's area. In brackets: 95 % "
+    "bootstrap intervals over photos."
+)
+
+
+BRIEF_MEANING = (
+    "IoU in percent after 1, 3 and 5 clicks of a simulated user, with 95 % bootstrap intervals "
+    "over photos."
+)
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """One table of the page.
+
+    Attributes:
+        title: heading.
+        text: the table in markdown, and what its columns mean.
+        command: measures the same alone.
+        made: the measurements that it is made of.
+        weights: SHA-256 of each weights file that it depends on, by name.
+    """
+
+    title: str
+    text: str
+    command: str
+    made: tuple[Evaluation | Heat, ...]
+    weights: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a table shows.
+
+    Attributes:
+        title: heading.
+        protocol: whose results.
+        shown: whether it has a column, by its title.
+        by_size: a row for each size of object instead of one for all.
+        folders: every set of the folders with many, and nothing else.
+        brief: one row for each folder and no definitions, for a document that begins with it; the
+            page of figures leaves it out.
+    """
+
+    title: str
+    protocol: str
+    shown: Callable[[str], bool] = bool
+    by_size: bool = False
+    folders: bool = False
+    brief: bool = False
+
+
+def of_few_clicks(title: str) -> bool:
+    """Whether a column is one of the three that say most."""
+    return title in ("IoU@1", "IoU@3", "IoU@5")
+
+
+def of_iou(title: str) -> bool:
+    """Whether a column is the IoU after some clicks."""
+    return title.startswith("IoU@")
+
+
+def of_harm(title: str) -> bool:
+    """Whether a column is of harm that clicks do."""
+    return title.startswith("harm")
+
+
+def of_neither(title: str) -> bool:
+    """Whether a column is another one of protocol `clicks`."""
+    return not of_iou(title) and not of_harm(title)
+
+
+KINDS = {
+    "summary": Kind("In short", "clicks", of_few_clicks, brief=True),
+    "accuracy": Kind("Clicks", "clicks", of_iou),
+    "varied": Kind("Clicks, set by set", "clicks", of_iou, folders=True),
+    "sizes": Kind("Clicks, by size of the object", "clicks", of_iou, by_size=True),
+    "boundary": Kind("Clicks to reach an IoU, and boundaries", "clicks", of_neither),
+    "harm": Kind("Harm done by clicks", "clicks", of_harm),
+    "choice": Kind("The choice among the masks of one click", "choice"),
+    "parts": Kind("One click on a part", "parts"),
+    "box": Kind("A box", "box"),
+    "no-click": Kind("Without a click", "salient"),
+}
+NAMES = (*KINDS, "people", "heat")
+"""Names of all tables, in the order of the page; a document quotes a table by its name."""
+
+
+def all_tables(plan: Plan, measured: MeasuredNetworks) -> dict[str, FigureTable]:
+    """Every table that the measured sets give, by name."""
+    limit = "" if plan.limit is None else f" --limit {plan.limit}"
+    options = limit if plan.size is None else f"{limit} --size {plan.size}"
+    prompted = [one for evaluations in measured.prompted.values() for one in evaluations]
+    found = {
+        name: evaluated_table(kind, [*prompted, *measured.automatic], options)
+        for name, kind in KINDS.items()
+    }
+    found["people"] = people_table(measured)
+    found["heat"] = heat_table(measured, plan.detector, limit)
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def evaluated_table(
+    kind: Kind, evaluations: Sequence[Evaluation], options: str
+) -> FigureTable | None:
+    """A table of results of `squeezesam eval`; None where there are no such results."""
+    used = [
+        (evaluation, entry)
+        for evaluation in evaluations
+        for (entry,) in entries_by_table([evaluation])
+        if entry.results[0].protocol == kind.protocol
+        and (not kind.folders or len(entry.data) > MOST_SETS)
+    ]
+    if not used:
+        return None
+    protocol = protocol_of(used[0][1].results[0])
+    columns = [column for column in protocol.measures if kind.shown(column.title)]
+    rows = [
+        figures_row(entry.label, name, sets, columns, size)
+        for _, entry in used
+        for name, size, sets in groups_shown(kind, entry)
+    ]
+    header = ["weights", "set", "size", "objects", *(column.title for column in columns)]
+    if not kind.by_size:
+        header, *rows = ([*row[:2], *row[3:]] for row in (header, *rows))
+    meaning = BRIEF_MEANING if kind.brief else f"{protocol.definition} {small_print()}"
+    places = dict.fromkeys(f"DATA/val/{entry.title}" for _, entry in used)
+    return FigureTable(
+        kind.title,
+        f"{markdown_table(header, rows)}\n\n{meaning}",
+        f"squeezesam eval --data {' '.join(places)} --protocol {kind.protocol}{options}",
+        tuple(evaluation for evaluation, _ in used),
+        files_of([evaluation for evaluation, _ in used]),
+    )
+
+
+def files_of(evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """SHA-256 of each file that was evaluated, by name."""
+    return {name: sha for one in evaluations for name, sha in one.subject.files.items()}
+
+
+def groups_shown(kind: Kind, entry: Entry) -> Iterator[tuple[str, str, list[Objects]]]:
+    """Name, size and objects of each row for one set or folder of sets."""
+    *sets, (whole, objects) = entry.groups.items()
+    if kind.by_size:
+        by_size = sets_by_size(objects) or {ALL_SIZES: objects}
+        yield from ((whole, size, of_size) for size, of_size in by_size.items())
+        return
+    if kind.folders or (not kind.brief and len(sets) <= MOST_SETS):
+        for name, of_set in sets:
+            yield f"{entry.title}: {name}", ALL_SIZES, of_set
+    yield whole, ALL_SIZES, objects
+
+
+def people_table(measured: MeasuredNetworks) -> FigureTable | None:
+    """One click against none, on the largest person of each photo; None without both results."""
+    clicks, automatic = (
+        largest_ious(evaluations, protocol)
+        for evaluations, protocol in (
+            (next(iter(measured.prompted.values())), "clicks"),
+            (measured.automatic, "salient"),
+        )
+    )
+    if not clicks or not automatic:
+        return None
+    rows = [PersonRow("one click", clicks), PersonRow("no click", automatic)]
+    used = [*next(iter(measured.prompted.values())), *measured.automatic]
+    of_people = [one for one in used if is_of_people(one)]
+    return FigureTable(
+        "People: one click and none",
+        person_table(rows),
+        f"squeezesam people-table --data DATA/val/{PEOPLE}",
+        tuple(of_people),
+        files_of(of_people),
+    )
+
+
+def is_of_people(evaluation: Evaluation) -> bool:
+    """Whether an evaluation is of the set of that name."""
+    return PEOPLE in (evaluation.data[0].parent, evaluation.data[0].name)
+
+
+def largest_ious(evaluations: Sequence[Evaluation], protocol: str) -> dict[str, dict[str, float]]:
+    """First IoU of the largest person of each photo, by data set and photo."""
+    found: dict[str, dict[str, float]] = {}
+    for evaluation in filter(is_of_people, evaluations):
+        for data in evaluation.data:
+            (result,) = (one for one in data.protocols if one.protocol == protocol)
+            by_size = sorted(result.objects, key=lambda one: one.area)
+            found[data.name] = {one.photo: one.ious[0] for one in by_size}
+    return found
+
+
+def heat_table(measured: MeasuredNetworks, detector: Path, options: str) -> FigureTable | None:
+    """How good the detector's heat maps are; None where they were not measured."""
+    rows = [row for heat in measured.heat.values() for row in heat.rows]
+    made = list(measured.heat.values())
+    commands = []
+    if rows:
+        places = " ".join(f"DATA/val/{name}" for name in measured.heat)
+        commands.append(f"squeezesam saliency --data {places}{options}")
+    if measured.held_out is not None:
+        rows += [[f"{row[0]}, held-out fifth", *row[1:]] for row in measured.held_out.rows]
+        made.append(measured.held_out)
+        commands.append(f"squeezesam saliency --data DATA/{HELD_OUT} --held-out{options}")
+    if not rows:
+        return None
+    return FigureTable(
+        "Heat maps of the detector",
+        f"{markdown_table(HEAT_HEADER, rows)}\n\n{HEAT_MEANING}",
+        "` and `".join(commands),
+        tuple(made),
+        {detector.name: content_hash(detector).hexdigest()},
+    )
+
 
 BLOCK = re.compile(
     r"(?P<begin><!-- figures:begin (?P<name>\S+) -->\n).*?(?P<end><!-- figures:end -->)", re.DOTALL
@@ -51,7 +288,7 @@ def check_documents(paths: Sequence[Path]) -> None:
                 )
 
 
-def fill_blocks(path: Path, tables: Mapping[str, Table], plan: Plan) -> None:
+def fill_blocks(path: Path, tables: Mapping[str, FigureTable], plan: Plan) -> None:
     """Write the tables that a document asks for between its markers.
 
     Raises:
@@ -66,7 +303,7 @@ def fill_blocks(path: Path, tables: Mapping[str, Table], plan: Plan) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def block_text(name: str, tables: Mapping[str, Table], plan: Plan) -> str:
+def block_text(name: str, tables: Mapping[str, FigureTable], plan: Plan) -> str:
     """What stands between the markers of one block."""
     if name == WEIGHTS:
         return weights_table(plan)
@@ -89,7 +326,7 @@ def sha(path: Path) -> str:
     return content_hash(path).hexdigest()
 
 
-def with_origin(table: Table, plan: Plan) -> str:
+def with_origin(table: FigureTable, plan: Plan) -> str:
     """A table, and below it how, when, where and with which weights it was made."""
     days = sorted({one.started_at.partition("T")[0] for one in table.made})
     places = sorted(
@@ -115,7 +352,7 @@ def quick_look(plan: Plan) -> list[str]:
 
 
 def write_page(
-    path: Path, tables: Mapping[str, Table], pictures: Sequence[Path], plan: Plan
+    path: Path, tables: Mapping[str, FigureTable], pictures: Sequence[Path], plan: Plan
 ) -> None:
     """Write the page of all tables and pictures.
 

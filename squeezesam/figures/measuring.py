@@ -1,19 +1,21 @@
 """What is measured for the page of figures: every network on every set, each result kept."""
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from squeezesam import strict_json
-from squeezesam.data.held_out import split
 from squeezesam.data.open import open_datasets, open_with_parents
-from squeezesam.data.records import Dataset
+from squeezesam.data.records import Dataset, split
+from squeezesam.environment import machine, package_versions
 from squeezesam.errors import ConfigError, DataError
-from squeezesam.evaluation.heat import evaluate_heat
+from squeezesam.evaluation.models import load_model
 from squeezesam.evaluation.protocols import PROTOCOLS
 from squeezesam.evaluation.records import (
     SCHEMA_VERSION,
@@ -22,13 +24,74 @@ from squeezesam.evaluation.records import (
     write_evaluation,
 )
 from squeezesam.evaluation.run import evaluate_all
-from squeezesam.evaluation.subjects import load_model
-from squeezesam.evaluation.surroundings import machine, package_versions
-from squeezesam.figures.kept import Inputs, folder_hash, keep
-from squeezesam.files import content_hash
-from squeezesam.runtimes import load
+from squeezesam.evaluation.saliency import evaluate_heat
+from squeezesam.files import check_place, content_hash, whole_directory
+from squeezesam.inference.load import load
 from squeezesam.spec import DETECTOR
 from squeezesam.strict_json import JsonError
+
+INPUTS_NAME = "inputs.json"
+
+Inputs = dict[str, Any]
+"""Everything that results depend on, as JSON holds it."""
+
+
+Result = TypeVar("Result")
+
+
+def keep(
+    place: Path,
+    inputs: Inputs,
+    compute: Callable[[Path], None],
+    read: Callable[[Path], Result],
+) -> Result:
+    """The results in a file, computed unless they were kept for the same inputs.
+
+    Args:
+        place: path of the file; its folder belongs to this computation and is replaced as a whole.
+        inputs: what the results depend on.
+        compute: writes the results to a path.
+        read: takes them from a path, with a DataError where the file is damaged.
+
+    Raises:
+        OutputError: the folder cannot be written, or holds files that no such run left there.
+    """
+    folder = place.parent
+    if kept_inputs(folder) == inputs:
+        with suppress(DataError):  # Damaged or gone: compute again.
+            return read(place)
+    check_place(folder, (INPUTS_NAME, place.name))
+    with whole_directory(folder) as partial:
+        compute(partial / place.name)
+        text = json.dumps(inputs, indent=1)
+        (partial / INPUTS_NAME).write_text(f"{text}\n", encoding="utf-8")
+    return read(place)
+
+
+def kept_inputs(folder: Path) -> Inputs | None:
+    """What the results in a folder depend on; None if that cannot be read."""
+    try:
+        found: Inputs = strict_json.read(folder / INPUTS_NAME)
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def folder_hash(folder: Path) -> str:
+    """SHA-256 of the names and contents of all files in a folder and below.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(f"{path.relative_to(folder)}\0".encode())
+            digest.update(content_hash(path).digest())
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}; restore it") from error
+    return digest.hexdigest()
+
 
 RESULTS_NAME = "results.json"
 HEAT_NAME = "heat.json"
@@ -77,7 +140,7 @@ class Heat:
         started_at: ISO 8601, UTC.
         tools: version of each package that can shape a result.
         machine: what the machine says of itself.
-        rows: under `squeezesam.evaluation.heat.HEADER`.
+        rows: under `squeezesam.evaluation.saliency.HEADER`.
     """
 
     started_at: str
@@ -87,7 +150,7 @@ class Heat:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredNetworks:
     """All that was measured.
 
     Attributes:
@@ -117,7 +180,7 @@ def sets_of(data: Path) -> tuple[tuple[Path, ...], Path | None]:
     return sets, held_out if held_out.is_dir() else None
 
 
-def measure(plan: Plan) -> Measured:
+def measure(plan: Plan) -> MeasuredNetworks:
     """Measure what is not kept already, one network and set after another.
 
     Raises:
@@ -143,7 +206,7 @@ def measure(plan: Plan) -> Measured:
     held_out = None
     if plan.held_out is not None:
         held_out = heat_on(plan, plan.held_out, hashes[plan.held_out], held_out=True)
-    return Measured(prompted, automatic, heat, held_out)
+    return MeasuredNetworks(prompted, automatic, heat, held_out)
 
 
 def protocols_of(path: Path) -> tuple[str, ...]:

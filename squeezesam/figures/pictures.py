@@ -6,18 +6,55 @@ from pathlib import Path
 from PIL import Image
 
 from squeezesam.data.open import open_datasets
-from squeezesam.evaluation.contact_sheet import PER_ROW, draw_case, draw_row, titled
+from squeezesam.evaluation.contact_sheet import PER_ROW, draw_case, draw_row, titled_sheet
 from squeezesam.evaluation.records import Evaluation
 from squeezesam.evaluation.report import protocol_of
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo, write_image
-from squeezesam.overlay import draw_overlay, side_by_side
-from squeezesam.predictor import Predictor, SamPredictor
-from squeezesam.prompts import check_prompts
-from squeezesam.saliency.explain import explain
-from squeezesam.saliency.predictor import SaliencyPredictor
-from squeezesam.saliency.sampling_picture import sampling_picture
-from squeezesam.spec import PointLabel
+from squeezesam.inference.explain import draw_sections, enlarged, explain, heat_panel, titled
+from squeezesam.inference.overlay import draw_overlay, side_by_side, stacked
+from squeezesam.inference.predictor import Predictor, SamPredictor
+from squeezesam.inference.prompts import check_prompts
+from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.inference.saliency_prompt import Heat, find_salient_object
+from squeezesam.spec import SALIENCY_STRIDE, PointLabel
+from squeezesam.vectors.saliency import PICTURED
+
+ZOOM = 8
+"""Pixels of the picture for one of a heat map."""
+
+MAPS_PER_ROW = 4
+CAPTIONS = {
+    "disc": "a click on the centre of each section",
+    "ring": "the centre is in the hole: the nearest pixel",
+    "L": "nothing is upper right: 3 is 1 again",
+    "U": "one blob, and click 1 is on its bar",
+    "crescent": "cut behind the row and column of click 1",
+    "person": "cut off by the border of the photo",
+    "corner to corner": "one blob, since corners touch",
+    "two blobs": "the larger sum of heat, not the hotter one",
+}
+
+
+def sampling_picture() -> Image.Image:
+    """All of PICTURED in rows."""
+    panels = [titled(sampled(heat), name, CAPTIONS[name]) for name, heat in PICTURED.items()]
+    return stacked(
+        [side_by_side(panels[at : at + MAPS_PER_ROW]) for at in range(0, len(panels), MAPS_PER_ROW)]
+    )
+
+
+def sampled(heat: Heat) -> Image.Image:
+    """A heat map [h, w] that shows an object, with its sections and clicks."""
+    height, width = heat.shape
+    inside = width * SALIENCY_STRIDE, height * SALIENCY_STRIDE
+    size = width * ZOOM, height * ZOOM
+    picture = heat_panel(Image.new("RGB", size, "white"), heat, inside)
+    found = find_salient_object(heat)
+    if found is not None:
+        draw_sections(picture, found, enlarged(found.blob, inside, size), (ZOOM, ZOOM))
+    return picture
+
 
 PARTS = "parts"
 
@@ -46,7 +83,7 @@ def worst_of_parts(
                     worst = sorted(result.objects, key=lambda one: min(one.ious))[:PER_ROW]
                     cases = [draw_case(predictor, dataset, protocol, one) for one in worst]
                     title = f"{evaluation.subject.label} on {SHOWN}, protocol {PARTS}"
-                    return titled(title, [draw_row("worst", cases)])
+                    return titled_sheet(title, [draw_row("worst", cases)])
     return None
 
 

@@ -7,7 +7,7 @@ one. It appears under its name only when complete, and the one before is removed
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,50 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from squeezesam import strict_json
+from squeezesam.data.records import Dataset, Skipped
 from squeezesam.errors import ConfigError, WeightsError
-from squeezesam.files import clear_leftovers, whole_directory
+from squeezesam.files import clear_leftovers, whole_directory, whole_file
+from squeezesam.networks.weights import read_tensors, write_tensors
 from squeezesam.strict_json import JsonError
-from squeezesam.tensor_files import read_tensors, write_tensors
+from squeezesam.terminal import printable
 from squeezesam.training.optimizer import HybridOptimizer
+
+
+class SkippedPhotos:
+    """Lines `name<TAB>reason` in skipped.tsv, or skipped-RANK.tsv for further processes.
+
+    Args:
+        folder: folder of the run.
+        rank: rank of this process.
+    """
+
+    def __init__(self, folder: Path, rank: int) -> None:
+        self.path = folder / ("skipped.tsv" if rank == 0 else f"skipped-{rank}.tsv")
+        self.reasons: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        """Photos left out so far."""
+        return len(self.reasons)
+
+    def start(self, datasets: Sequence[Dataset]) -> None:
+        """Take over what an earlier run listed and what the readers left out on opening."""
+        if self.path.is_file():
+            lines = self.path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
+            self.reasons.update(dict(line.split("\t", 1) for line in lines))
+        for dataset in datasets:
+            self.add(
+                Skipped(f"{dataset.name}/{each.name}", each.reason) for each in dataset.skipped
+            )
+
+    def add(self, photos: Iterable[Skipped]) -> None:
+        """List photos; the file is written when a new one is among them."""
+        new = {printable(each.name): printable(" ".join(each.reason.split())) for each in photos}
+        if new.keys() - self.reasons.keys():
+            self.reasons.update(new)
+            lines = [f"{name}\t{reason}" for name, reason in sorted(self.reasons.items())]
+            with whole_file(self.path) as partial:
+                partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
 
 PREFIX = "checkpoint-"
 DIGITS = 8

@@ -1,9 +1,9 @@
 """A closer look in training: the answer says where the object is, and is asked again there.
 
-The predictor looks at a photo twice (`squeezesam.looks`): a glance at all of it, then a look at the
-surroundings of what the glance found, with the glance as previous mask. Here the second look is cut
-out of the first one's picture, so it is less sharp than the predictor's, which reads the photo
-again.
+The predictor looks at a photo twice (`squeezesam.inference.looks`): a glance at all of it, then a
+look at the surroundings of what the glance found, with the glance as previous mask. Here the
+second look is cut out of the first one's picture, so it is less sharp than the predictor's, which
+reads the photo again.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,8 @@ import torch
 from torch import Tensor
 
 from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, PointLabel
-from squeezesam.training.batch import Batch
-from squeezesam.training.chance import log_uniform
-from squeezesam.training.geometry import warp
-from squeezesam.training.prompts import Slots
+from squeezesam.training.augmentation import Batch, log_uniform, warp
+from squeezesam.training.simulated_user import Slots
 
 
 @dataclass(frozen=True)

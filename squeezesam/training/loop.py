@@ -16,16 +16,13 @@ from torch.utils.data import DataLoader
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.files import PathLike, only_one, writing
-from squeezesam.network.sized import SizedNetwork
-from squeezesam.training.augment import augment
-from squeezesam.training.batch import Batch
-from squeezesam.training.checkpoint import Checkpoint
+from squeezesam.networks.unet import SizedNetwork
+from squeezesam.training.augmentation import Batch, augment
+from squeezesam.training.checkpoint import Checkpoint, SkippedPhotos
 from squeezesam.training.config import Stage, TrainConfig, fingerprint
-from squeezesam.training.optimizer import HybridOptimizer
+from squeezesam.training.optimizer import HybridOptimizer, learning_rate
 from squeezesam.training.processes import Processes
 from squeezesam.training.samples import RawSample, Samples, collate, mixture
-from squeezesam.training.schedule import learning_rate
-from squeezesam.training.skipped import SkippedPhotos
 from squeezesam.training.telemetry import Telemetry
 
 Network = TypeVar("Network", bound=SizedNetwork)

@@ -7,13 +7,14 @@ serves both. What it gained here at an equal budget is in docs/log.md. A network
 of ours, such as the traced one of quantization-aware training, is updated by AdamW alone.
 """
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from squeezesam.errors import MissingDependencyError
-from squeezesam.network.blocks import ConvBn
+from squeezesam.networks.layers import ConvBn
 
 Moments = dict[str, dict[str, Tensor]]
 """The state of an optimizer: by moment, then by parameter."""
@@ -137,3 +138,14 @@ class HybridOptimizer:
 def as_matrix(weight: Tensor) -> Tensor:
     """[out, in, k, k] -> [out, k * k * in]; a view where the weight lies channels-last."""
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+
+
+FLOOR = 0.01
+"""Share of the peak at which the cosine ends."""
+
+
+def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
+    """Linear warm-up times a cosine decay over all steps."""
+    warm = min((step + 1) / max(warmup, 1), 1.0)
+    cosine = (1 + math.cos(math.pi * step / steps)) / 2
+    return peak * warm * (FLOOR + (1 - FLOOR) * cosine)

@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from squeezesam.data.records import HALF, AnnotatedImage, Coverage
-from squeezesam.saliency.prominence import Prominence, prominent
-from squeezesam.training.cropping import SMALLEST_SIDE, Window, object_window
-from squeezesam.training.samples import Samples
+from squeezesam.data.records import HALF, AnnotatedImage, Coverage, Prominence, prominent
+from squeezesam.training.samples import SMALLEST_SIDE, Samples, Window, object_window
 
 EMPTY_DRAWS = 12
 """Windows that are tried to find one that shows no object."""

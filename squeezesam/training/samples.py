@@ -1,5 +1,9 @@
 """Training samples, still as bytes: a cropped photo, the object asked for, where the click falls.
 
+Data sets label the same photo at several levels. A click on the sleeve should give the person, so
+a mask grows into what contains it, or into the region that encloses it, and so on upwards. The
+geometry alone decides; `kind` labels play no part.
+
 Runs in the data workers and does what tensors do badly: decoding files and resizing photos of
 different sizes. Everything after that is augmentation on the training device (`augment.py`).
 """
@@ -21,12 +25,134 @@ from squeezesam.data.records import (
     Annotation,
     Coverage,
     Dataset,
+    Mask,
     Skipped,
 )
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.spec import MAP_STRIDE, PAD_BYTE
-from squeezesam.training.cropping import CropConfig, Window, object_window
-from squeezesam.training.merging import MergeConfig, whole_of_each
+
+SMALLEST_SIDE = 96.0
+"""Photo pixels; a closer crop shows only blur."""
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How photos are cropped.
+
+    Attributes:
+        chance: share of the samples that are cropped; 0 switches off.
+        sizes: smallest and largest share of the crop that the object covers, drawn log-uniformly,
+            as far as the photo reaches.
+    """
+
+    chance: float = 0.5
+    sizes: tuple[float, float] = (0.001, 0.6)
+
+
+class Window(NamedTuple):
+    """The square of a photo that becomes the network input, in photo pixels.
+
+    It may reach beyond the photo to the right and below; that part is padding.
+    """
+
+    left: float
+    top: float
+    side: float
+
+    def clipped(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part on the photo: left, top, right, bottom."""
+        right, bottom = min(self.left + self.side, width), min(self.top + self.side, height)
+        return self.left, self.top, right, bottom
+
+
+def object_window(mask: Mask, config: CropConfig, rng: np.random.Generator) -> Window:
+    """A square around the object, or around the whole photo.
+
+    Args:
+        mask: [H, W], not empty.
+        config: chances and ranges.
+        rng: source of randomness.
+    """
+    height, width = mask.shape
+    whole = float(max(height, width))
+    if rng.random() >= config.chance:
+        return Window(0.0, 0.0, whole)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    share = np.exp(rng.uniform(*np.log(config.sizes)))
+    side = float(np.clip(np.sqrt(mask.sum() / share), SMALLEST_SIDE, whole))
+    # The object's centre lands anywhere in the middle half of the crop.
+    left = (columns[0] + columns[-1]) / 2 - side * rng.uniform(0.25, 0.75)
+    top = (rows[0] + rows[-1]) / 2 - side * rng.uniform(0.25, 0.75)
+    return Window(max(left, 0.0), max(top, 0.0), side)
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """When one mask is a piece of another.
+
+    Attributes:
+        chance: share of the samples that ask for the whole instead of the piece; 0 switches off.
+        contained: share of the piece that must lie inside the whole.
+        enclosed: share of the piece's outline that must touch the region around it.
+        growth: least ratio of the areas of whole and piece; below it they are the same thing.
+        largest: share of the photo beyond which a mask is the scene and not an object.
+    """
+
+    chance: float = 0.85
+    contained: float = 0.85
+    enclosed: float = 0.6
+    growth: float = 1.15
+    largest: float = 0.6
+
+
+def whole_of_each(masks: Sequence[Mask], config: MergeConfig) -> list[tuple[int, ...]]:
+    """For each mask of one photo, the masks whose union is its whole object, itself first.
+
+    Args:
+        masks: [H, W] each, all of one size.
+        config: thresholds.
+    """
+    if not masks:
+        return []
+    parents = _parents(np.stack(masks), config)
+    wholes = []
+    for index in range(len(masks)):
+        chain = [index]
+        # Areas grow along the chain, so it ends.
+        while (parent := parents[chain[-1]]) is not None:
+            chain.append(parent)
+        wholes.append(tuple(chain))
+    return wholes
+
+
+def _parents(masks: NDArray[np.bool_], config: MergeConfig) -> list[int | None]:
+    flat = masks.reshape(len(masks), -1).astype(np.float32)
+    areas = flat.sum(axis=1)
+    inside = (flat @ flat.T) / areas.clip(min=1)[:, None]  # [i, j]: share of i that lies in j
+    is_object = areas <= config.largest * flat.shape[1]
+    larger = (areas[None] >= config.growth * areas[:, None]) & is_object[None]
+    containers = larger & (inside >= config.contained)
+    rings = _rings(masks).reshape(flat.shape).astype(np.float32)
+    touching = (rings @ flat.T) / rings.sum(axis=1).clip(min=1)[:, None]
+    neighbours = larger & (touching >= config.enclosed) & ~_is_background(masks)[None]
+    neighbours &= ~containers.any(axis=1)[:, None]
+    candidates = np.where(containers | neighbours, areas[None], 0)
+    return [int(row.argmax()) if row.any() else None for row in candidates]
+
+
+def _rings(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels that share a side with each mask and lie outside it: [M, H, W]."""
+    wide = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    above, below = wide[:, :-2, 1:-1], wide[:, 2:, 1:-1]
+    left, right = wide[:, 1:-1, :-2], wide[:, 1:-1, 2:]
+    return (above | below | left | right) & ~masks
+
+
+def _is_background(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each mask reaches two or more sides of the photo: sky encloses a bird."""
+    sides = (masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1])
+    return np.sum([side.any(axis=1) for side in sides], axis=0) >= 2
+
 
 SMALLEST_SHARE = 0.0005
 """Masks under this share of the photo are not asked for: at training size nothing remains."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.open import open_dataset
-from squeezesam.data.rle import encode_rle
 from squeezesam.errors import DataError
 from tests.fuzz.engine import Target
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from small_networks import SIZE, random_network, run
 
-from squeezesam.runtimes import load
+from squeezesam.inference.load import load
+from squeezesam.networks.weights import load_weights, save_weights
 from squeezesam.spec import input_specs
 from squeezesam.training.checkpoint import Checkpoint
 from squeezesam.training.optimizer import HybridOptimizer
-from squeezesam.weights import load_weights, save_weights
-from squeezesam_export.artifacts import check_files
-from squeezesam_export.golden import read_golden
-from squeezesam_export.manifest import read_manifest
+from squeezesam_export.bundle.artifacts import check_files
+from squeezesam_export.bundle.golden import read_golden
+from squeezesam_export.bundle.manifest import read_manifest
 from tests.fuzz.engine import Target
 from tests.fuzz.mutation import Rng, mutated_file, pick
 
@@ -88,7 +88,7 @@ def manifest_case(rng: Rng, seeds: list[Path], folder: Path) -> Path:
 
 def golden_case(rng: Rng, seeds: list[Path], folder: Path) -> Path:
     """One whose golden files are wrong, but as the manifest says."""
-    from squeezesam_export.artifacts import sha256_of
+    from squeezesam_export.bundle.artifacts import sha256_of
 
     copy = folder / "export"
     shutil.copytree(pick(rng, seeds), copy)

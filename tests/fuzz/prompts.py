@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from squeezesam.predictor import SamPredictor
-from squeezesam.prompt_text import click_in_pixels, parse_box, parse_point
-from squeezesam.prompts import check_prompts
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.prompt_text import click_in_pixels, parse_box, parse_point
+from squeezesam.inference.prompts import check_prompts
 from tests.fuzz.engine import Target
 from tests.fuzz.mutation import Rng, pick
 

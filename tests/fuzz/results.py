@@ -7,8 +7,8 @@ from test_evaluation_report import evaluation
 
 from squeezesam.evaluation.records import read_evaluation, write_evaluation
 from squeezesam.evaluation.report import markdown_report
-from squeezesam_benchmarks.comparison import compare_results
-from squeezesam_benchmarks.results_file import read_results
+from squeezesam_benchmarks.results.comparison import compare_results
+from squeezesam_benchmarks.results.records import read_results
 from tests.fuzz.engine import Target
 
 

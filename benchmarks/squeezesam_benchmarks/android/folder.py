@@ -12,11 +12,13 @@ import contextlib
 import secrets
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from squeezesam.errors import DeviceError
-from squeezesam_benchmarks.android.adb import CALL_LIMIT_S, Adb
-from squeezesam_benchmarks.android.troubles import trouble
+from squeezesam.errors import ConfigError, DeviceError
+from squeezesam_benchmarks.android.adb import CALL_LIMIT_S, Adb, trouble
+from squeezesam_benchmarks.devices import BenchmarkArtifact
+from squeezesam_benchmarks.native.runtimes import RUNTIMES
 
 PARENT = "/data/local/tmp"
 RUNNER_PROCESS = "runner.pid"
@@ -111,3 +113,43 @@ def remove(adb: Adb, keeper: "subprocess.Popen[str]", name: str) -> None:
             f"{error}; what is there removes itself, or the next run removes it; by hand: "
             f"adb -s {adb.serial} shell rm -rf {PARENT}/{name}"
         ) from error
+
+
+LIBRARIES = "*.so*"
+
+
+def runner_of(subject: BenchmarkArtifact) -> str:
+    """Name of the program that runs an artifact."""
+    return RUNTIMES[subject.path.suffix].runner
+
+
+def runners_folder(chosen: Path | None) -> Path:
+    """The folder that was chosen.
+
+    Raises:
+        ConfigError: none was, or it is no folder.
+    """
+    if chosen is None or not chosen.is_dir():
+        said = "needs --runners" if chosen is None else f"finds no folder --runners {chosen}"
+        raise ConfigError(f"--on android {said}; {how_to_build()}")
+    return chosen
+
+
+def files_to_push(folder: Path, subjects: Sequence[BenchmarkArtifact]) -> list[Path]:
+    """The runners that artifacts need, and all libraries.
+
+    Raises:
+        ConfigError: a runner is missing.
+    """
+    needed = dict.fromkeys(runner_of(subject) for subject in subjects)
+    for name in needed:
+        if not (folder / name).is_file():
+            raise ConfigError(f"--runners {folder} has no {name}; {how_to_build()}")
+    return [*(folder / name for name in needed), *sorted(folder.glob(LIBRARIES))]
+
+
+def how_to_build() -> str:
+    """Where the instructions are."""
+    return (
+        "build them with CMake's preset android-arm64, see squeezesam_benchmarks/native/README.md"
+    )

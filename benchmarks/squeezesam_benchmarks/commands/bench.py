@@ -1,6 +1,11 @@
 """`squeezesam bench`: latency of artifacts anywhere, raw samples first, tables after."""
 
 import argparse
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
 
 from squeezesam.cli import Verb, add_verb
 from squeezesam_benchmarks.commands import (
@@ -13,7 +18,27 @@ from squeezesam_benchmarks.commands import (
     schemes,
     self_check,
 )
-from squeezesam_benchmarks.interruption import unwinding_signals
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def unwinding_signals() -> Iterator[None]:
+    """Within the block, SIGTERM and a closed terminal raise SystemExit, as Ctrl-C interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where signals never arrive
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - shared signature
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 
 HELP = "time artifacts on this machine or a phone, and report on the samples"
 GROUP = "measure"

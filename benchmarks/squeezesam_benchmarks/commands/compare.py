@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squeezesam.errors import ConfigError, DataError, RegressionError
-from squeezesam_benchmarks.metrics import METRICS
-from squeezesam_benchmarks.results_file import read_results
+from squeezesam_benchmarks.results.metrics import METRICS
+from squeezesam_benchmarks.results.records import read_results
 
 if TYPE_CHECKING:
-    from squeezesam_benchmarks.comparison import Comparison
+    from squeezesam_benchmarks.results.comparison import RowComparison
 
 HELP = "say of each row whether it became faster, slower or neither"
 EXAMPLE = "squeezesam bench compare before.jsonl after.jsonl --max-slower 5"
@@ -44,8 +44,12 @@ def run(args: argparse.Namespace) -> None:
             cannot be judged.
         RegressionError: rows are slower by more than the bound.
     """
-    from squeezesam_benchmarks.comparison import compare_results, differences, rows_missing
-    from squeezesam_benchmarks.comparison_table import comparison_table
+    from squeezesam_benchmarks.results.comparison import (
+        compare_results,
+        comparison_table,
+        differences,
+        rows_missing,
+    )
 
     if args.max_slower is not None and not 0 <= args.max_slower < float("inf"):
         raise ConfigError(f"--max-slower {args.max_slower:g} bounds nothing; give 0 or more")
@@ -72,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def check_bound(
-    comparisons: "Sequence[Comparison]", metric: str, max_slower_percent: float
+    comparisons: "Sequence[RowComparison]", metric: str, max_slower_percent: float
 ) -> None:
     """Pass only where every row was judged and none is worse than allowed.
 
@@ -82,14 +86,13 @@ def check_bound(
         DataError: a row cannot be judged.
         RegressionError: a row is worse.
     """
-    from squeezesam_benchmarks.comparison import Verdict
-    from squeezesam_benchmarks.comparison_table import verdict_text
+    from squeezesam_benchmarks.results.comparison import RowVerdict, verdict_text
 
     of, limit = METRICS[metric], 1 + max_slower_percent / 100
     regressions = [
         f"{one.key} {of.worse} by {100 * (one.ratio.value - 1):.1f} %"
         for one in comparisons
-        if one.ratio is not None and one.verdict is Verdict.WORSE and one.ratio.value > limit
+        if one.ratio is not None and one.verdict is RowVerdict.WORSE and one.ratio.value > limit
     ]
     if regressions:
         raise RegressionError(
@@ -104,7 +107,7 @@ def check_bound(
     unjudged = [
         f"{one.key} {verdict_text(one, of)}"
         for one in comparisons
-        if one.verdict is Verdict.UNDECIDED
+        if one.verdict is RowVerdict.UNDECIDED
     ]
     if unjudged:
         raise DataError(f"--max-slower cannot be judged: {'; '.join(unjudged)}")

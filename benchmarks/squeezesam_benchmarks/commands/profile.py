@@ -5,9 +5,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from squeezesam.cli import given
+from squeezesam.environment import typed_command
 from squeezesam.errors import ConfigError
 from squeezesam.files import whole_file
-from squeezesam.typed_command import typed_command
 from squeezesam_benchmarks.commands.timing_options import say
 
 HELP = "show where the time goes, by operator and by block, beside what the cores could do"

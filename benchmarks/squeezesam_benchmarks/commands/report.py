@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from squeezesam.errors import DataError
-from squeezesam_benchmarks.results_file import read_results
+from squeezesam_benchmarks.results.records import read_results
 
 HELP = "tables of results files, and a page with charts"
 EXAMPLE = "squeezesam bench report results.jsonl --html report.html"
@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> None:
         MissingDependencyError: what draws the page is not installed.
         OutputError: the page cannot be written.
     """
-    from squeezesam_benchmarks.page.writing import write_page
-    from squeezesam_benchmarks.report import report
-    from squeezesam_benchmarks.rows import check_baseline
+    from squeezesam_benchmarks.page.html_report import write_page
+    from squeezesam_benchmarks.results.report import report
+    from squeezesam_benchmarks.results.rows import check_baseline
 
     results = [result for path in args.results for result in read_results(path)]
     if not results:

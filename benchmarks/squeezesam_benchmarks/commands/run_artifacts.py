@@ -3,16 +3,16 @@
 import argparse
 from pathlib import Path
 
-from squeezesam_benchmarks.arm64.cpus import CPUS, DEFAULT_CPU
+from squeezesam_benchmarks.arm64.emulator import CPUS, DEFAULT_CPU
 from squeezesam_benchmarks.commands.timing_options import (
     add_timing_arguments,
     protocol_of,
     say,
     threads_of,
 )
+from squeezesam_benchmarks.devices import PLACE_MODULES, DeviceOptions, open_device
+from squeezesam_benchmarks.interleaving import time_all
 from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
-from squeezesam_benchmarks.places import PLACE_MODULES, PlaceOptions, open_place
-from squeezesam_benchmarks.timing import time_all
 
 HELP = "time the artifacts of an export directory"
 EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
@@ -27,11 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cases",
         type=int,
-        default=PlaceOptions.cases,
-        help=f"golden cases to compare where emulated (default {PlaceOptions.cases})",
+        default=DeviceOptions.cases,
+        help=f"golden cases to compare where emulated (default {DeviceOptions.cases})",
     )
     parser.add_argument("--runners", type=Path, help="built runners for the device")
-    parser.add_argument("--cache", type=Path, default=PlaceOptions.cache, help="for what is built")
+    parser.add_argument("--cache", type=Path, default=DeviceOptions.cache, help="for what is built")
     parser.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
     add_timing_arguments(parser)
 
@@ -42,12 +42,12 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         VerificationError: an emulated processor answers with other masks than this machine.
     """
-    from squeezesam_benchmarks.arm64.agreement import check_agreement
-    from squeezesam_benchmarks.report import report
+    from squeezesam_benchmarks.results.agreement import check_agreement
+    from squeezesam_benchmarks.results.report import report
     from squeezesam_benchmarks.subjects import exported_subjects
 
     protocol, threads = protocol_of(args), threads_of(args)
-    options = PlaceOptions(
+    options = DeviceOptions(
         device=args.device,
         cpu=args.cpu,
         runners=args.runners,
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         cases=args.cases,
         tell=say,
     )
-    with open_place(args.on, options) as place:
+    with open_device(args.on, options) as place:
         subjects = exported_subjects(args.artifacts, place)
         results = time_all(place, subjects, threads, protocol, args.out, say)
     print(report(results))

@@ -12,7 +12,7 @@ from squeezesam_benchmarks.commands.timing_options import (
     say,
     threads_of,
 )
-from squeezesam_benchmarks.timing import time_all
+from squeezesam_benchmarks.interleaving import time_all
 
 HELP = "time the automatic mask of a photo of 12 megapixels, decoding included, on this machine"
 EXAMPLE = "squeezesam bench salient --artifacts artifacts --precision int8"
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         ConfigError: neither an export nor two files are named, or both; or no pipeline is to run.
     """
     from squeezesam_benchmarks.host import Host
-    from squeezesam_benchmarks.report import report
+    from squeezesam_benchmarks.results.report import report
     from squeezesam_benchmarks.salient_subjects import (
         PHOTO_SIZE,
         named_pair,

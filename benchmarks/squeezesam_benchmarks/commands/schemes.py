@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, evaluate, time, and print the table."""
-    from squeezesam_benchmarks.scheme_comparison import SchemeOptions, compare_schemes
+    from squeezesam_benchmarks.schemes import SchemeOptions, compare_schemes
 
     options = SchemeOptions(
         tuple(args.data), args.artifacts, args.weights, args.limit, protocol_of(args)

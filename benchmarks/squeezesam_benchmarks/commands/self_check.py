@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from squeezesam.environment import typed_command
 from squeezesam.errors import ConfigError, VerificationError
-from squeezesam.typed_command import typed_command
 from squeezesam_benchmarks.commands.timing_options import (
     add_protocol_arguments,
     protocol_of,
@@ -13,7 +13,7 @@ from squeezesam_benchmarks.commands.timing_options import (
 )
 
 if TYPE_CHECKING:
-    from squeezesam_benchmarks.comparison import Comparison
+    from squeezesam_benchmarks.results.comparison import RowComparison
 
 HELP = "measure what the harness adds, and how often two equal runs look different"
 EXAMPLE = "squeezesam bench self-check --artifacts artifacts --pairs 10"
@@ -62,9 +62,9 @@ def run(args: argparse.Namespace) -> None:
         raise VerificationError("; ".join(failures))
 
 
-def show(comparison: "Comparison") -> None:
+def show(comparison: "RowComparison") -> None:
     """Tell of a pair that is done, beside the sums, which go to standard output."""
-    from squeezesam_benchmarks.cells import with_interval
+    from squeezesam_benchmarks.results.formatting import with_interval
 
     ratio = with_interval(comparison.ratio, digits=3) if comparison.ratio else comparison.reason
     say(f"  {comparison.verdict}: {ratio}")

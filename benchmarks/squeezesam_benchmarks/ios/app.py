@@ -8,7 +8,7 @@ from xml.parsers.expat import ExpatError
 
 from squeezesam.errors import ArtifactError, DeviceError
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.records import Record, record_from_json
+from squeezesam_benchmarks.results.records import Record, record_from_json
 
 COMPUTE_UNITS = ("all", "cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine")
 """Names of Core ML's MLComputeUnits; the first is the default."""

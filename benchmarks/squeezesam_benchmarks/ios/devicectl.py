@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from squeezesam_benchmarks.ios.app import FOLDER, App
-from squeezesam_benchmarks.ios.calls import LONGEST_S, call
-from squeezesam_benchmarks.ios.driver import Phone
-from squeezesam_benchmarks.ios.refusals import DEVELOPER_MODE_OFF, LOCKED, refusal_error, refused
+from squeezesam_benchmarks.ios.driver import (
+    DEVELOPER_MODE_OFF,
+    LOCKED,
+    LONGEST_S,
+    Phone,
+    call,
+    refusal_error,
+    refused,
+)
 
 PROGRAM = "xcrun"
 

@@ -13,9 +13,15 @@ from typing import Any
 
 from squeezesam.errors import DeviceError
 from squeezesam_benchmarks.ios.app import FOLDER, App
-from squeezesam_benchmarks.ios.calls import LONGEST_S, call
-from squeezesam_benchmarks.ios.driver import Phone
-from squeezesam_benchmarks.ios.refusals import DEVELOPER_MODE_OFF, LOCKED, refusal_error, refused
+from squeezesam_benchmarks.ios.driver import (
+    DEVELOPER_MODE_OFF,
+    LOCKED,
+    LONGEST_S,
+    Phone,
+    call,
+    refusal_error,
+    refused,
+)
 
 PROGRAM = "pymobiledevice3"
 LEAST_OS = 17

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from squeezesam.spec import PointLabel
-from squeezesam_benchmarks.peers.click_network import ClickNetwork
-from squeezesam_benchmarks.peers.norms import ChannelNorm
-from squeezesam_benchmarks.peers.peer_network import PeerNetwork
+from squeezesam_benchmarks.peers.click_network import ClickNetwork, SamDecoderConfig
+from squeezesam_benchmarks.peers.layers import ChannelNorm, PeerNetwork
 from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
-from squeezesam_benchmarks.peers.sam_decoder import SamDecoderConfig
 from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig
 from squeezesam_benchmarks.peers.u2net import U2Net
 

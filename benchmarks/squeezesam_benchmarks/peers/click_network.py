@@ -1,13 +1,148 @@
-"""One click end to end as one network: encoder, neck, prompt encoder and mask decoder."""
+"""One click end to end as one network: encoder, neck, prompt encoder and mask decoder.
+
+Its convolutions for a mask as prompt are left out: a click does not run them, and they have 5 k
+parameters.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from squeezesam.networks.reference import (
+    MaskHeads,
+    TwoWayTransformer,
+    cell_centres,
+    fourier_positions,
+)
 from squeezesam.spec import IOU_PREDICTIONS, LOW_RES_MASKS, PointLabel, TensorSpec
-from squeezesam_benchmarks.peers.neck import Neck
-from squeezesam_benchmarks.peers.peer_network import PeerNetwork
-from squeezesam_benchmarks.peers.sam_decoder import MASK_TOKENS, SamDecoder, SamDecoderConfig
-from squeezesam_benchmarks.peers.sam_prompts import SamPrompts
+from squeezesam_benchmarks.peers.layers import ChannelNorm, PeerAttention, PeerNetwork
+
+
+class Neck(nn.Sequential):
+    """1x1 convolution, norm, 3x3 convolution, norm."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_out, 1, bias=False),
+            ChannelNorm(channels_out),
+            nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
+            ChannelNorm(channels_out),
+        )
+
+
+class SamPrompts(nn.Module):
+    """Random Fourier features of each point plus a learnt vector of its label.
+
+    Args:
+        width: of the vectors.
+        size: side of the square image in pixels.
+        side: of the encoder's grid in cells.
+        labels: the codes that have a vector.
+    """
+
+    cell_positions: Tensor
+    frequencies: Tensor
+    codes: Tensor
+
+    def __init__(self, width: int, size: int, side: int, labels: tuple[PointLabel, ...]) -> None:
+        super().__init__()
+        self.size = size
+        self.label_vectors = nn.Parameter(torch.randn(len(labels), width))
+        frequencies = torch.randn(2, width // 2)
+        positions = fourier_positions(cell_centres(side), frequencies)
+        self.register_buffer("frequencies", frequencies)
+        self.register_buffer("codes", torch.tensor([float(label) for label in labels]))
+        self.register_buffer("cell_positions", positions[None])
+
+    def forward(self, coords: Tensor, labels: Tensor) -> Tensor:
+        """Tokens [1, N, width] of points [1, N, 2] in input pixels and labels [1, N]."""
+        points = 2 * (coords + 0.5) / self.size - 1  # clicks are at pixel centres
+        is_point = (labels != float(PointLabel.PAD)).float().unsqueeze(-1)
+        chosen = (labels.unsqueeze(-1) == self.codes).float()
+        return fourier_positions(points, self.frequencies) * is_point + chosen @ self.label_vectors
+
+
+MASK_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class SamDecoderConfig:
+    """Dimensions of the decoder, and where the two families differ.
+
+    Attributes:
+        activation: in the MLPs; the upscaling has GELU in both.
+        norm: of the channels between the two upscalings.
+        first_mask: masks before this one are computed and dropped.
+    """
+
+    activation: type[nn.Module]
+    norm: Callable[[int], nn.Module]
+    first_mask: int
+    width: int = 256
+    depth: int = 2
+    heads: int = 8
+    mlp_width: int = 2048
+
+
+class SamDecoder(nn.Module):
+    """Masks at four times the encoder's grid, and a predicted IoU for each."""
+
+    def __init__(self, config: SamDecoderConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.first_mask = config.first_mask
+        self.output_tokens = nn.Parameter(torch.randn(1, 1 + MASK_TOKENS, width))
+        self.transformer = TwoWayTransformer(
+            width,
+            config.depth,
+            config.heads,
+            config.mlp_width,
+            PeerAttention,
+            config.activation,
+        )
+        self.upscale = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, 2, stride=2),
+            config.norm(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
+            nn.GELU(),
+        )
+        self.mask_heads = MaskHeads(
+            three_layers(width, width // 8, config.activation) for _ in range(MASK_TOKENS)
+        )
+        self.iou_head = three_layers(width, MASK_TOKENS, config.activation)
+
+    def forward(self, image: Tensor, prompts: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode one click.
+
+        Args:
+            image: [1, C, H, W] of the encoder.
+            prompts: tokens [1, N, C].
+            positions: of the encoder's cells, [1, H * W, C].
+
+        Returns:
+            masks [1, M, 4 H, 4 W] as logits and predicted IoUs [1, M].
+        """
+        tokens = torch.cat([self.output_tokens, prompts], dim=1)
+        tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), positions)
+        features = self.upscale(cells.transpose(1, 2).view_as(image))
+        masks = self.mask_heads(tokens[:, 1 : 1 + MASK_TOKENS], features)
+        ious = self.iou_head(tokens[:, 0])
+        return masks[:, self.first_mask :], ious[:, self.first_mask :]
+
+
+def three_layers(width: int, width_out: int, activation: type[nn.Module]) -> nn.Sequential:
+    """Three linear layers with activations between."""
+    return nn.Sequential(
+        nn.Linear(width, width),
+        activation(),
+        nn.Linear(width, width),
+        activation(),
+        nn.Linear(width, width_out),
+    )
+
 
 ENCODER_STRIDE = 16
 MASK_STRIDE = 4

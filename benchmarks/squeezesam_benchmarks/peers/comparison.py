@@ -5,16 +5,133 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.errors import ConfigError
+import torch
+
+from squeezesam.errors import ArtifactError, ConfigError
+from squeezesam.networks.building import folded
+from squeezesam.spec import SEGMENTER, TensorSpec
+from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.peers.exporting import EXPORTERS, random_peer
-from squeezesam_benchmarks.peers.models import model_subject
-from squeezesam_benchmarks.pipelines import SAM
-from squeezesam_benchmarks.places import Subject
+from squeezesam_benchmarks.interleaving import time_all
+from squeezesam_benchmarks.ort_session import declared_inputs
+from squeezesam_benchmarks.peers.catalog import PEERS
+from squeezesam_benchmarks.peers.layers import (
+    PeerNetwork,
+    fused_by_onnxruntime,
+    in_form,
+    written_out,
+)
+from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.schema import Result
+from squeezesam_benchmarks.results.records import Result, TimedFile
 from squeezesam_benchmarks.subjects import FRESH_PRECISION, cost, fresh_subject, random_subjects
-from squeezesam_benchmarks.timing import time_all
+from squeezesam_export.bundle.artifacts import sha256_of, size_of
+from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam_export.targets import executorch_target, onnx_target
+from squeezesam_export.targets.ort_file import OnnxFile
+from squeezesam_export.targets.target import ExportJob, ExportTarget, LoweringReport
+
+
+def model_subject(path: Path) -> BenchmarkArtifact:
+    """The whole click where the file has our inputs, else the network alone on random ones.
+
+    Raises:
+        ArtifactError: missing, damaged, or an input without a fixed shape.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    nodes = OnnxFile(path).inputs
+    try:
+        inputs = declared_inputs(nodes)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from error
+    given = [(node.name, one.shape) for node, one in zip(nodes, inputs, strict=True)]
+    side = given[0][1][-1] if given and given[0][1] else 0
+    is_ours = given == [(spec.name, spec.shape) for spec in SEGMENTER.inputs(side)]
+    described = TimedFile(path.name, sha256_of(path), size_of(path))
+    return BenchmarkArtifact(
+        path, onnx_target.TARGET.name, described, SQUEEZESAM if is_ours else None
+    )
+
+
+OPSET = 20
+"""The first with a GELU of its own; ONNX Runtime does not fuse the five operators of earlier
+ones."""
+
+
+class PeerJob(ExportJob):
+    """A job whose tensors are those of a network to compare with."""
+
+    model: PeerNetwork
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Inputs of the network."""
+        return self.model.input_specs()
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Outputs of the network."""
+        return self.model.output_specs()
+
+
+def peer_job(network: PeerNetwork) -> PeerJob:
+    """The job of exporting a network in float32."""
+    return PeerJob(network, network.size, SCHEMES[FRESH_PRECISION])
+
+
+def to_onnx(network: PeerNetwork, path: Path) -> LoweringReport:
+    """As ONNX Runtime runs it fastest."""
+    job = peer_job(in_form(network, fused_by_onnxruntime))
+    return onnx_target.export(job, path, OPSET)
+
+
+def to_executorch(network: PeerNetwork, path: Path) -> LoweringReport:
+    """As XNNPACK takes most of it; the LayerNorms stay outside, as they do in every export."""
+    return executorch_target.export_xnnpack(peer_job(in_form(network, written_out)), path)
+
+
+EXPORTERS: dict[ExportTarget, Callable[[PeerNetwork, Path], LoweringReport]] = {
+    onnx_target.TARGET: to_onnx,
+    executorch_target.XNNPACK_TARGET: to_executorch,
+}
+
+
+def random_peer(name: str, size: int | None = None) -> PeerNetwork:
+    """A peer with random weights, ready for inference.
+
+    Args:
+        name: in `catalog.PEERS`.
+        size: side of its square input in pixels, a multiple of 32; None for the published one.
+
+    Raises:
+        ConfigError: no such peer.
+    """
+    if name not in PEERS:
+        raise ConfigError(f"unknown peer {name!r}; choose from {', '.join(PEERS)}")
+    peer = PEERS[name]
+    torch.manual_seed(0)
+    return folded(peer.build(size or peer.size))
+
+
+def export_peer(name: str, path: Path, size: int | None = None) -> LoweringReport:
+    """Write a peer with random weights; the suffix of the path says for which runtime.
+
+    Args:
+        name: in `catalog.PEERS`.
+        path: with the suffix of one of EXPORTERS.
+        size: side of its square input in pixels, a multiple of 32; None for the published one.
+
+    Raises:
+        ConfigError: no such peer, or another suffix.
+        MissingDependencyError: a package of the runtime is not installed.
+    """
+    network = random_peer(name, size)
+    for target, export in EXPORTERS.items():
+        if path.suffix == target.suffix:
+            return export(network, path)
+    suffixes = ", ".join(target.suffix for target in EXPORTERS)
+    raise ConfigError(f"{path.name} must end in one of {suffixes}")
+
 
 TARGETS = ("onnx", "executorch")
 
@@ -93,7 +210,9 @@ def time_peers(options: PeerOptions, out: Path, progress: Callable[[str], None])
         return time_all(host, subjects, options.threads, options.protocol, out, progress)
 
 
-def peer_subjects(purpose: Purpose, folder: Path, progress: Callable[[str], None]) -> list[Subject]:
+def peer_subjects(
+    purpose: Purpose, folder: Path, progress: Callable[[str], None]
+) -> list[BenchmarkArtifact]:
     """Every peer of a purpose for every runtime, with random weights.
 
     Args:

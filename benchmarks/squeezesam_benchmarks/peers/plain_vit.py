@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam_benchmarks.peers.attention import PeerAttention
-from squeezesam_benchmarks.peers.token_mlp import TokenMlp
+from squeezesam_benchmarks.peers.layers import PeerAttention, TokenMlp
 
 EPS = 1e-6
 

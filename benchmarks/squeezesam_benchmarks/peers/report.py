@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from squeezesam.tables import markdown_table
-from squeezesam_benchmarks import statistics
-from squeezesam_benchmarks.cells import UNKNOWN, with_interval
-from squeezesam_benchmarks.metrics import total_ms
-from squeezesam_benchmarks.rows import Row, rows_of_run
-from squeezesam_benchmarks.schema import Result
-from squeezesam_benchmarks.statistics import Samples
+from squeezesam.terminal import markdown_table
+from squeezesam_benchmarks.results import statistics
+from squeezesam_benchmarks.results.formatting import UNKNOWN, with_interval
+from squeezesam_benchmarks.results.metrics import total_ms
+from squeezesam_benchmarks.results.records import Result
+from squeezesam_benchmarks.results.rows import ResultRow, rows_of_run
+from squeezesam_benchmarks.results.statistics import Samples
 
 NOTE = (
     "Networks of a peer's shape have the dimensions that its paper gives and random weights, on "
@@ -16,15 +16,15 @@ NOTE = (
 )
 CLICKS_NOTE = "One click: from a photo's pixels to a mask of its size. "
 
-Kind = Callable[[Row, int], Samples]
+Kind = Callable[[ResultRow, int], Samples]
 
 
-def network_ms(row: Row, round_index: int) -> Samples:
+def network_ms(row: ResultRow, round_index: int) -> Samples:
     """Samples of the network alone, of one process."""
     return row.measurements[round_index].warm_samples_ms
 
 
-def click_ms(row: Row, round_index: int) -> Samples:
+def click_ms(row: ResultRow, round_index: int) -> Samples:
     """Samples of one click end to end, of one process."""
     return [total_ms(sample) for sample in row.measurements[round_index].pipeline_samples]
 
@@ -65,7 +65,7 @@ def peers_report(run: Sequence[Result], base: str) -> str:
     )
 
 
-def base_of(row: Row, rows: Sequence[Row], base: str) -> Row | None:
+def base_of(row: ResultRow, rows: Sequence[ResultRow], base: str) -> ResultRow | None:
     """The variant `base` in the same runtime with the same number of threads."""
     for other in rows:
         if (other.artifact.variant, other.runtime, other.threads) == (
@@ -77,19 +77,19 @@ def base_of(row: Row, rows: Sequence[Row], base: str) -> Row | None:
     return None
 
 
-def _cells(row: Row, base: Row | None, kinds: Sequence[Kind]) -> list[str]:
+def _cells(row: ResultRow, base: ResultRow | None, kinds: Sequence[Kind]) -> list[str]:
     cells = [row.artifact.name, row.runtime, str(row.threads)]
     for kind in kinds:
         cells += [_median(row, kind), _times_slower(row, base, kind)]
     return cells
 
 
-def _median(row: Row, kind: Kind) -> str:
+def _median(row: ResultRow, kind: Kind) -> str:
     processes = [kind(row, index) for index in sorted(row.measurements)]
     return with_interval(statistics.median(processes)) if any(processes) else UNKNOWN
 
 
-def _times_slower(row: Row, base: Row | None, kind: Kind) -> str:
+def _times_slower(row: ResultRow, base: ResultRow | None, kind: Kind) -> str:
     if base is None:
         return UNKNOWN
     shared = sorted(row.measurements.keys() & base.measurements.keys())

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam.errors import ConfigError
-from squeezesam.network.blocks import ConvBn
+from squeezesam.networks.layers import ConvBn
 from squeezesam.spec import IMAGE, SALIENCY_LOGITS, TensorSpec
-from squeezesam_benchmarks.peers.peer_network import PeerNetwork
+from squeezesam_benchmarks.peers.layers import PeerNetwork
 
 
 @dataclass(frozen=True)

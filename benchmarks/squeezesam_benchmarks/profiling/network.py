@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from squeezesam.counting import macs, macs_by_block
-from squeezesam.network.build import build_network
-from squeezesam.network.folding import folded
-from squeezesam.weights import known_config, network_kind
-from squeezesam_benchmarks.profiling.records import Block
-from squeezesam_export.quantization.activations import module_path
-from squeezesam_export.quantization.blocks import FUSION, block_of
+from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.overview import macs, macs_by_block
+from squeezesam.networks.weights import known_config, network_kind
+from squeezesam_benchmarks.profiling.records import ProfiledBlock
+from squeezesam_export.quantization.graph import FUSION, block_of, module_path
 
 CONVOLUTION = "conv2d"
 LINEAR = "linear"
@@ -42,7 +40,7 @@ class NetworkOperator:
 
 
 @dataclass(frozen=True)
-class Network:
+class ProfiledNetwork:
     """A variant at one size.
 
     Attributes:
@@ -55,20 +53,20 @@ class Network:
     parameters: dict[str, str]
     macs: dict[str, int]
 
-    def blocks(self, value_bytes: int) -> tuple[Block, ...]:
+    def blocks(self, value_bytes: int) -> tuple[ProfiledBlock, ...]:
         """What each block has to do in arithmetic of so many bytes a value."""
         traffic: Counter[str] = Counter()
         for operator in self.operators:
             if operator.kind in PRODUCTS:
                 traffic[operator.block] += operator.traffic_values * value_bytes
-        return tuple(Block(name, count, traffic[name]) for name, count in self.macs.items())
+        return tuple(ProfiledBlock(name, count, traffic[name]) for name, count in self.macs.items())
 
 
-def describe_network(variant: str, size: int) -> Network:
+def describe_network(variant: str, size: int) -> ProfiledNetwork:
     """Export a variant as the exporters do and read where each operator comes from.
 
     Args:
-        variant: name in `squeezesam.config.VARIANTS` or `DETECTORS`.
+        variant: name in `squeezesam.networks.configs.VARIANTS` or `DETECTORS`.
         size: side of the square input in pixels.
 
     Raises:
@@ -94,7 +92,7 @@ def describe_network(variant: str, size: int) -> Network:
                 traffic_values=sum(map(values, (*inputs, node))),
             )
         )
-    return Network(
+    return ProfiledNetwork(
         operators=tuple(operators),
         parameters={name: block_of(name, counts) for name, _ in model.named_parameters()},
         macs={**counts, FUSION: macs(model, size, kind) - sum(counts.values())},

@@ -2,38 +2,142 @@
 
 import dataclasses
 import json
+import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from squeezesam.counting import our_shapes
-from squeezesam.errors import ArtifactError, ConfigError
-from squeezesam.runtimes import MANIFEST_NAME
-from squeezesam.weights import network_kind
-from squeezesam_benchmarks.device import host_device
-from squeezesam_benchmarks.host import Host
-from squeezesam_benchmarks.profiling.network import Network, describe_network
+import torch
+
+from squeezesam.errors import ArtifactError, ConfigError, SqueezeSamError
+from squeezesam.inference.load import MANIFEST_NAME
+from squeezesam.networks.overview import our_shapes
+from squeezesam.networks.weights import network_kind
+from squeezesam_benchmarks.host import Host, host_device
+from squeezesam_benchmarks.profiling.network import ProfiledNetwork, describe_network
 from squeezesam_benchmarks.profiling.profilers import (
     PROFILER_MODULES,
+    Event,
     Profiler,
     find_profiler,
 )
 from squeezesam_benchmarks.profiling.records import (
     SCHEMA_VERSION,
+    Ceiling,
     Operator,
     Profile,
     ProfileReport,
 )
-from squeezesam_benchmarks.profiling.tracing import (
-    WARM_UP_INFERENCES,
-    Trace,
-    trace_in_fresh_process,
-)
-from squeezesam_benchmarks.schema import Artifact
+from squeezesam_benchmarks.profiling.roofline import copy_ceiling, gemm_ceilings
+from squeezesam_benchmarks.results.records import TimedFile
+from squeezesam_benchmarks.sessions import Input, Session, open_session, random_inputs
 from squeezesam_benchmarks.subjects import exported_subjects, listed_subjects
-from squeezesam_export.artifacts import sha256_of, size_of
+from squeezesam_benchmarks.worker import elapsed_ms, pin
+from squeezesam_export.bundle.artifacts import sha256_of, size_of
+from squeezesam_export.targets.ort_file import one_line
+from squeezesam_export.targets.quiet import quiet
+
+WARM_UP_INFERENCES = 3
+US_PER_MS = 1e3
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one process measured; see `records.Profile` for the fields of the same names.
+
+    Attributes:
+        inputs: shapes and element types that the artifact takes.
+        events: without the warm-up.
+    """
+
+    runtime: str
+    runtime_version: str
+    backend: str
+    arithmetic: str
+    pinned_cores: tuple[int, ...] | None
+    inputs: tuple[Input, ...]
+    wall_us: tuple[float, ...]
+    profiled_wall_us: tuple[float, ...]
+    events: tuple[Event, ...]
+    gemm: tuple[Ceiling, ...]
+    copy: Ceiling
+
+
+def trace_in_fresh_process(path: Path, threads: int, inferences: int) -> Trace:
+    """Trace one artifact on so many pinned cores.
+
+    Raises:
+        ArtifactError: it does not load or run, or its process crashed.
+        MissingDependencyError: its runtime is not installed.
+    """
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as pool:
+        try:
+            return pool.submit(trace_quietly, path, threads, inferences).result()
+        except BrokenProcessPool as error:
+            raise ArtifactError(
+                f"the process that profiled {path.name} crashed; try `squeezesam verify` on it"
+            ) from error
+
+
+def trace_quietly(path: Path, threads: int, inferences: int) -> Trace:
+    """In the fresh process: trace, and turn what a runtime throws into an error of ours."""
+    with quiet():
+        try:
+            return trace(path, threads, inferences)
+        except SqueezeSamError:
+            raise
+        except Exception as error:  # runtimes share no base of their errors, and some do not pickle
+            raise ArtifactError(
+                f"{path.name} does not run ({one_line(error)}); "
+                "try `squeezesam verify` on it or export it again"
+            ) from None
+
+
+def trace(path: Path, threads: int, inferences: int) -> Trace:
+    """Time inferences with and without the profiler, in turn; once in a process, at its start."""
+    pinned_cores = pin(threads)  # before the runtime starts its threads
+    torch.set_num_threads(threads)
+    profiler = find_profiler(path)
+    session = open_session(path, threads)
+    session.load(path)
+    with profiler.traced(path, threads) as tracer:
+        walls = alternate((session, tracer.session), WARM_UP_INFERENCES + inferences)
+        wall_us, profiled_wall_us = (samples[WARM_UP_INFERENCES:] for samples in walls)
+        events = tracer.events(WARM_UP_INFERENCES)
+    arithmetic = profiler.arithmetic(events)
+    return Trace(
+        runtime=session.runtime,
+        runtime_version=session.version,
+        backend=session.backend,
+        arithmetic=arithmetic,
+        pinned_cores=pinned_cores,
+        inputs=tuple(session.inputs()),
+        wall_us=wall_us,
+        profiled_wall_us=profiled_wall_us,
+        events=events,
+        gemm=gemm_ceilings(arithmetic),
+        copy=copy_ceiling(),
+    )
+
+
+def alternate(sessions: Sequence[Session], inferences: int) -> list[tuple[float, ...]]:
+    """Microseconds of each inference of each session, the sessions taking turns."""
+    prepared = [session.prepare(random_inputs(session)) for session in sessions]
+    samples: list[list[float]] = [[] for _ in sessions]
+    for _ in range(inferences):
+        for session, inputs, own in zip(sessions, prepared, samples, strict=True):
+
+            def infer(session: Session = session, inputs: object = inputs) -> None:
+                session.infer(inputs)
+
+            own.append(US_PER_MS * elapsed_ms(infer))
+    return [tuple(own) for own in samples]
+
 
 VALUE_BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 """Width of a number, by arithmetic."""
@@ -60,7 +164,7 @@ class ProfileOptions:
         Host().check_threads([self.threads])
 
 
-def artifacts_of(directory: Path) -> list[tuple[Path, Artifact]]:
+def artifacts_of(directory: Path) -> list[tuple[Path, TimedFile]]:
     """The artifacts of an export directory whose operators can be timed here.
 
     Raises:
@@ -76,7 +180,7 @@ def artifacts_of(directory: Path) -> list[tuple[Path, Artifact]]:
     return [(subject.path, subject.artifact) for subject in subjects]
 
 
-def artifact_at(path: Path, variant: str | None) -> tuple[Path, Artifact]:
+def artifact_at(path: Path, variant: str | None) -> tuple[Path, TimedFile]:
     """One artifact, with what a manifest beside it says of it.
 
     Args:
@@ -99,11 +203,11 @@ def artifact_at(path: Path, variant: str | None) -> tuple[Path, Artifact]:
                         f"not {variant!r}; leave --variant out"
                     )
                 return path, subject.artifact
-    return path, Artifact(path.name, sha256_of(path), size_of(path), variant)
+    return path, TimedFile(path.name, sha256_of(path), size_of(path), variant)
 
 
 def profile_all(
-    artifacts: Sequence[tuple[Path, Artifact]],
+    artifacts: Sequence[tuple[Path, TimedFile]],
     options: ProfileOptions,
     command: str,
     progress: Callable[[str], None],
@@ -122,7 +226,7 @@ def profile_all(
         MissingDependencyError: a runtime is not installed.
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    networks: dict[tuple[str, int], Network] = {}
+    networks: dict[tuple[str, int], ProfiledNetwork] = {}
     profiles = []
     for path, artifact in artifacts:
         progress(f"profiling {path.name}")
@@ -158,10 +262,10 @@ def side_of(path: Path, variant: str, trace: Trace) -> int:
 
 
 def assembled(
-    artifact: Artifact,
+    artifact: TimedFile,
     threads: int,
     trace: Trace,
-    network: Network | None,
+    network: ProfiledNetwork | None,
     profiler: Profiler,
 ) -> Profile:
     """A trace as a record, its operators placed in the network where it is known."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from squeezesam.errors import ArtifactError
-from squeezesam_benchmarks.profiling.network import Network
+from squeezesam_benchmarks.profiling.network import ProfiledNetwork
 from squeezesam_benchmarks.sessions import Session
 
 PROFILER_MODULES = {
@@ -62,7 +62,9 @@ class Profiler(Protocol):
     def arithmetic(self, events: Sequence[Event]) -> str:
         """`fp32`, `fp16` or `int8`: that of the convolutions that ran."""
 
-    def find_blocks(self, events: Sequence[Event], network: Network) -> list[str | None] | None:
+    def find_blocks(
+        self, events: Sequence[Event], network: ProfiledNetwork
+    ) -> list[str | None] | None:
         """The block of each event, None for one that cannot be placed.
 
         None where the operators are not the network's.

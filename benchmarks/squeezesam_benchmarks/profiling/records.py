@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from squeezesam_benchmarks.schema import Artifact, Device
+from squeezesam_benchmarks.results.records import DeviceFacts, TimedFile
 
 SCHEMA_VERSION = 1
 
@@ -28,7 +28,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Block:
+class ProfiledBlock:
     """What a block of the network has to do in one inference, counted from its shapes.
 
     Attributes:
@@ -79,7 +79,7 @@ class Profile:
         copy: of memory, larger than caches.
     """
 
-    artifact: Artifact
+    artifact: TimedFile
     runtime: str
     runtime_version: str
     backend: str
@@ -90,7 +90,7 @@ class Profile:
     wall_us: tuple[float, ...]
     profiled_wall_us: tuple[float, ...]
     operators: tuple[Operator, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[ProfiledBlock, ...]
     blocks_unknown: str | None
     gemm: tuple[Ceiling, ...]
     copy: Ceiling
@@ -109,5 +109,5 @@ class ProfileReport:
     harness_version: str
     started_at: str
     command: str
-    device: Device
+    device: DeviceFacts
     profiles: tuple[Profile, ...]

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam.tables import aligned_table
+from squeezesam.terminal import aligned_table
 from squeezesam_benchmarks.profiling.records import Profile, ProfileReport
 from squeezesam_benchmarks.profiling.roofline import (
     FAR,
-    Standing,
+    RooflinePosition,
     median_us,
     roof_of,
     standings,
@@ -139,7 +139,7 @@ def blocks_table(profile: Profile) -> str:
     return aligned_table(BLOCKS_HEADER, rows, {"block", "bound by"})
 
 
-def block_row(one: Standing, total_us: float, peak_macs_per_us: float) -> tuple[str, ...]:
+def block_row(one: RooflinePosition, total_us: float, peak_macs_per_us: float) -> tuple[str, ...]:
     """The cells of one block."""
     return (
         one.name or "(in no block)",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from squeezesam.tables import aligned_table
+from squeezesam.terminal import aligned_table
 
 if TYPE_CHECKING:
     from squeezesam_export.placement.report import Assessment, RuleSummary
@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read the package and print the report."""
     from squeezesam_export.mlprogram.package import read_package
-    from squeezesam_export.placement.report import assess, summaries
-    from squeezesam_export.placement.rules import rules_for
+    from squeezesam_export.placement.report import assess, rules_for, summaries
 
     package = read_package(args.package)
     assessments = assess(package.program, rules_for(package))

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.prompt_text import POINT_FORM
+from squeezesam.inference.prompt_text import POINT_FORM
 
 HELP = "run a Core ML package on any platform, operator by operator"
 GROUP = "use"
@@ -64,6 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the package and print what it answers."""
-    from squeezesam_export.coreml_running import run_package
+    from squeezesam_export.commands.coreml_running import run_package
 
     run_package(args)

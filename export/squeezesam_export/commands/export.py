@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from squeezesam_export.network_options import NETWORK_OPTIONS
+from squeezesam_export.kinds.network_options import NETWORK_OPTIONS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 GROUP = "ship"
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, one progress line for each artifact."""
-    from squeezesam_export.artifacts import bundle_digest
-    from squeezesam_export.exporting import ExportOptions, export
+    from squeezesam_export.bundle.artifacts import bundle_digest
+    from squeezesam_export.bundle.exporting import ExportOptions, export
 
     chosen = (options.chosen(args) for options in NETWORK_OPTIONS)
     options = ExportOptions(

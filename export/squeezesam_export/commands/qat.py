@@ -6,11 +6,11 @@ from pathlib import Path
 
 from squeezesam.cli import given
 from squeezesam.commands.train import add_run_arguments
-from squeezesam.config import DEFAULT_VARIANT
+from squeezesam.environment import check_pair
 from squeezesam.errors import ConfigError
+from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.spec import SEGMENTER
-from squeezesam.versions import check_pair
-from squeezesam_export.quiet import quiet
+from squeezesam_export.targets.quiet import quiet
 
 HELP = "fine-tune weights under int8 rounding; resumes from the checkpoint in --out"
 GROUP = "train"
@@ -33,17 +33,16 @@ def run(args: argparse.Namespace) -> None:
     """Fine-tune and write OUT/VARIANT.safetensors with the averaged weights."""
     import torch
 
+    from squeezesam.commands.training import check_run, parse_share, summary
     from squeezesam.data.open import open_datasets
-    from squeezesam.network.model import SqueezeSam
-    from squeezesam.training.click_trainer import ClickTrainer
-    from squeezesam.training.command import check_run, parse_share
+    from squeezesam.networks.segmenter import SqueezeSam
+    from squeezesam.networks.weights import load_weights, save_weights, shipped_weights
     from squeezesam.training.config import Stage
     from squeezesam.training.processes import joined_processes
     from squeezesam.training.samples import mixture
-    from squeezesam.training.summary import summary
-    from squeezesam.weights import load_weights, save_weights, shipped_weights
-    from squeezesam_export.quantization.training import RECIPE, RoundingNetwork
-    from squeezesam_export.target import optional
+    from squeezesam.training.trainers import ClickTrainer
+    from squeezesam_export.qat import RECIPE, RoundingNetwork
+    from squeezesam_export.targets.target import optional
 
     (stage,) = RECIPE.stages if args.stage is None else [Stage.parse(args.stage)]
     config = dataclasses.replace(

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from squeezesam.cli import given
+from squeezesam.environment import typed_command
 from squeezesam.files import check_place, whole_directory
-from squeezesam.typed_command import typed_command
 
 HELP = "measure which blocks int8 hurts: noise of activations and mIoU lost, block by block"
 GROUP = "ship"
@@ -65,11 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure, write everything and print the report."""
     from squeezesam.image_io import write_image
-    from squeezesam_export.quantization_report.chart import draw_chart
-    from squeezesam_export.quantization_report.figures import rows
-    from squeezesam_export.quantization_report.records import write_results
-    from squeezesam_export.quantization_report.reporting import ReportOptions, report
-    from squeezesam_export.quantization_report.tables import markdown_report
+    from squeezesam_export.quantization_report.measuring import ReportOptions, report
+    from squeezesam_export.quantization_report.records import rows, write_results
+    from squeezesam_export.quantization_report.report import draw_chart, markdown_report
 
     options = ReportOptions(
         data=tuple(args.data),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squeezesam.errors import VerificationError
-from squeezesam.tables import aligned_table
+from squeezesam.terminal import aligned_table
 
 if TYPE_CHECKING:
-    from squeezesam_export.kinds.recipe import Measure
-    from squeezesam_export.verification import Verdict
+    from squeezesam_export.bundle.verification import ArtifactVerdict
+    from squeezesam_export.kinds.recipe import ParityFigure
 
 HELP = "check the hashes of an export and compare its artifacts with PyTorch"
 GROUP = "ship"
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def measures() -> list["Measure"]:
+def measures() -> list["ParityFigure"]:
     """The figures of all kinds of networks, each once."""
     from squeezesam_export.kinds import RECIPES
 
@@ -54,9 +54,9 @@ def header() -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> None:
     """Verify and print one row for each artifact."""
-    from squeezesam.runtimes import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
-    from squeezesam_export.artifacts import bundle_digest, check_digest, content_sha256
-    from squeezesam_export.verification import Verification
+    from squeezesam.inference.load import INTERPRETER_LIMITS, REFERENCE_INTERPRETER
+    from squeezesam_export.bundle.artifacts import bundle_digest, check_digest, content_sha256
+    from squeezesam_export.bundle.verification import Verification
 
     hasher = cache(content_sha256)
     if args.digest is not None:
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def row(verdict: "Verdict") -> tuple[str, ...]:
+def row(verdict: "ArtifactVerdict") -> tuple[str, ...]:
     """One line of the table."""
     artifact, numbers = verdict.artifact, (ABSENT,) * (3 + len(measures()))
     milliseconds = ABSENT

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.examples import Example
 from squeezesam.files import content_hash
-from squeezesam.network.folding import folded
-from squeezesam.runtimes import GraphSequence, Run
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.load import GraphSequence, Run
+from squeezesam.networks.building import folded
+from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import NetworkKind
-from squeezesam.transforms import Letterbox
-from squeezesam.weights import load_weights, shipped_weights
-from squeezesam_export.golden_case import CaseRecord, GoldenCase
-from squeezesam_export.network_options import NetworkChoice
+from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
+from squeezesam_export.kinds.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
@@ -58,7 +58,7 @@ class LoadedWeights:
 
 
 @dataclass(frozen=True)
-class Measure:
+class ParityFigure:
     """A figure of how far an artifact's answers are from PyTorch's, beside those of its masks.
 
     Attributes:
@@ -104,7 +104,7 @@ class KindRecipe(ABC):
     size_title: ClassVar[str] = "size"
     rules: ClassVar[object] = None
     vectors: ClassVar[Mapping[str, Vectors]] = {}
-    measures: ClassVar[tuple[Measure, ...]] = ()
+    measures: ClassVar[tuple[ParityFigure, ...]] = ()
     derived_arrays: ClassVar[tuple[str, ...]] = ()
     finds: ClassVar[str] = "answers"
     feeds: ClassVar[str | None] = None

@@ -1,7 +1,7 @@
 """The salient-object detector: its rules, golden heat maps and figures.
 
 Every constant of the rules comes from where the code has it; the sentences say in other words what
-`squeezesam.saliency` and `squeezesam.transforms.Letterbox` do.
+`squeezesam.saliency` and `squeezesam.inference.letterbox.Letterbox` do.
 """
 
 import math
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from squeezesam import spec
-from squeezesam.config import DEFAULT_DETECTOR, DetectorConfig
 from squeezesam.examples import Example
 from squeezesam.image_io import read_photo
-from squeezesam.runtimes import GraphSequence
-from squeezesam.saliency import vectors as click_vectors
-from squeezesam.saliency.clicks import DEFAULT_SAMPLING, ClickSampling, Pixel
-from squeezesam.saliency.predictor import HEAT_LEVELS, Finding, find
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.load import GraphSequence
+from squeezesam.inference.saliency_predictor import HEAT_LEVELS, SalientFinding, find
+from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING, ClickSampling, Pixel
+from squeezesam.networks.configs import DEFAULT_DETECTOR, DetectorConfig
 from squeezesam.spec import DETECTOR, SALIENCY_LOGITS, SEGMENTER, PointLabel
-from squeezesam.transforms import Letterbox
-from squeezesam_export.golden_case import CaseRecord, Click, GoldenCase
+from squeezesam.vectors import saliency as click_vectors
+from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase, GoldenClick
 from squeezesam_export.kinds.recipe import (
     KindRecipe,
-    Measure,
+    ParityFigure,
     Vectors,
 )
 from squeezesam_export.quantization.calibration import Inputs
@@ -103,19 +103,19 @@ class SaliencyRules:
     )
 
 
-def found(case: GoldenCase, outputs: Sequence[Tensor]) -> Finding:
+def found(case: GoldenCase, outputs: Sequence[Tensor]) -> SalientFinding:
     """What an answer finds in the photo of a case."""
     return find(outputs[0], case.letterbox, DEFAULT_SAMPLING)
 
 
-def heat_clicks(finding: Finding) -> tuple[Pixel, ...]:
+def heat_clicks(finding: SalientFinding) -> tuple[Pixel, ...]:
     """Clicks in pixels of the heat map; none where nothing stands out."""
     return () if finding.salient is None else finding.salient.clicks
 
 
-def record_of(finding: Finding, previous: str | None) -> CaseRecord:
+def record_of(finding: SalientFinding, previous: str | None) -> CaseRecord:
     """What is found as clicks in photo pixels."""
-    clicks = tuple(Click(int(x), int(y), PointLabel.POSITIVE) for x, y in finding.coords)
+    clicks = tuple(GoldenClick(int(x), int(y), PointLabel.POSITIVE) for x, y in finding.coords)
     return CaseRecord(CASE, clicks, None, previous)
 
 
@@ -141,8 +141,8 @@ class SaliencyRecipe(KindRecipe):
     vectors: ClassVar[Mapping[str, Vectors]] = {
         "click_sampling.json": click_vectors.golden_vectors,
     }
-    measures: ClassVar[tuple[Measure, ...]] = (
-        Measure(
+    measures: ClassVar[tuple[ParityFigure, ...]] = (
+        ParityFigure(
             "max_click_distance",
             "max click dist",
             ".1f",

@@ -10,18 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from squeezesam.config import DEFAULT_VARIANT
 from squeezesam.examples import Example
 from squeezesam.image_io import read_photo
-from squeezesam.mask_cleanup import Asked, cleaned_logits
-from squeezesam.network.model import BOTTOM_STRIDE
-from squeezesam.predictor import SamPredictor
-from squeezesam.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
-from squeezesam.runtimes import GraphSequence
+from squeezesam.inference.letterbox import Letterbox
+from squeezesam.inference.load import GraphSequence
+from squeezesam.inference.mask_cleanup import Wanted, cleaned_logits
+from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
+from squeezesam.networks.configs import DEFAULT_VARIANT
+from squeezesam.networks.segmenter import BOTTOM_STRIDE
 from squeezesam.spec import MASK_THRESHOLD, SEGMENTER, PointLabel
-from squeezesam.transforms import Letterbox
-from squeezesam_export.golden_case import CaseRecord, Click, GoldenCase
-from squeezesam_export.kinds.recipe import KindRecipe, Measure, finite_run
+from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase, GoldenClick
+from squeezesam_export.kinds.recipe import KindRecipe, ParityFigure, finite_run
 from squeezesam_export.quantization.calibration import Calibration, Inputs, calibrate
 
 BOX_MARGIN = (50, 80)
@@ -43,8 +43,8 @@ class SegmenterRecipe(KindRecipe):
     kind = SEGMENTER
     default_variant = DEFAULT_VARIANT
     stride = BOTTOM_STRIDE
-    measures: ClassVar[tuple[Measure, ...]] = (
-        Measure(
+    measures: ClassVar[tuple[ParityFigure, ...]] = (
+        ParityFigure(
             "max_iou_error",
             "max IoU err",
             ".1e",
@@ -113,9 +113,9 @@ class SegmenterRecipe(KindRecipe):
 
 def golden_prompts(example: Example) -> tuple[CaseRecord, ...]:
     """One click, three clicks, a box, and a correction of the first answer."""
-    garment = Click(*example.garment, PointLabel.POSITIVE)
-    legs = Click(*example.legs, PointLabel.POSITIVE)
-    background = Click(*example.background, PointLabel.NEGATIVE)
+    garment = GoldenClick(*example.garment, PointLabel.POSITIVE)
+    legs = GoldenClick(*example.legs, PointLabel.POSITIVE)
+    background = GoldenClick(*example.background, PointLabel.NEGATIVE)
     across, down = BOX_MARGIN
     box = (
         min(garment.x, legs.x) - across,
@@ -139,7 +139,7 @@ def cleaned_mask(case: GoldenCase, previous: Tensor | None) -> Tensor:
         previous: the mask of the same shape that the case was asked with; None for none.
     """
     earlier = None if previous is None else previous[0, 0].numpy()
-    asked = Asked.of(prompts_of(case.record, case.letterbox), earlier, case.letterbox)
+    asked = Wanted.of(prompts_of(case.record, case.letterbox), earlier, case.letterbox)
     return torch.from_numpy(
         cleaned_logits(case.outputs[0][0, :1].numpy(), asked, case.letterbox)[None]
     )

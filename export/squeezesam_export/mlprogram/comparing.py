@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from squeezesam.errors import ArtifactError
-from squeezesam_export.mlprogram.model import InterpretedModel
+from squeezesam_export.mlprogram.interpreter import InterpretedModel
 from squeezesam_export.mlprogram.program import Operation, Value
 
 CONVERSION = re.compile(r"(_(cast|to)_fp(16|32)|_(de)?quantized)(_\d+)?$")
@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PackageComparison:
     """Two packages on one set of inputs.
 
     Attributes:
@@ -58,7 +58,7 @@ def compare(
     reference: InterpretedModel,
     data: Mapping[str, object],
     bound_db: float,
-) -> Comparison:
+) -> PackageComparison:
     """Run two packages on the same inputs and compare all that both have a name for.
 
     The reference's results are held in memory until the model's have been compared with them.
@@ -103,7 +103,7 @@ def compare(
             f"{model.path} gives {', '.join(outputs)} and {reference.path} gives "
             f"{', '.join(wanted_outputs)}; compare packages with the same outputs"
         )
-    return Comparison(
+    return PackageComparison(
         tuple(output_difference(name, outputs[name], wanted_outputs[name]) for name in outputs),
         next((one for one in differences if one.sqnr_db < bound_db), None),
         len(differences),

@@ -15,9 +15,8 @@ from reprlib import repr as shown
 from typing import Any
 
 from squeezesam.errors import ArtifactError, MissingDependencyError
-from squeezesam_export.mlprogram.blobs import WeightFile
 from squeezesam_export.mlprogram.features import Array, Other, Picture, read_feature
-from squeezesam_export.mlprogram.program import Program, read_program
+from squeezesam_export.mlprogram.program import Program, WeightFile, read_program
 
 MANIFEST = "Manifest.json"
 DATA = "Data"

@@ -1,17 +1,53 @@
-"""What is known against every operator of a program."""
+"""All rules, and what they know against every operator of a program."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from squeezesam.errors import ArtifactError
+from squeezesam_export.mlprogram.features import Other
+from squeezesam_export.mlprogram.package import Package
 from squeezesam_export.mlprogram.program import Operation, Program
-from squeezesam_export.placement.macs import macs
-from squeezesam_export.placement.rule import INPUT, Context, Rule, context_of
-from squeezesam_export.placement.rules import RULES
+from squeezesam_export.placement.layout_rules import LAYOUT_RULES, WEIGHT_RULES
+from squeezesam_export.placement.operator_rules import DYNAMIC_SHAPE, ELEMENT_RULES, KERNEL_RULES
+from squeezesam_export.placement.rule import INPUT, Context, Effect, Rule, context_of, result_types
+
+RULES = tuple(
+    rule
+    for effect in Effect
+    for rule in (*ELEMENT_RULES, *LAYOUT_RULES, *KERNEL_RULES, *WEIGHT_RULES)
+    if rule.effect is effect
+)
+
+
+def rules_for(package: Package) -> Sequence[Rule]:
+    """All, but that of dynamic shapes where the inputs have EnumeratedShapes, which it allows."""
+    enumerated = any(not isinstance(one, Other) and len(one.shapes) > 1 for one in package.inputs)
+    return [rule for rule in RULES if not (enumerated and rule is DYNAMIC_SHAPE)]
+
+
+def macs(operation: Operation, context: Context) -> int:
+    """Those of convolutions, linear layers and matrix products of known shape; else 0."""
+    match operation.kind:
+        case "conv" | "linear":
+            (weight, *_) = context.tensors(operation, "weight")
+            each = size(weight.shape[1:])
+        case "matmul":
+            (taken, *_) = context.tensors(operation, "x")
+            transposed = context.numbers(operation, "transpose_x")
+            each = size(taken.shape[-2:-1] if any(transposed) else taken.shape[-1:])
+        case _:
+            return 0
+    return each * sum(size(type_.shape) for type_ in result_types(operation))
+
+
+def size(shape: Sequence[int | None]) -> int:
+    """Elements of a tensor; 0 if a side is unknown."""
+    return math.prod(side or 0 for side in shape)
 
 
 @dataclass(frozen=True)
-class Finding:
+class PlacementFinding:
     """A rule that an operator breaks.
 
     Attributes:
@@ -34,7 +70,7 @@ class Assessment:
     """
 
     operation: Operation
-    findings: tuple[Finding, ...]
+    findings: tuple[PlacementFinding, ...]
     macs: int
 
 
@@ -75,7 +111,7 @@ def assessed(operation: Operation, context: Context, rules: Sequence[Rule]) -> A
     """
     try:
         said = [(rule, rule.check(operation, context)) for rule in rules]
-        findings = tuple(Finding(rule, text) for rule, text in said if text is not None)
+        findings = tuple(PlacementFinding(rule, text) for rule, text in said if text is not None)
         return Assessment(operation, findings, macs(operation, context))
     except ValueError as error:  # of unpacking what is not there
         raise ArtifactError(

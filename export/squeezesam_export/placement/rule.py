@@ -1,4 +1,4 @@
-"""What a rule is, and what it may know of the program around an operator."""
+"""What a rule is, what it may know of the program around an operator, and what it rests on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,87 @@ from squeezesam_export.mlprogram.program import (
     Program,
     TensorType,
 )
-from squeezesam_export.placement.sources import Source
+
+
+class SourceStanding(Enum):
+    """Who says it, the strongest first."""
+
+    APPLE = "Apple"
+    COREMLTOOLS = "coremltools documentation"
+    MAINTAINER = "coremltools maintainer"
+    COMMUNITY = "community observation"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A page.
+
+    Attributes:
+        title: as it stands there.
+        address: where it is.
+        standing: who says it.
+    """
+
+    title: str
+    address: str
+    standing: SourceStanding
+
+
+TRANSFORMERS = Source(
+    "Deploying Transformers on the Apple Neural Engine",
+    "https://machinelearning.apple.com/research/neural-engine-transformers",
+    SourceStanding.APPLE,
+)
+CORE_AI_RULES = Source(
+    "neural_engine_rules.md of apple/coreai-models, its model-authoring skill",
+    "https://www.skills.sh/apple/coreai-models/model-authoring",
+    SourceStanding.APPLE,
+)
+"""Written for Core AI, Core ML's successor, of the hardware as it says. The page at the address
+lists the file and its topics; the file itself was read in a copy that names no repository."""
+TYPED_EXECUTION = Source(
+    "Typed Execution",
+    "https://apple.github.io/coremltools/docs-guides/source/typed-execution.html",
+    SourceStanding.COREMLTOOLS,
+)
+FLEXIBLE_INPUTS = Source(
+    "Core ML Tools FAQs: Neural Engine With Flexible Input Shapes",
+    "https://apple.github.io/coremltools/docs-guides/source/faqs.html",
+    SourceStanding.COREMLTOOLS,
+)
+QUANTIZATION = Source(
+    "Linear Quantization: Performance",
+    "https://apple.github.io/coremltools/docs-guides/source/opt-quantization-perf.html",
+    SourceStanding.COREMLTOOLS,
+)
+PALETTIZATION = Source(
+    "Palettization: Performance",
+    "https://apple.github.io/coremltools/docs-guides/source/opt-palettization-perf.html",
+    SourceStanding.COREMLTOOLS,
+)
+RECURRENT = Source(
+    "Tensorflow to CoreML running only on CPU",
+    "https://github.com/apple/coremltools/issues/1780",
+    SourceStanding.MAINTAINER,
+)
+UNSUPPORTED_LAYERS = Source(
+    "Which Core ML layers are not supported by the ANE?",
+    "https://github.com/hollance/neural-engine/blob/master/docs/unsupported-layers.md",
+    SourceStanding.COMMUNITY,
+)
+MOBILENET_LOG = Source(
+    "Issues discovered while running MobileNet V3",
+    "https://github.com/hollance/neural-engine/issues/2",
+    SourceStanding.COMMUNITY,
+)
+"""Messages of Core ML's own log, of the year 2020."""
+WIDTH_PROBE = Source(
+    "ffnFused ANE compile fails at 1B+: input spatial width exceeds 16,384 limit",
+    "https://github.com/ncdrone/rustane/issues/13",
+    SourceStanding.COMMUNITY,
+)
+"""Probed on one M3 Ultra, below Core ML."""
+
 
 INPUT = "input"
 """Kind of the operation that stands for an input of the program."""

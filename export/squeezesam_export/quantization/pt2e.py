@@ -7,9 +7,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from squeezesam_export.quantization.activations import Recorder, module_path
-from squeezesam_export.quantization.blocks import block_names, block_of
 from squeezesam_export.quantization.calibration import Inputs
+from squeezesam_export.quantization.graph import Recorder, block_names, block_of, module_path
 
 EPS = 2**-12
 """Smallest scale, as in XNNPACK's own configuration."""

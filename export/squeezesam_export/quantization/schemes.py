@@ -30,25 +30,25 @@ class Scheme:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floating(Scheme):
+class FloatScheme(Scheme):
     """Weights and activations as floating-point numbers of one type."""
 
     dtype: torch.dtype
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantized(Scheme):
+class QuantizedScheme(Scheme):
     """Weights as small integers.
 
     Attributes:
-        keep_float: blocks that stay in float (`squeezesam_export.quantization.blocks`).
+        keep_float: blocks that stay in float (`squeezesam_export.quantization.graph`).
     """
 
     keep_float: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class StaticInt8(Quantized):
+class StaticInt8(QuantizedScheme):
     """Int8 weights by output channel; activations of ranges that calibration has seen.
 
     Attributes:
@@ -59,12 +59,12 @@ class StaticInt8(Quantized):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightInt8(Quantized):
+class WeightInt8(QuantizedScheme):
     """Int8 weights by output channel, decompressed before use; a smaller download, no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Palettized(Quantized):
+class Palettized(QuantizedScheme):
     """Weights as indices into tables of 2^bits values, found by k-means.
 
     Attributes:
@@ -77,7 +77,7 @@ class Palettized(Quantized):
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
-        Floating(
+        FloatScheme(
             name="fp32",
             dtype=torch.float32,
             min_mask_iou=0.995,
@@ -85,7 +85,7 @@ SCHEMES: dict[str, Scheme] = {
             max_iou_error=0.001,
             max_click_distance=0,
         ),
-        Floating(
+        FloatScheme(
             name="fp16",
             dtype=torch.float16,
             min_mask_iou=0.995,
@@ -149,6 +149,6 @@ def find_scheme(name: str, keep_float: Sequence[str] = ()) -> Scheme:
     if name not in SCHEMES:
         raise ConfigError(f"unknown precision {name!r}; choose from {', '.join(SCHEMES)}")
     scheme = SCHEMES[name]
-    if keep_float and isinstance(scheme, Quantized):
+    if keep_float and isinstance(scheme, QuantizedScheme):
         return dataclasses.replace(scheme, keep_float=tuple(dict.fromkeys(keep_float)))
     return scheme

@@ -1,4 +1,4 @@
-// Clean masks: squeezesam/mask_cleanup.py, pixel for pixel.
+// Clean masks: squeezesam/inference/mask_cleanup.py, pixel for pixel.
 #pragma once
 
 #include <array>

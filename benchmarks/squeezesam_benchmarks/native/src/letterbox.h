@@ -1,4 +1,4 @@
-// The way from a photo to the network's image and from a mask back: squeezesam/transforms.py.
+// The way from a photo to the network's image and from a mask back: squeezesam/inference/letterbox.py.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The closer look: squeezesam/looks.py, with the same views and masks that are the same in every bit.
+// The closer look: squeezesam/inference/looks.py, with the same views and masks that are the same in every bit.
 #pragma once
 
 #include <cstdint>

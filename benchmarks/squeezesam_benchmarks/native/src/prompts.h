@@ -1,4 +1,4 @@
-// Prompts as the network's inputs: squeezesam/prompts.py, without boxes.
+// Prompts as the network's inputs: squeezesam/inference/prompts.py, without boxes.
 #pragma once
 
 #include <optional>

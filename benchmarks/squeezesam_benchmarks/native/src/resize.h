@@ -1,4 +1,4 @@
-// Pillow's antialiased bilinear resize, number for number; squeezesam/transforms.py is within two levels
+// Pillow's antialiased bilinear resize, number for number; squeezesam/inference/letterbox.py is within two levels
 // of it.
 #pragma once
 

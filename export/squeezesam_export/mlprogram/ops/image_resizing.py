@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from squeezesam_export.mlprogram.ops.axes import along
-from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, op
+from squeezesam_export.mlprogram.registry import Ints, UnsupportedError, along, op
 
 DEFAULT = "DEFAULT"
 STRICT = "STRICT_ALIGN_CORNERS"

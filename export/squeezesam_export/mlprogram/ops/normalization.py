@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from squeezesam_export.mlprogram.ops.axes import CHANNELS, along
-from squeezesam_export.mlprogram.ops.conv import padded
-from squeezesam_export.mlprogram.registry import Ints, op
+from squeezesam_export.mlprogram.ops.windows import padded
+from squeezesam_export.mlprogram.registry import CHANNELS, Ints, along, op
 
 
 @op("batch_norm")

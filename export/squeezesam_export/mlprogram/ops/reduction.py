@@ -1,12 +1,14 @@
-"""Reductions along axes."""
+"""Reductions along axes, matrix products and attention."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam_export.mlprogram.ops.tensor_operation import check_index_type
-from squeezesam_export.mlprogram.registry import Ints, op
+from squeezesam_export.mlprogram.registry import Ints, Tensors, op
 
 Reduce = Callable[[Tensor, Ints, bool], Tensor]
 """Takes a tensor, the axes, and whether they stay as sides of one."""
@@ -65,3 +67,41 @@ def register_arg(kind: str, function: Callable[[Tensor, int, bool], Tensor]) -> 
 
 register_arg("reduce_argmax", torch.argmax)
 register_arg("reduce_argmin", torch.argmin)
+
+
+@op("linear")
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """X @ weight.T + bias: [..., in], [out, in] -> [..., out]."""
+    return F.linear(x, weight, bias)
+
+
+@op("matmul")
+def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
+    """Product of matrices in the last two axes; a vector is not transposed."""
+    if transpose_x and x.ndim > 1:
+        x = x.transpose(-1, -2)
+    if transpose_y and y.ndim > 1:
+        y = y.transpose(-1, -2)
+    return torch.matmul(x, y)
+
+
+@op("einsum")
+def einsum(values: Tensors, equation: str) -> Tensor:
+    """Sums of products by Einstein's notation; sides of one are broadcast."""
+    return torch.einsum(equation, *values)
+
+
+@op("scaled_dot_product_attention", since=8)
+def scaled_dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
+) -> Tensor:
+    """softmax(query @ key.T / sqrt(E) + mask) @ value: [*B, L, E], [*B, S, E], [*B, S, V].
+
+    A mask of booleans says what takes part.
+    """
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -math.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return torch.softmax(scores, -1) @ value

@@ -9,8 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from squeezesam_export.mlprogram.ops.axes import along
-from squeezesam_export.mlprogram.registry import UnsupportedError, op
+from squeezesam_export.mlprogram.registry import UnsupportedError, along, op
 
 
 def from_end(indices: Tensor, side: int | Tensor) -> Tensor:

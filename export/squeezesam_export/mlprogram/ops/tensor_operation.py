@@ -1,4 +1,4 @@
-"""Joining, splitting, filling, sorting and looking up."""
+"""Joining, splitting, filling, sorting, choosing and looking up."""
 
 import math
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from squeezesam_export.mlprogram.ops.conv import padded
-from squeezesam_export.mlprogram.registry import Ints, Tensors, UnsupportedError, op
+from squeezesam_export.mlprogram.ops.windows import padded
+from squeezesam_export.mlprogram.registry import Ints, Result, Tensors, UnsupportedError, op
 
 
 @op("band_part")
@@ -203,3 +203,22 @@ def stack(values: Tensors, axis: int) -> Tensor:
 def identity(x: Any) -> Any:
     """The same value, tensor or not."""
     return x
+
+
+@op("select")
+def select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """A where cond is true, else b; shapes are broadcast."""
+    return torch.where(cond, a, b)
+
+
+@op("classify")
+def classify(probabilities: Tensor, classes: Any) -> Result:
+    """The class of the largest probability, and a dictionary of all.
+
+    Of classes that are as probable, the documentation names none; here it is the first.
+    """
+    if len(classes) != probabilities.numel():
+        raise UnsupportedError(f"{len(classes)} classes for {probabilities.numel()} probabilities")
+    flat = probabilities.flatten()
+    names = [one.item() if isinstance(one, Tensor) else one for one in classes]
+    return names[int(flat.argmax())], dict(zip(names, flat.tolist(), strict=True))

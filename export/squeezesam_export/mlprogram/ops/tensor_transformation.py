@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from squeezesam_export.mlprogram.ops.axes import along
-from squeezesam_export.mlprogram.registry import Bools, Ints, Tensors, UnsupportedError, op
+from squeezesam_export.mlprogram.registry import Bools, Ints, Tensors, UnsupportedError, along, op
 
 
 @op("expand_dims")

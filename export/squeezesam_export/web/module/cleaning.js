@@ -1,6 +1,6 @@
 /**
  * Clean masks: what nobody asked for goes, and so do specks and pinholes. The rules are written down
- * in `docs/masks.md` and `squeezesam/mask_cleanup.py`.
+ * in `docs/masks.md` and `squeezesam/inference/mask_cleanup.py`.
  */
 
 import { pieces } from "./blobs.js";

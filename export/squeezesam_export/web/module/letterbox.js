@@ -1,4 +1,4 @@
-/** The way from a photo to the square network input; see `squeezesam/transforms.py`. */
+/** The way from a photo to the square network input; see `squeezesam/inference/letterbox.py`. */
 
 import { ImageError } from "./errors.js";
 import { resizedBytes } from "./resizing.js";

@@ -1,6 +1,6 @@
 /**
  * Two looks at a photo: a glance at all of it, then a closer look at what the glance found. The rules
- * are written down in `docs/looks.md` and `squeezesam/looks.py`.
+ * are written down in `docs/looks.md` and `squeezesam/inference/looks.py`.
  */
 
 import { Letterbox } from "./letterbox.js";

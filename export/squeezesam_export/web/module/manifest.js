@@ -6,7 +6,7 @@
 import { ArtifactError } from "./errors.js";
 import * as spec from "./spec.js";
 
-/** The version of `manifest.json` that this module reads; see `export/squeezesam_export/manifest.py`. */
+/** The version of `manifest.json` that this module reads; see `export/squeezesam_export/bundle/manifest.py`. */
 export const SCHEMA_VERSION = 7;
 
 const MAX_INPUT_SIZE = 2048;

@@ -1,4 +1,4 @@
-/** The predictor, with the meaning of `squeezesam/predictor.py`. */
+/** The predictor, with the meaning of `squeezesam/inference/predictor.py`. */
 
 import { askedOf, cleanedLogits, maskOf } from "./cleaning.js";
 import { ArtifactError, ConfigError, ImageError, PromptError } from "./errors.js";

@@ -1,6 +1,6 @@
 /**
  * Prompts: what the user may say, and how it becomes the network's input tensors; see
- * `squeezesam/prompts.py`, whose arithmetic in 32-bit floats is kept.
+ * `squeezesam/inference/prompts.py`, whose arithmetic in 32-bit floats is kept.
  */
 
 import { PromptError } from "./errors.js";

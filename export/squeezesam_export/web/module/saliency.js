@@ -1,6 +1,6 @@
 /**
  * The saliency prompt: from the detector's answer to five clicks on the most prominent object. The
- * rules are written down in `docs/salient.md` and `squeezesam/saliency/clicks.py`.
+ * rules are written down in `docs/salient.md` and `squeezesam/inference/saliency_prompt.py`.
  */
 
 import { pieces } from "./blobs.js";

@@ -1,5 +1,5 @@
 /**
- * The predictor that needs no click, with the meaning of `squeezesam/saliency/predictor.py`: the most
+ * The predictor that needs no click, with the meaning of `squeezesam/inference/saliency_predictor.py`: the most
  * prominent object first, then corrections.
  */
 

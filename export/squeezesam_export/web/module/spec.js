@@ -55,7 +55,7 @@ export const DEFAULT_CLEANING = Object.freeze({ speck_area: 16, pinhole_area: 16
 export const DEFAULT_LOOKING = Object.freeze({ surroundings: 150, smallest: 64 });
 
 /**
- * The choices of the click sampling; see `ClickSampling` in `squeezesam/saliency/clicks.py`.
+ * The choices of the click sampling; see `ClickSampling` in `squeezesam/inference/saliency_prompt.py`.
  * @typedef {{threshold: number, peak: number, smallest_per_mille: number, clicks: number}}
  *   ClickSampling
  */

@@ -1,4 +1,4 @@
-/** Masks at the size of the photo; see `photo_masks` and `photo_alphas` in `squeezesam/transforms.py`. */
+/** Masks at the size of the photo; see `photo_masks` and `photo_alphas` in `squeezesam/inference/letterbox.py`. */
 
 import { maskOf } from "./cleaning.js";
 import { isWhole } from "./looks.js";

@@ -1,0 +1,165 @@
+"""Where artifacts can run; adding a place is a file and a line here."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol as Abstract
+
+from squeezesam.errors import ConfigError
+from squeezesam.spec import SEGMENTER, NetworkKind
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.results.records import Condition, DeviceFacts, Measurement, TimedFile
+
+PLACE_MODULES = {
+    "host": "squeezesam_benchmarks.host",
+    "android": "squeezesam_benchmarks.android.device",
+    "ios": "squeezesam_benchmarks.ios.device",
+    "arm64-emulated": "squeezesam_benchmarks.arm64.device",
+}
+
+
+@dataclass(frozen=True)
+class SalientWay:
+    """What the way to an automatic mask needs beside the segmenter.
+
+    Attributes:
+        detector: where the detector's artifact lies.
+        artifact: what is known about it.
+        photo: an image file in which something stands out.
+    """
+
+    detector: Path
+    artifact: TimedFile
+    photo: Path
+
+
+@dataclass(frozen=True)
+class BenchmarkArtifact:
+    """An artifact to time.
+
+    Attributes:
+        path: where it lies.
+        target: its name in `squeezesam_export.targets.table.TARGETS`, or PyTorch for weights.
+        artifact: what is known about it.
+        pipeline: its name in `pipelines.PIPELINES`; None where only the network can be timed.
+        io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
+            where none is known.
+        input_size: side of its square image input in pixels; None where it takes others.
+        salient: None where its pipeline, if any, is a click; only the host knows other ones.
+        kind: the kind of network.
+    """
+
+    path: Path
+    target: str
+    artifact: TimedFile
+    pipeline: str | None = None
+    io_dtypes: tuple[tuple[str, str], ...] = ()
+    input_size: int | None = None
+    salient: SalientWay | None = None
+    kind: NetworkKind = SEGMENTER
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """How to find a device and what to use on it; each place reads what it needs.
+
+    Attributes:
+        device: serial number of an Android device, UDID of an iPhone; None where there is only one.
+        cpu: to emulate; None for the usual one.
+        runners: built runners for the device; None for the usual folder.
+        cache: keeps what is fetched or built.
+        compute_units: of Core ML, as iOS names them; None for all.
+        cases: golden cases to compare where the processor is emulated.
+        tell: takes a line on what happens beside the measuring.
+    """
+
+    device: str | None = None
+    cpu: str | None = None
+    runners: Path | None = None
+    cache: Path = Path("~/.cache/squeezesam")
+    compute_units: str | None = None
+    cases: int = 2
+    tell: Callable[[str], None] = print
+
+
+class Device(Abstract):
+    """A machine that runs artifacts, each in a fresh process.
+
+    A module of PLACE_MODULES offers `opened(options) -> AbstractContextManager[Place]`. Leaving the
+    context takes everything off the device again, whatever happened.
+    """
+
+    device: DeviceFacts
+    default_threads: tuple[int | None, ...]
+    """None alone where the runtime takes no such number."""
+    deterministic: bool
+    """Whether a second measurement only says the first again; then there is one round."""
+
+    def takes(self, subject: BenchmarkArtifact) -> bool:
+        """Whether this kind of artifact runs there."""
+
+    def check_threads(self, threads: Sequence[int | None]) -> None:
+        """Refuse numbers of threads that would not have a core each.
+
+        Raises:
+            ConfigError: none given, or one that the place cannot pin.
+        """
+
+    def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
+        """Bring there what is needed to run them.
+
+        Raises:
+            DeviceError: the device does not take it.
+        """
+
+    def condition(self) -> Condition:
+        """The state of the device now.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
+
+    def measure(
+        self, subject: BenchmarkArtifact, threads: int | None, protocol: Protocol
+    ) -> Measurement:
+        """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
+
+        Raises:
+            ArtifactError: the artifact does not load or run, or its process crashed; the place
+                is still good for others.
+            DeviceError: the device is gone or refuses.
+            MissingDependencyError: its runtime is not installed.
+        """
+
+
+def refuse_options(place: str, options: DeviceOptions, *fields: str) -> None:
+    """Refuse options that are for other places.
+
+    Args:
+        place: as `bench run --on` says it.
+        options: as given.
+        fields: those of `options` that mean nothing there.
+
+    Raises:
+        ConfigError: one of them was given.
+    """
+    for field in fields:
+        value = getattr(options, field)
+        if value is not None:
+            option = f"--{field.replace('_', '-')}"
+            raise ConfigError(f"{option} {value} is not for --on {place}; leave it out")
+
+
+def open_device(name: str, options: DeviceOptions) -> AbstractContextManager[Device]:
+    """The place of a name.
+
+    Raises:
+        ConfigError: there is none.
+        DeviceError: no such device, or it refuses; on entering.
+    """
+    if name not in PLACE_MODULES:
+        raise ConfigError(f"unknown --on {name!r}; choose from {', '.join(PLACE_MODULES)}")
+    opened: AbstractContextManager[Device] = import_module(PLACE_MODULES[name]).opened(options)
+    return opened

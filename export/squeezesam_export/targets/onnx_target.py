@@ -1,0 +1,121 @@
+"""ONNX, run by ONNX Runtime on the CPU here and on every phone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from squeezesam.inference.load import LoadedNetwork
+from squeezesam_export.quantization.schemes import FloatScheme, StaticInt8, WeightInt8
+from squeezesam_export.targets import onnx_quantization
+from squeezesam_export.targets.ort_file import OnnxFile
+from squeezesam_export.targets.quiet import quiet
+from squeezesam_export.targets.target import (
+    ExportJob,
+    ExportTarget,
+    LoweringReport,
+    check_shapes,
+    checked_answers,
+    float32_io,
+    kind_named,
+    optional,
+    other_inputs,
+)
+
+OPSET = 18
+
+
+def export(job: ExportJob, path: Path, opset: int = OPSET) -> LoweringReport:
+    """Write one self-contained .onnx file; its inputs and outputs are float32 in every scheme.
+
+    Raises:
+        MissingDependencyError: onnx, onnxscript or onnxruntime is not installed.
+    """
+    with quiet(), optional("onnx"):
+        import onnx
+
+        proto = apply_scheme(float32_proto(job, opset), job)
+        onnx.checker.check_model(proto, full_check=True)
+        onnx.save(proto, path)
+    io_dtypes = float32_io(job.inputs + job.outputs)
+    return LoweringReport(io_dtypes, f"ONNX opset {opset}")
+
+
+def float32_proto(job: ExportJob, opset: int) -> Any:
+    """The network as an onnx.ModelProto in float32."""
+    import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
+
+    program = torch.onnx.export(
+        job.model,
+        tuple(torch.zeros(spec.shape) for spec in job.inputs),
+        dynamo=True,
+        opset_version=opset,
+        external_data=False,
+        input_names=[spec.name for spec in job.inputs],
+        output_names=[spec.name for spec in job.outputs],
+    )
+    assert program is not None  # None only without dynamo
+    return program.model_proto
+
+
+def apply_scheme(proto: Any, job: ExportJob) -> Any:
+    """The same network in the job's scheme."""
+    match job.scheme:
+        case FloatScheme(dtype=torch.float32):
+            return proto
+        case FloatScheme(dtype=torch.float16):
+            return half_precision(proto)
+        case WeightInt8() as scheme:
+            return onnx_quantization.int8_weights(proto, job.model, scheme)
+        case StaticInt8() as scheme:
+            return onnx_quantization.static_int8(proto, job, scheme)
+    raise AssertionError(job.scheme)
+
+
+def half_precision(proto: Any) -> Any:
+    """The same network in float16, but for its inputs and outputs."""
+    import onnx
+    from onnxruntime.transformers import float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    proto = float16.convert_float_to_float16(proto, keep_io_types=True)
+    # Two faults of the converter: casts of inputs come last, recorded types are stale.
+    OnnxModel(proto).topological_sort()
+    del proto.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(proto, strict_mode=True)
+
+
+def load(path: Path) -> LoadedNetwork:
+    """An .onnx file as a callable.
+
+    Raises:
+        ArtifactError: missing or damaged, or of none of our networks.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    file = OnnxFile(path)
+    names = [node.name for node in file.inputs]
+    shapes = [node.shape for node in file.inputs]
+    kind = kind_named(path, names, [node.name for node in file.outputs])
+
+    size = kind.size_of(shapes)
+    if size is None:
+        raise other_inputs(path, shapes)
+
+    def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        check_shapes(path, inputs, shapes)
+        feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        return checked_answers(path, file.run(None, feed), kind, size)
+
+    return LoadedNetwork(kind, size, answer)
+
+
+TARGET = ExportTarget(
+    "onnx",
+    ".onnx",
+    ("fp32", "fp16", "int8", "w8a16", "int8-weights"),
+    "ONNX Runtime",
+    export,
+    load,
+)

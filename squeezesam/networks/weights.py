@@ -1,0 +1,215 @@
+"""Weights files: safetensors whose metadata says what network they belong to."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from squeezesam.errors import ConfigError, WeightsError
+from squeezesam.files import PathLike, check_name, whole_file
+from squeezesam.networks.building import build_trained
+from squeezesam.networks.configs import (
+    DETECTORS,
+    DetectorConfig,
+    ReferenceConfig,
+    SqueezeSamConfig,
+    detector_config,
+    variant_config,
+)
+from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.segmenter import SqueezeSam
+from squeezesam.networks.unet import UNet
+from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
+
+LENGTH_BYTES = 8
+"""Bytes of the header's length; the header is padded to a multiple of as many."""
+MAX_FILE_BYTES = 400_000_000
+"""Several times the largest network of this project, in float32."""
+MAX_HEADER_BYTES = 1 << 20
+MAX_METADATA_BYTES = 1 << 16
+SHOWN = 80
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file whose bytes depend on nothing but tensors and metadata.
+
+    The library keeps metadata in a hash map of random order, so the header is written anew.
+    """
+    content = save(dict(tensors), dict(metadata))
+    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "little")
+    fields = json.loads(content[LENGTH_BYTES:end])
+    fields["__metadata__"] = dict(sorted(metadata.items()))
+    header = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % LENGTH_BYTES)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(LENGTH_BYTES, "little"))
+        file.write(header)
+        file.write(memoryview(content)[end:])
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file; all numbers are finite.
+
+    Raises:
+        WeightsError: missing or damaged, a size, header or metadata beyond the bounds of this
+            module, or a tensor that holds NaN or infinity.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}; give a .safetensors file")
+    try:
+        with path.open("rb") as start:
+            size = int.from_bytes(start.read(LENGTH_BYTES), "little")
+        whole = path.stat().st_size
+        if whole > MAX_FILE_BYTES:
+            raise WeightsError(
+                f"{path} has {whole} bytes, more than weights of squeezesam; give another file"
+            )
+        if size > MAX_HEADER_BYTES:
+            raise WeightsError(
+                f"{path} is not a safetensors file of weights: it declares a header of {size} "
+                f"bytes, more than {MAX_HEADER_BYTES}; download it again"
+            )
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except WeightsError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        raise WeightsError(
+            f"{path} is not a safetensors file ({str(error)[:SHOWN]}); download it again"
+        ) from error
+    for name, value in metadata.items():
+        if len(value.encode()) > MAX_METADATA_BYTES:
+            raise WeightsError(
+                f"{path} holds {len(value)} characters of metadata {name[:SHOWN]!r}, more than "
+                f"{MAX_METADATA_BYTES} bytes; it is no weights file of squeezesam"
+            )
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            raise WeightsError(
+                f"{path} holds NaN or infinity in {name[:SHOWN]!r}; use other weights"
+            )
+    return tensors, metadata
+
+
+ZOO = Path(__file__).parents[1] / "zoo"
+
+TrainedNetwork = SqueezeSam | SaliencyDetector
+"""The networks of which weights are kept."""
+
+
+def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) -> None:
+    """Write the network's weights; the metadata holds the variant and its configuration.
+
+    Args:
+        model: the network.
+        path: the .safetensors file.
+        variant: name in `squeezesam.networks.configs.VARIANTS` or `DETECTORS`.
+        dtype: element type of the file; loading gives float32 again.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    tensors = {
+        name: value.to(dtype).contiguous() if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    metadata = {"variant": variant, "config": json.dumps(dataclasses.asdict(model.config))}
+    with whole_file(Path(path)) as partial:
+        write_tensors(tensors, partial, metadata)
+
+
+def load_weights(
+    path: PathLike, size: int | None = None, kind: NetworkKind | None = None
+) -> tuple[str, TrainedNetwork]:
+    """Name and network of a weights file, in eval mode and float32, as it is trained.
+
+    `squeezesam.load` gives the network for inference.
+
+    Args:
+        path: the .safetensors file.
+        size: side of the square input in pixels; None for that of the kind of network.
+        kind: the only kind of network to accept; None accepts any.
+
+    Raises:
+        WeightsError: missing, damaged, not finite, not the weights of the network that it names,
+            or of another kind.
+    """
+    path = Path(path)
+    check_name(path, WeightsError)
+    tensors, metadata = read_tensors(path)
+    variant = metadata.get("variant", "")
+    try:
+        config = known_config(variant) if variant else None
+    except ConfigError as error:
+        raise WeightsError(
+            f"{path} says that it holds the unknown variant {variant[:SHOWN]!r}; "
+            "use weights that came with this version"
+        ) from error
+    if config is None or isinstance(config, ReferenceConfig):
+        raise WeightsError(
+            f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
+        )
+    found = network_kind(variant)
+    if kind is not None and not found.serves_as(kind):
+        raise WeightsError(
+            f"{path} holds the {found.title} {variant!r}; give weights of a {kind.title}"
+        )
+    if metadata.get("config") != json.dumps(dataclasses.asdict(config)):
+        raise WeightsError(
+            f"{path} was made for another {variant!r} network than this version's; "
+            "use the weights that came with this version"
+        )
+    model = build_trained(config, size)
+    for name, _ in model.named_parameters():
+        if name in tensors and not tensors[name].is_floating_point():
+            raise WeightsError(
+                f"{path} is quantized already ({name} is {tensors[name].dtype}); give the float "
+                f"weights that it was made from"
+            )
+    try:
+        model.load_state_dict(
+            {
+                name: value.float() if value.is_floating_point() else value
+                for name, value in tensors.items()
+            }
+        )
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} says variant {variant!r} but its tensors do not fit it; use matching weights"
+        ) from error
+    return variant, model.eval()
+
+
+def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConfig:
+    """Configuration of a variant or detector.
+
+    Raises:
+        ConfigError: unknown.
+    """
+    return detector_config(name) if name in DETECTORS else variant_config(name)
+
+
+def network_kind(name: str) -> NetworkKind:
+    """What a variant or detector takes and gives."""
+    return DETECTOR if name in DETECTORS else SEGMENTER
+
+
+def shipped_weights(variant: str) -> Path:
+    """The weights that come with the package.
+
+    Raises:
+        ConfigError: unknown variant.
+        WeightsError: no weights of this variant are shipped.
+    """
+    known_config(variant)
+    path = ZOO / f"{variant}.safetensors"
+    if not path.is_file():
+        instead = "give --detector" if variant in DETECTORS else "choose 'base'"
+        raise WeightsError(f"no weights of {variant!r} are shipped; train them or {instead}")
+    return path
