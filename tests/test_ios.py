@@ -15,7 +15,7 @@ import pytest
 from small_networks import run
 from test_manifest import ARTIFACT, with_artifacts
 
-from squeezesam_benchmarks.devices import PLACE_MODULES
+from squeezesam_benchmarks.devices import DEVICE_MODULES
 from squeezesam_benchmarks.ios import app
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import Condition, Measurement, read_results
@@ -310,7 +310,7 @@ def test_a_terminated_run_leaves_nothing_behind(on_mac):
     assert on_mac.left == []
 
 
-@pytest.mark.parametrize("elsewhere", sorted(PLACE_MODULES.keys() - {"ios"}))
+@pytest.mark.parametrize("elsewhere", sorted(DEVICE_MODULES.keys() - {"ios"}))
 def test_compute_units_are_refused_elsewhere(elsewhere, exported, capsys):
     words = ("--artifacts", exported, "--compute-units", "all")
     assert run("bench", "run", "--on", elsewhere, *words) == 2

@@ -1,4 +1,4 @@
-"""Where artifacts can run; adding a place is a file and a line here."""
+"""Where artifacts can run; adding a device is a file and a line here."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ from squeezesam.spec import SEGMENTER, NetworkKind
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import Condition, DeviceFacts, Measurement, TimedFile
 
-PLACE_MODULES = {
+DEVICE_MODULES = {
     "host": "squeezesam_benchmarks.host",
     "android": "squeezesam_benchmarks.android.device",
     "ios": "squeezesam_benchmarks.ios.device",
@@ -63,7 +63,7 @@ class BenchmarkArtifact:
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """How to find a device and what to use on it; each place reads what it needs.
+    """How to find a device and what to use on it; each kind of device reads what it needs.
 
     Attributes:
         device: serial number of an Android device, UDID of an iPhone; None where there is only one.
@@ -87,11 +87,12 @@ class DeviceOptions:
 class Device(Abstract):
     """A machine that runs artifacts, each in a fresh process.
 
-    A module of PLACE_MODULES offers `opened(options) -> AbstractContextManager[Place]`. Leaving the
+    A module of DEVICE_MODULES offers `connect(options) -> AbstractContextManager[Device]`. Leaving
+    the
     context takes everything off the device again, whatever happened.
     """
 
-    device: DeviceFacts
+    facts: DeviceFacts
     default_threads: tuple[int | None, ...]
     """None alone where the runtime takes no such number."""
     deterministic: bool
@@ -104,7 +105,7 @@ class Device(Abstract):
         """Refuse numbers of threads that would not have a core each.
 
         Raises:
-            ConfigError: none given, or one that the place cannot pin.
+            ConfigError: none given, or one that the device cannot pin.
         """
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
@@ -127,7 +128,7 @@ class Device(Abstract):
         """Run the protocol once in a fresh process; `before` and `after` are the caller's to fill.
 
         Raises:
-            ArtifactError: the artifact does not load or run, or its process crashed; the place
+            ArtifactError: the artifact does not load or run, or its process crashed; the device
                 is still good for others.
             DeviceError: the device is gone or refuses.
             MissingDependencyError: its runtime is not installed.
@@ -135,7 +136,7 @@ class Device(Abstract):
 
 
 def refuse_options(place: str, options: DeviceOptions, *fields: str) -> None:
-    """Refuse options that are for other places.
+    """Refuse options that are for other devices.
 
     Args:
         place: as `bench run --on` says it.
@@ -153,13 +154,15 @@ def refuse_options(place: str, options: DeviceOptions, *fields: str) -> None:
 
 
 def open_device(name: str, options: DeviceOptions) -> AbstractContextManager[Device]:
-    """The place of a name.
+    """The device of a name.
 
     Raises:
         ConfigError: there is none.
         DeviceError: no such device, or it refuses; on entering.
     """
-    if name not in PLACE_MODULES:
-        raise ConfigError(f"unknown --on {name!r}; choose from {', '.join(PLACE_MODULES)}")
-    opened: AbstractContextManager[Device] = import_module(PLACE_MODULES[name]).opened(options)
-    return opened
+    if name not in DEVICE_MODULES:
+        raise ConfigError(f"unknown --on {name!r}; choose from {', '.join(DEVICE_MODULES)}")
+    connection: AbstractContextManager[Device] = import_module(DEVICE_MODULES[name]).connect(
+        options
+    )
+    return connection

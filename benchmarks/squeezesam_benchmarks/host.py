@@ -1,4 +1,4 @@
-"""The machine at hand as a place to run artifacts."""
+"""The machine at hand as a device that runs artifacts."""
 
 import dataclasses
 import json
@@ -80,12 +80,12 @@ def usable_cores() -> int:
 
 
 class Host:
-    """Implements `places.Place`; a worker process of this Python for each measurement."""
+    """Implements `devices.Device`; a worker process of this Python for each measurement."""
 
     deterministic = False
 
     def __init__(self) -> None:
-        self.device = host_device()
+        self.facts = host_device()
         self.default_threads: tuple[int | None, ...] = tuple(sorted({1, min(2, usable_cores())}))
 
     def takes(self, subject: BenchmarkArtifact) -> bool:
@@ -152,11 +152,11 @@ class Host:
 
 
 @contextmanager
-def opened(options: DeviceOptions) -> Iterator[Host]:
+def connect(options: DeviceOptions) -> Iterator[Host]:
     """The machine at hand.
 
     Raises:
-        ConfigError: an option that is for other places.
+        ConfigError: an option that is for other devices.
     """
     refuse_options("host", options, "device", "cpu", "runners", "compute_units")
     yield Host()

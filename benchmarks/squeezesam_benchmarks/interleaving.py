@@ -29,7 +29,7 @@ UNKNOWN = Condition()
 
 
 def time_interleaved(
-    place: Device,
+    device: Device,
     subjects: Sequence[BenchmarkArtifact],
     threads: Sequence[int | None],
     protocol: Protocol,
@@ -41,20 +41,20 @@ def time_interleaved(
     artifact that fails is left out from then on; the others are timed to the end.
 
     Args:
-        place: where.
+        device: where.
         subjects: what to time.
-        threads: numbers of threads; None where the place takes no such number.
+        threads: numbers of threads; None where the device takes no such number.
         protocol: how.
         command: what was typed, for the record.
 
     Raises:
-        ConfigError: a number of threads that the place cannot pin.
+        ConfigError: a number of threads that the device cannot pin.
         ArtifactError: at the end, where artifacts did not load or run.
         DeviceError: the device is gone, refuses, or stays hot.
         MissingDependencyError: a runtime is not installed.
     """
-    place.check_threads(threads)
-    place.prepare(subjects)
+    device.check_threads(threads)
+    device.prepare(subjects)
     run_id = uuid.uuid4().hex
     jobs = [(subject, count) for subject in subjects for count in threads]
     shuffler = random.Random(0)
@@ -63,15 +63,15 @@ def time_interleaved(
         shuffler.shuffle(jobs)
         for subject, count in tuple(jobs):
             time.sleep(protocol.cool_down_s)
-            before = when_cool(place, protocol.thermal_gate_s)
+            before = when_cool(device, protocol.thermal_gate_s)
             started_at = datetime.now(UTC).isoformat(timespec="seconds")
             try:
-                measurement = place.measure(subject, count, protocol)
+                measurement = device.measure(subject, count, protocol)
             except ArtifactError as error:
                 failures.append(str(error))
                 jobs.remove((subject, count))
                 continue
-            after, gone = state_after(place)
+            after, gone = state_after(device)
             yield Result(
                 schema_version=SCHEMA_VERSION,
                 harness_version=version("squeezesam"),
@@ -80,7 +80,7 @@ def time_interleaved(
                 started_at=started_at,
                 command=command,
                 protocol=protocol,
-                device=place.device,
+                device=device.facts,
                 artifact=subject.artifact,
                 measurement=between(before, measurement, after),
                 detector=subject.salient.artifact if subject.salient else None,
@@ -91,14 +91,14 @@ def time_interleaved(
         raise ArtifactError("; ".join(failures))
 
 
-def when_cool(place: Device, longest_s: float) -> Condition:
+def when_cool(device: Device, longest_s: float) -> Condition:
     """Wait until the device is not throttling; its state then.
 
     Raises:
         DeviceError: it still is after `longest_s`.
     """
     deadline = time.monotonic() + longest_s
-    while (condition := place.condition()).thermal_state not in COOL_STATES:
+    while (condition := device.condition()).thermal_state not in COOL_STATES:
         if time.monotonic() >= deadline:
             raise DeviceError(
                 f"the device still says thermal state {condition.thermal_state!r} after "
@@ -108,10 +108,10 @@ def when_cool(place: Device, longest_s: float) -> Condition:
     return condition
 
 
-def state_after(place: Device) -> tuple[Condition, DeviceError | None]:
+def state_after(device: Device) -> tuple[Condition, DeviceError | None]:
     """The state after a measurement, which is kept even where the device is gone by then."""
     try:
-        return place.condition(), None
+        return device.condition(), None
     except DeviceError as error:
         return UNKNOWN, error
 
@@ -126,7 +126,7 @@ def between(before: Condition, measurement: Measurement, after: Condition) -> Me
 
 
 def time_all(
-    place: Device,
+    device: Device,
     subjects: Sequence[BenchmarkArtifact],
     threads: Sequence[int],
     protocol: Protocol,
@@ -136,20 +136,20 @@ def time_all(
     """Time the subjects, add the results to a file and return the new ones.
 
     Args:
-        place: where.
+        device: where.
         subjects: what to time.
-        threads: numbers of threads; empty for the place's usual ones.
-        protocol: how; a deterministic place needs one round only.
+        threads: numbers of threads; empty for the device's usual ones.
+        protocol: how; a deterministic device needs one round only.
         out: results file.
         progress: takes a line for each result.
     """
-    if place.deterministic:
+    if device.deterministic:
         protocol = dataclasses.replace(protocol, rounds=1)
     new = []
-    counts = threads or place.default_threads
+    counts = threads or device.default_threads
     total = len(subjects) * len(counts) * protocol.rounds
     kept = ResultsFile(out)
-    for result in time_interleaved(place, subjects, counts, protocol, typed_command()):
+    for result in time_interleaved(device, subjects, counts, protocol, typed_command()):
         kept.add(result)
         new.append(result)
         progress(f"[{len(new)}/{total}] {summary(result)}")

@@ -36,14 +36,14 @@ def write_photo(folder: Path, size: tuple[int, int] = PHOTO_SIZE) -> Path:
 
 
 def paired_subjects(
-    directory: Path, precision: str, place: Device, photo: Path
+    directory: Path, precision: str, device: Device, photo: Path
 ) -> list[BenchmarkArtifact]:
     """The segmenters of an export directory in a precision, each with the detector of its kind.
 
     Raises:
         ArtifactError: no manifest, an altered artifact, or no such pair that runs there.
     """
-    subjects = exported_subjects(directory, place)
+    subjects = exported_subjects(directory, device)
     of_precision = [one for one in subjects if one.artifact.precision == precision]
     detectors = {one.target: one for one in of_precision if one.kind is DETECTOR}
     pairs = [

@@ -65,7 +65,7 @@ def overhead_percent() -> float:
 
 
 def repeat(
-    place: Device,
+    device: Device,
     subject: BenchmarkArtifact,
     threads: int | None,
     protocol: Protocol,
@@ -80,7 +80,7 @@ def repeat(
     """
 
     def run() -> list[Result]:
-        return list(time_interleaved(place, [subject], [threads], protocol, command))
+        return list(time_interleaved(device, [subject], [threads], protocol, command))
 
     comparisons = []
     for _ in range(pairs):

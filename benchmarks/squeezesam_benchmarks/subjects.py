@@ -25,13 +25,13 @@ from squeezesam_export.targets.target import ExportJob, LoweringReport
 FRESH_PRECISION = "fp32"
 
 
-def exported_subjects(directory: Path, place: Device) -> list[BenchmarkArtifact]:
-    """The artifacts of an export directory that run in a place.
+def exported_subjects(directory: Path, device: Device) -> list[BenchmarkArtifact]:
+    """The artifacts of an export directory that run in a device.
 
     Raises:
         ArtifactError: no manifest, an altered artifact, or none that runs there.
     """
-    subjects = [one for one in listed_subjects(directory) if place.takes(one)]
+    subjects = [one for one in listed_subjects(directory) if device.takes(one)]
     if not subjects:
         raise ArtifactError(f"nothing in {directory} runs there; export another target")
     return subjects

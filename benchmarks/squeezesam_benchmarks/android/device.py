@@ -1,4 +1,4 @@
-"""An Android phone over adb as a place to run artifacts.
+"""An Android phone over adb as a device that runs artifacts.
 
 No phone has been at hand: this ran against the emulated device of tests/adb_device.py only.
 
@@ -44,7 +44,7 @@ KILLED = 128
 
 
 class Android:
-    """Implements `places.Place`; a process of a native runner for each measurement.
+    """Implements `devices.Device`; a process of a native runner for each measurement.
 
     Args:
         adb: the device.
@@ -56,8 +56,8 @@ class Android:
 
     def __init__(self, adb: Adb, folder: str, runners: Path) -> None:
         self.adb, self.folder, self.runners = adb, folder, runners
-        self.device = android_device(adb)
-        self.cores = self.device.cores or 1
+        self.facts = android_device(adb)
+        self.cores = self.facts.cores or 1
         self.default_threads: tuple[int | None, ...] = tuple(
             sorted({min(count, self.cores) for count in DEFAULT_THREADS})
         )
@@ -146,11 +146,11 @@ class Android:
 
 
 @contextmanager
-def opened(options: DeviceOptions) -> Iterator[Android]:
+def connect(options: DeviceOptions) -> Iterator[Android]:
     """The device that is connected, or of several the one that is named.
 
     Raises:
-        ConfigError: no runners, or an option that is for other places.
+        ConfigError: no runners, or an option that is for other devices.
         DeviceError: no device, several without a name, or one that refuses.
     """
     refuse_options("android", options, "cpu", "compute_units")

@@ -177,7 +177,7 @@ NAME = "arm64-emulated"
 
 
 class EmulatedArm64:
-    """Implements `places.Place`; two emulated processes and one native one for each artifact.
+    """Implements `devices.Device`; two emulated processes and one native one for each artifact.
 
     Args:
         checker: of the processor.
@@ -190,7 +190,7 @@ class EmulatedArm64:
     def __init__(self, checker: Checker, cases: int) -> None:
         self.checker = checker
         self.cases = cases
-        self.device = DeviceFacts(
+        self.facts = DeviceFacts(
             place=NAME,
             model=None,
             soc=None,
@@ -261,11 +261,11 @@ class EmulatedArm64:
 
 
 @contextmanager
-def opened(options: DeviceOptions) -> Iterator[EmulatedArm64]:
+def connect(options: DeviceOptions) -> Iterator[EmulatedArm64]:
     """A processor of `cpus.CPUS`.
 
     Raises:
-        ConfigError: an unknown processor, an option for other places, or no case to compare.
+        ConfigError: an unknown processor, an option for other devices, or no case to compare.
         MissingDependencyError: a program is missing.
     """
     refuse_options(NAME, options, "device", "runners", "compute_units")

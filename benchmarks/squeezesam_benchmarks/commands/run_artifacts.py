@@ -10,7 +10,7 @@ from squeezesam_benchmarks.commands.timing_options import (
     say,
     threads_of,
 )
-from squeezesam_benchmarks.devices import PLACE_MODULES, DeviceOptions, open_device
+from squeezesam_benchmarks.devices import DEVICE_MODULES, DeviceOptions, open_device
 from squeezesam_benchmarks.interleaving import time_all
 from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 
@@ -21,7 +21,7 @@ EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--artifacts", type=Path, required=True, help="an export directory")
-    parser.add_argument("--on", default="host", help=f"{', '.join(PLACE_MODULES)} (default host)")
+    parser.add_argument("--on", default="host", help=f"{', '.join(DEVICE_MODULES)} (default host)")
     parser.add_argument("--device", help="serial number or UDID, where several are connected")
     parser.add_argument("--cpu", help=f"to emulate: {', '.join(CPUS)} (default {DEFAULT_CPU})")
     parser.add_argument(
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> None:
         cases=args.cases,
         tell=say,
     )
-    with open_device(args.on, options) as place:
-        subjects = exported_subjects(args.artifacts, place)
-        results = time_all(place, subjects, threads, protocol, args.out, say)
+    with open_device(args.on, options) as device:
+        subjects = exported_subjects(args.artifacts, device)
+        results = time_all(device, subjects, threads, protocol, args.out, say)
     print(report(results))
     check_agreement(results)

@@ -52,7 +52,7 @@ def protocol_of(args: argparse.Namespace) -> Protocol:
 
 
 def threads_of(args: argparse.Namespace) -> tuple[int, ...]:
-    """Numbers of threads as written on the command line; none for the place's usual ones.
+    """Numbers of threads as written on the command line; none for the device's usual ones.
 
     Raises:
         ConfigError: not whole numbers.

@@ -1,4 +1,4 @@
-"""An iPhone as a place to run Core ML packages, through the app of `benchmarks/ios_benchmark`.
+"""An iPhone as a device that runs packages, through the app of `benchmarks/ios_benchmark`.
 
 The app compiles a package once, in a process of its own; each measurement is a fresh process that
 loads the compiled model. Core ML keeps what it made of a model for the chip in a cache that an app
@@ -47,7 +47,7 @@ INFERENCE_LIMIT_S = 10.0
 
 
 class Iphone:
-    """Implements `places.Place`; a process of the app for each measurement."""
+    """Implements `devices.Device`; a process of the app for each measurement."""
 
     default_threads: tuple[int | None, ...] = (None,)
     deterministic = False
@@ -59,7 +59,7 @@ class Iphone:
         self.compute_units = compute_units
         self.compiled: set[Path] = set()
         self.holds_files = False
-        self.device = DeviceFacts(
+        self.facts = DeviceFacts(
             place="ios",
             model=phone.model,
             soc=None,
@@ -178,11 +178,11 @@ class Iphone:
 
 
 @contextmanager
-def opened(options: DeviceOptions) -> Iterator[Iphone]:
+def connect(options: DeviceOptions) -> Iterator[Iphone]:
     """An iPhone that is connected; leaving removes what was copied to it.
 
     Raises:
-        ConfigError: an option that is for other places, or unknown compute units.
+        ConfigError: an option that is for other devices, or unknown compute units.
         DeviceError: no iPhone, several, one that refuses, or no built app.
         MissingDependencyError: no tool that reaches iPhones.
     """
@@ -195,13 +195,13 @@ def opened(options: DeviceOptions) -> Iterator[Iphone]:
     built = app.built_app(options.runners or options.cache / app.BUILT)
     phone = choose(driver.phones(), options.device)
     driver.check(phone)
-    place = Iphone(driver, phone, built, compute_units)
-    with cleaned_after(place):
-        yield place
+    iphone = Iphone(driver, phone, built, compute_units)
+    with cleaned_after(iphone):
+        yield iphone
 
 
 @contextmanager
-def cleaned_after(place: Iphone) -> Iterator[None]:
+def cleaned_after(iphone: Iphone) -> Iterator[None]:
     """Remove what the block copied to a phone, whatever ends it; an error of the block is kept.
 
     Raises:
@@ -211,14 +211,14 @@ def cleaned_after(place: Iphone) -> Iterator[None]:
         yield
     except SqueezeSamError as error:
         try:
-            place.clean()
+            iphone.clean()
         except DeviceError as left:
             raise DeviceError(f"{error}; {left}") from error
         raise
     except BaseException:
-        place.clean()
+        iphone.clean()
         raise
-    place.clean()
+    iphone.clean()
 
 
 def installed_driver() -> Driver:
