@@ -33,8 +33,8 @@ from squeezesam_export.bundle.exporting import ExportOptions
 from squeezesam_export.bundle.manifest import GoldenFile, read_manifest, write_manifest
 from squeezesam_export.bundle.verification import overlaps
 from squeezesam_export.kinds.golden_case import GoldenClick
-from squeezesam_export.kinds.network_options import NetworkChoice
 from squeezesam_export.kinds.saliency import CASE, SaliencyRecipe, click_distance, found
+from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.graph import check_blocks, with_blocks_of
 from squeezesam_export.quantization.schemes import SCHEMES, find_scheme
 from squeezesam_export.targets import onnx_target

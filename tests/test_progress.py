@@ -5,19 +5,19 @@ import sys
 
 import pytest
 
-from squeezesam import terminal as progress
+from squeezesam import terminal
 
 SLOW_AND_QUIET = """
 import time
-from squeezesam import progress
+from squeezesam import terminal
 from squeezesam_export.targets.quiet import quiet
 
-progress.PATIENCE_SECONDS = 0.05
-with progress.step("converting"), quiet():
+terminal.PATIENCE_SECONDS = 0.05
+with terminal.step("converting"), quiet():
     print("chatter", flush=True)
     time.sleep(0.5)
-progress.PATIENCE_SECONDS = 60
-with progress.step("hardly begun"):
+terminal.PATIENCE_SECONDS = 60
+with terminal.step("hardly begun"):
     pass
 """
 
@@ -29,7 +29,7 @@ def test_a_slow_step_is_named_even_while_a_converter_is_kept_quiet():
 
 
 def test_a_failed_step_leaves_no_timer(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 60)
-    with pytest.raises(KeyError), progress.step("failing"):
+    monkeypatch.setattr(terminal, "PATIENCE_SECONDS", 60)
+    with pytest.raises(KeyError), terminal.step("failing"):
         raise KeyError
     assert capsys.readouterr().err == ""

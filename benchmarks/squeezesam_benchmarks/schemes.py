@@ -41,7 +41,7 @@ from squeezesam_benchmarks.subjects import listed_subjects
 from squeezesam_export.bundle.artifacts import sha256_of, size_of
 from squeezesam_export.bundle.exporting import ExportOptions, export
 from squeezesam_export.bundle.manifest import read_manifest
-from squeezesam_export.kinds.network_options import NetworkChoice
+from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.targets.table import ALL, TARGETS
 
 CLICKS = 3

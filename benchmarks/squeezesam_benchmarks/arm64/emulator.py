@@ -7,12 +7,15 @@ import zipfile
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squeezesam.errors import ConfigError
 from squeezesam.files import whole_directory
 from squeezesam_benchmarks.native import tools
-from squeezesam_benchmarks.native.runtimes import Runtime
 from squeezesam_benchmarks.native.tools import run_tool
+
+if TYPE_CHECKING:
+    from squeezesam_benchmarks.native.runtimes import Runtime
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def cpu_info(cpu: Cpu) -> str:
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64")
 
 
-def arm64_packages(runtime: Runtime, cache: Path) -> Path:
+def arm64_packages(runtime: "Runtime", cache: Path) -> Path:
     """Where the runtime's ARM64 package lies, of the version that is installed for this machine.
 
     Args:

@@ -42,8 +42,8 @@ from squeezesam_export.bundle.manifest import (
 from squeezesam_export.bundle.verification import broken_bound, measure
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.golden_case import GoldenCase
-from squeezesam_export.kinds.network_options import NETWORK_OPTIONS, NetworkChoice
 from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights
+from squeezesam_export.network_options import NETWORK_OPTIONS, NetworkChoice
 from squeezesam_export.quantization.calibration import (
     SHIPPED_PHOTOS,
     Calibration,

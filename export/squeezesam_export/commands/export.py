@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from squeezesam_export.kinds.network_options import NETWORK_OPTIONS
+from squeezesam_export.network_options import NETWORK_OPTIONS
 
 HELP = "export weights for ONNX Runtime, Core ML and ExecuTorch"
 GROUP = "ship"

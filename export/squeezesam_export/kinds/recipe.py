@@ -19,7 +19,7 @@ from squeezesam.networks.building import folded
 from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import NetworkKind
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
-from squeezesam_export.kinds.network_options import NetworkChoice
+from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
 from squeezesam_export.quantization.schemes import Scheme
 
