@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,6 +145,20 @@ def test_a_classifier(
             zip(outputs["classLabel_probs.keys"], outputs["classLabel_probs.values"], strict=True)
         )
     np.testing.assert_allclose([shares[name] for name in CLASSES], wanted, atol=2e-3)
+
+
+def test_a_package_runs_without_the_rest_of_coremltools(
+    classifier: tuple[nn.Module, Path], photo: Path
+) -> None:
+    """Its import takes seconds, prints notes on versions and imports PyTorch's tools."""
+    program = (
+        "import sys; from squeezesam.cli import main; status = main(sys.argv[1:]); "
+        "sys.exit(status or str({'coremltools', 'torchao'} & sys.modules.keys() or ''))"
+    )
+    words = [sys.executable, "-c", program, "coreml-run", classifier[1], "--input", photo]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+    assert "classLabel" in done.stdout
 
 
 @pytest.mark.parametrize("system", ["iOS16", "iOS18"])

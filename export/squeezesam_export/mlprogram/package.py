@@ -1,15 +1,15 @@
 """Finding the model and the weights of an .mlpackage, the files that ship."""
 
 import errno
-import io
 import json
 import os
 import stat
-import warnings
+import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from reprlib import repr as shown
 from typing import Any
@@ -113,20 +113,39 @@ def empty_model() -> tuple[Any, type[Exception]]:
     Raises:
         MissingDependencyError: coremltools is not installed.
     """
-    said = io.StringIO()  # coremltools has notes on the versions that it was not tested with
     try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            redirect_stdout(said),
-            redirect_stderr(said),
-        ):
-            from coremltools.proto import Model_pb2
-            from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError
+
+        model = import_module(f"{message_package()}.Model_pb2").Model()
     except ImportError as error:
         raise MissingDependencyError(
             f"reading an .mlpackage needs {error.name or error}; pip install coremltools"
         ) from error
-    return Model_pb2.Model(), DecodeError
+    return model, DecodeError
+
+
+@cache
+def message_package() -> str:
+    """Name of a package of coremltools' messages alone.
+
+    `coremltools.proto` cannot be imported without all of coremltools, which takes seconds, imports
+    PyTorch and torchao, and has notes on versions to print. The messages need protobuf only.
+
+    Raises:
+        ImportError: coremltools is not installed.
+    """
+    coremltools = find_spec("coremltools")
+    if coremltools is None or coremltools.origin is None:
+        raise ImportError(name="coremltools")
+    folder = Path(coremltools.origin).parent / "proto"
+    spec = spec_from_file_location(
+        "coremltools_messages", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(name="coremltools.proto")
+    sys.modules[spec.name] = package = module_from_spec(spec)
+    spec.loader.exec_module(package)
+    return spec.name
 
 
 def model_file(path: Path) -> Path:
