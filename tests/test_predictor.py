@@ -292,6 +292,19 @@ def test_a_mask_input_with_nan_is_refused_in_one_line() -> None:
     assert len(str(caught.value)) < 200
 
 
+def test_negative_clicks_alone_do_not_say_what_is_meant() -> None:
+    predictor = SamPredictor(random_network(0))
+    predictor.set_image(np.zeros((30, 40, 3), np.uint8))
+    beside = {"point_coords": [(1, 1), (5, 5)], "point_labels": [0, 0]}
+    with pytest.raises(PromptError, match="add a positive click"):
+        predictor.predict(**beside)
+    with pytest.raises(PromptError, match="add a positive click"):
+        predictor.predict(point_coords=[[(1, 1)], [(1, 1)]], point_labels=[[1], [0]])
+    predictor.predict(**beside, box=(2, 2, 20, 20))
+    *_, earlier = predictor.predict([(20, 20)], [1], multimask_output=False)
+    predictor.predict(**beside, mask_input=earlier)
+
+
 @pytest.mark.parametrize("labels", [None, [], [-1]])
 def test_no_prompt_at_all(labels: list[int] | None) -> None:
     coords = None if labels is None else [(1, 1)] * len(labels)
@@ -327,8 +340,8 @@ def test_a_click_changes_what_the_network_says() -> None:
     predictor = SamPredictor(folded(SqueezeSam(nano(), SIZE)), SIZE)
     predictor.set_image(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
     answers = [
-        predictor.predict([place], [label])[2]
-        for place, label in (((20, 20), 1), ((90, 60), 1), ((20, 20), 0))
+        predictor.predict(places, [1, 0][: len(places)])[2]
+        for places in ([(20, 20)], [(90, 60)], [(20, 20), (90, 60)])
     ]
     assert not np.array_equal(answers[0], answers[1])
     assert not np.array_equal(answers[0], answers[2])

@@ -196,7 +196,7 @@ def test_a_users_click_on_an_automatic_one_overrules_it():
         return disc_network(image, maps + 1e-3, tokens)
 
     predictor = salient_on(800, 600, DiscDetector(), network, sampling=ClickSampling(clicks=1))
-    predictor.edit(predictor.finding.coords, [0], None)
+    predictor.edit(predictor.finding.coords, [0], np.zeros((1, SIDE, SIDE)))
     positive, negative = asked[0]
     assert (positive, negative) == (0, 1)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from squeezesam.errors import ArtifactError, ImageError, PromptError, SqueezeSamError
+from squeezesam.errors import ArtifactError, ImageError, SqueezeSamError
 from squeezesam.image_io import Photo, as_photo
 from squeezesam.inference.letterbox import Letterbox
 from squeezesam.inference.load import NetworkCallable, check_role, input_side
@@ -23,6 +23,7 @@ from squeezesam.inference.mask_cleanup import DEFAULT_CLEANING, MaskCleaning, Wa
 from squeezesam.inference.prompts import (
     Prompts,
     as_floats,
+    check_asks,
     check_prompts,
     encode_prompts,
     prompt_slots,
@@ -229,8 +230,8 @@ class SamPredictor:
 
         Raises:
             ImageError: no photo is set.
-            PromptError: no prompt, one that has no meaning on this photo, or prompts for different
-                numbers of queries.
+            PromptError: no prompt, negative clicks alone, a prompt that has no meaning on this
+                photo, or prompts for different numbers of queries.
             ArtifactError: the network answers NaN or infinity.
         """
         queries = split_queries(point_coords, point_labels, box, mask_input)
@@ -275,8 +276,8 @@ class SamPredictor:
         prompts = check_prompts(
             point_coords, point_labels, box, width=whole.width, height=whole.height
         )
-        if not len(prompts.coords) and prompts.box is None and mask_input is None:
-            raise PromptError("no prompt; give at least one click, a box or an earlier mask")
+        if mask_input is None:
+            check_asks(prompts)
         previous = None if mask_input is None else self._previous_mask(mask_input)
         chosen = slice(1, None) if multimask_output else slice(0, 1)
         if self.looking is None:

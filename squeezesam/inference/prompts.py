@@ -3,7 +3,8 @@
 Defined behaviour: a click outside the photo is an error; of exact duplicates one is kept; of clicks
 on the same point with different labels the latest wins; all clicks are drawn on the prompt maps,
 and when there are more of them than point slots, the latest 14 become tokens; a box is clipped to
-the photo and must keep a positive area there.
+the photo and must keep a positive area there; negative clicks alone, which the network answers with
+an empty mask, are an error.
 """
 
 from dataclasses import dataclass
@@ -146,6 +147,22 @@ def check_prompts(
         keep = sorted(latest.values())
         coords, labels = coords[keep], labels[keep]
     return Prompts(coords, labels, None if box is None else clip_box(box, width, height))
+
+
+def check_asks(prompts: Prompts) -> None:
+    """See that prompts, without an earlier mask, say where the object is.
+
+    Raises:
+        PromptError: there are none, or only clicks on what does not belong to it.
+    """
+    if prompts.box is not None or PointLabel.POSITIVE in prompts.labels:
+        return
+    if len(prompts.coords):
+        raise PromptError(
+            "negative clicks alone do not say what is meant; add a positive click on the object, a "
+            "box around it, or an earlier mask of it"
+        )
+    raise PromptError("no prompt; give at least one click, a box or an earlier mask")
 
 
 Query = tuple[Any, Any, Any, Any]

@@ -220,6 +220,7 @@ test("what cannot be meant is refused", async () => {
     { pointCoords: [[5, 5]], pointLabels: [] },
     { pointCoords: [[5, 5]] },
     { pointCoords: [[5, 5]], pointLabels: [-1] },
+    { pointCoords: [[5, 5]], pointLabels: [0] },
     { box: [5, 5, 5, 9] },
     { box: [40, 5, 50, 9] },
     { maskInput: new Float32Array(5) },

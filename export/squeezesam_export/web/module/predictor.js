@@ -4,7 +4,7 @@ import { askedOf, cleanedLogits, maskOf } from "./cleaning.js";
 import { ArtifactError, ConfigError, ImageError, PromptError } from "./errors.js";
 import { asPhoto, Letterbox } from "./letterbox.js";
 import { isWhole, movedPrompts, ontoPhoto, ontoView, surroundings, wholeView } from "./looks.js";
-import { checkPrompts, encodePrompts } from "./prompts.js";
+import { checkAsks, checkPrompts, encodePrompts } from "./prompts.js";
 import {
   DEFAULT_CLEANING,
   DEFAULT_LOOKING,
@@ -162,7 +162,7 @@ export class SamPredictor {
    * @param {Question & {returnLogits?: boolean}} [question] with `returnLogits`, masks are logits
    * @returns {Promise<Prediction>}
    * @throws {ImageError} no photo is set
-   * @throws {PromptError} no prompt, or one that has no meaning on this photo
+   * @throws {PromptError} no prompt, negative clicks alone, or one without meaning on this photo
    * @throws {ArtifactError} the network answers NaN or infinity
    */
   async predict(question = {}) {
@@ -189,9 +189,7 @@ export class SamPredictor {
     const { pointCoords, pointLabels, box, maskInput, multimaskOutput = true } = question;
     const whole = photo.letterbox;
     const prompts = checkPrompts(pointCoords, pointLabels, box, whole.width, whole.height);
-    if (!prompts.coords.length && !prompts.box && !maskInput) {
-      throw new PromptError("no prompt; give at least one click, a box or an earlier mask");
-    }
+    if (!maskInput) checkAsks(prompts);
     let previous = maskInput ? this.#checkedMask(maskInput) : null;
     const channels = multimaskOutput ? [1, 2, 3] : [0];
     const all = wholeView(whole.width, whole.height);

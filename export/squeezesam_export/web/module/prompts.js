@@ -93,6 +93,21 @@ export function checkPrompts(pointCoords, pointLabels, box, width, height) {
 }
 
 /**
+ * See that prompts, without an earlier mask, say where the object is.
+ * @param {Prompts} prompts
+ * @throws {PromptError} there are none, or only clicks on what does not belong to it
+ */
+export function checkAsks(prompts) {
+  if (prompts.box || prompts.labels.includes(PointLabel.POSITIVE)) return;
+  throw new PromptError(
+    prompts.coords.length
+      ? "negative clicks alone do not say what is meant; add a positive click on the object, a box " +
+          "around it, or an earlier mask of it"
+      : "no prompt; give at least one click, a box or an earlier mask",
+  );
+}
+
+/**
  * @param {readonly number[]} box
  * @param {number} width
  * @param {number} height
