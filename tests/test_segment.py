@@ -218,6 +218,7 @@ def test_clicks_are_in_the_pixels_of_the_upright_photo(photo: Path, weights: Pat
         (["--box", "-9,2,-5,12"], "covers nothing of the 61x40 image"),
         (["--point", "5%%,6"], "must be x,y"),
         (["--point", "5,6:no"], "end in :neg"),
+        (["--point", "5,6:neg", "--point", "7,6:neg"], "add a positive click"),
         (["--box", "1,2,3"], "must be x0,y0,x1,y1"),
         (["--box", "9,9,5,12"], "x0 < x1"),
         (["--box", "0,0,inf,5"], "is inf"),
@@ -470,6 +471,20 @@ def test_a_folder_is_segmented_again_beside_its_masks(
         assert capsys.readouterr().out.count("predicted IoU") == 3
     masks = sorted(path.name for path in Path("album").glob("*.mask.png"))
     assert masks == ["a.jpg.mask.png", "a.png.mask.png", "b.mask.png"]
+
+
+def test_an_empty_folder_stops_no_other(
+    photo: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty").mkdir()
+    words = ["segment", "empty", str(photo), "--point", "9,9", "--model", str(weights), "--json"]
+    assert main([*words, "--out", "masks"]) == 2
+    printed = capsys.readouterr()
+    first, second = map(json.loads, printed.out.splitlines())
+    assert "has no file that ends in" in first["error"]
+    assert second["files"] == {"out": f"masks/{photo.stem}.mask.png"}
+    assert "1 of 2 failed" in printed.err
+    assert len(list(Path("masks").iterdir())) == 1
 
 
 def test_one_box_is_taken(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,8 +42,11 @@ T = TypeVar("T")
 
 def files_of(
     paths: Sequence[Path], suffixes: Collection[str], left_out: tuple[str, ...] = ()
-) -> list[Path]:
+) -> dict[Path, DataError | None]:
     """The files that are named, each once; a folder stands for the files in it, sorted by name.
+
+    A folder without such a file is among them, with what is wrong: the work on it raises that, so
+    that it does not stop the work on the others.
 
     Args:
         paths: of files and folders; what is missing is kept, for its reader to say so.
@@ -51,25 +54,38 @@ def files_of(
         left_out: endings of the names of those that are not taken from a folder.
 
     Raises:
-        DataError: a folder cannot be listed, or has no such file.
+        DataError: all that is named are folders that cannot be listed, or have no such file.
     """
-    files: dict[Path, None] = {}
+    files: dict[Path, DataError | None] = {}
     for path in paths:
-        if not path.is_dir():
-            files[path] = None
-            continue
-        inside = [
-            path / name
-            for name in list_files(path)
-            if split_name(name)[1] in suffixes and not name.endswith(left_out)
-        ]
-        if not inside:
-            raise DataError(
-                f"{path} has no file that ends in {', '.join(sorted(suffixes))}; "
-                "name another folder"
-            )
-        files |= dict.fromkeys(inside)
-    return list(files)
+        try:
+            inside = files_in(path, suffixes, left_out) if path.is_dir() else [path]
+        except DataError as error:
+            files[path] = error
+        else:
+            files |= dict.fromkeys(inside)
+    errors = [error for error in files.values() if error is not None]
+    if errors and len(errors) == len(files):
+        raise errors[0]
+    return files
+
+
+def files_in(folder: Path, suffixes: Collection[str], left_out: tuple[str, ...]) -> list[Path]:
+    """The files in a folder, as `files_of` takes them.
+
+    Raises:
+        DataError: it cannot be listed, or has no such file.
+    """
+    inside = [
+        folder / name
+        for name in list_files(folder)
+        if split_name(name)[1] in suffixes and not name.endswith(left_out)
+    ]
+    if not inside:
+        raise DataError(
+            f"{folder} has no file that ends in {', '.join(sorted(suffixes))}; name another folder"
+        )
+    return inside
 
 
 def for_each(things: Sequence[T], work: Callable[[T], None], tell: Callable[[str], None]) -> None:
@@ -185,19 +201,21 @@ def segment(args: argparse.Namespace) -> None:
     if asked:
         check_no_detection(args)
     endings = tuple(output.ending for output in OUTPUTS.values())
-    photos = files_of(args.photo, PHOTO_SUFFIXES, endings)
-    plans = planned_outputs(args, photos)
+    named = files_of(args.photo, PHOTO_SUFFIXES, endings)
+    plans = planned_outputs(args, [photo for photo, error in named.items() if error is None])
     predictor = chosen_predictor(args, asked)
 
     def work(photo: Path) -> None:
         try:
+            if (no_photos := named[photo]) is not None:
+                raise no_photos
             one_photo(predictor, photo, asked, plans[photo], args.json)
         except SqueezeSamError as error:
             if args.json:
                 print(json.dumps({"path": str(photo), "error": str(error)}), flush=True)
             raise
 
-    for_each(photos, work, lambda message: complain("segment", message))
+    for_each(list(named), work, lambda message: complain("segment", message))
 
 
 def one_photo(
