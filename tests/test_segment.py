@@ -1,6 +1,9 @@
 """`squeezesam segment` and `squeezesam pictures` through the command line."""
 
 import json
+import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from squeezesam.cli import main
 from squeezesam.data.encoded_masks import RleMask
 from squeezesam.examples import EXAMPLES, PHOTOS
-from squeezesam.image_io import read_photo
+from squeezesam.image_io import MAX_PHOTO_PIXELS, read_photo
 from squeezesam.inference.load import InterpretedNetwork, load
 from squeezesam.inference.overlay import GAP, LIGHT
 from squeezesam.inference.predictor import SamPredictor
@@ -485,6 +488,35 @@ def test_an_empty_folder_stops_no_other(
     assert second["files"] == {"out": f"masks/{photo.stem}.mask.png"}
     assert "1 of 2 failed" in printed.err
     assert len(list(Path("masks").iterdir())) == 1
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from squeezesam.cli import main
+
+def kilobytes(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1])
+
+small, large, *words = sys.argv[1:]
+words = [*words, "--point", "50%,50%", "--out", "m.png"]
+assert main(["segment", small, *words]) == 0
+Path("/proc/self/clear_refs").write_text("5")
+before = kilobytes("VmRSS")
+assert main(["segment", large, *words]) == 0
+print((kilobytes("VmHWM") - before) / 1000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+def test_the_largest_photo_takes_less_than_500_mb(photo: Path, weights: Path) -> None:
+    side = math.isqrt(MAX_PHOTO_PIXELS)
+    Image.linear_gradient("L").resize((side, side)).convert("RGB").save("large.jpg")
+    words = [sys.executable, "-c", PEAK, photo, "large.jpg", "--model", weights]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert float(done.stdout.splitlines()[-1]) < 500
 
 
 def test_one_box_is_taken(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

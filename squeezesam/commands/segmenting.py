@@ -24,7 +24,7 @@ from squeezesam.errors import (
     OutputError,
     SqueezeSamError,
 )
-from squeezesam.image_io import FORMATS, STDOUT, check_format, read_photo, write_image
+from squeezesam.image_io import FORMATS, STDOUT, check_format, write_image
 from squeezesam.inference.explain import explain
 from squeezesam.inference.load import InterpretedNetwork, detector_beside, load
 from squeezesam.inference.mask_cleanup import bounding_window
@@ -231,9 +231,9 @@ def one_photo(
         SqueezeSamError: it has no answer, or a picture cannot be written.
     """
     started = time.perf_counter()
-    photo = read_photo(path)
+    predictor.set_image(path)  # rather than its pixels, of which the predictor would keep a copy
+    photo = predictor.pixels
     read = time.perf_counter()
-    predictor.set_image(photo)
     if asked:
         answer = prompted(predictor, asked.prompts(photo))
     else:

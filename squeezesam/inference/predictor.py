@@ -170,6 +170,15 @@ class SamPredictor:
         letterbox = self._current_photo().letterbox
         return letterbox.height, letterbox.width
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The photo, RGB [H, W, 3]; not to be written to.
+
+        Raises:
+            ImageError: no photo is set.
+        """
+        return self._current_photo().pixels
+
     def set_image(self, image: Photo, image_format: Literal["RGB", "BGR"] = "RGB") -> None:
         """Take the photo that the next predictions are about.
 
