@@ -1,0 +1,123 @@
+package org.squeezesam.segmentation
+
+/**
+ * The constants of `squeezesam/spec.py` that ports need, under the same names.
+ *
+ * A test holds these numbers to those of the Python package, and `Manifest` refuses a bundle that
+ * was exported with others.
+ */
+object Spec {
+    /** The version of squeezesam that this library belongs to. */
+    const val VERSION = "0.1.0"
+
+    const val MAP_STRIDE = 2
+    const val SALIENCY_STRIDE = 4
+    const val HEAT_LEVELS = 255
+    const val PIXEL_MEAN = 128.0
+    const val PIXEL_SCALE = 1.0 / 128.0
+    const val PAD_BYTE = 128
+    const val DISC_RADIUS = 2.5
+    const val POINT_SLOTS = 14
+    const val BOX_SLOTS = 2
+    const val TOKEN_SLOTS = POINT_SLOTS + BOX_SLOTS
+    const val POSITION_FREQUENCIES = 6
+    const val POSITION_FEATURES = 4 * POSITION_FREQUENCIES
+    const val TOKEN_KINDS = 4
+    const val TOKEN_FEATURES = POSITION_FEATURES + TOKEN_KINDS
+    const val NUM_MASKS = 4
+    const val MASK_THRESHOLD = 0f
+    const val FLIPPED_LOGIT = 0.0625f
+    const val OUTSIDE_LOGIT = -8f
+    const val EDGE_SHARPNESS = 2.0
+
+    const val IMAGE = "image"
+    const val PROMPT_MAPS = "prompt_maps"
+    const val PROMPT_TOKENS = "prompt_tokens"
+    const val LOW_RES_MASKS = "low_res_masks"
+    const val IOU_PREDICTIONS = "iou_predictions"
+    const val SALIENCY_LOGITS = "saliency_logits"
+}
+
+/** Codes of `pointLabels`, with segment-anything's meaning. */
+object PointLabel {
+    const val PAD = -1
+    const val NEGATIVE = 0
+    const val POSITIVE = 1
+    const val BOX_TOP_LEFT = 2
+    const val BOX_BOTTOM_RIGHT = 3
+
+    /** The codes by the names of `spec.py` in lower case. */
+    val codes: Map<String, Int> = mapOf(
+        "pad" to PAD,
+        "negative" to NEGATIVE,
+        "positive" to POSITIVE,
+        "box_top_left" to BOX_TOP_LEFT,
+        "box_bottom_right" to BOX_BOTTOM_RIGHT,
+    )
+}
+
+/** Channels of `prompt_maps`, in their order. */
+enum class MapChannel { POSITIVE, NEGATIVE, BOX, PREVIOUS_MASK }
+
+/** What a network is for. The tensor names are the contract of `squeezesam/spec.py`. */
+enum class NetworkKind(val inputs: List<String>, val outputs: List<String>) {
+    /** Answers prompts with masks. */
+    SEGMENTER(
+        listOf(Spec.IMAGE, Spec.PROMPT_MAPS, Spec.PROMPT_TOKENS),
+        listOf(Spec.LOW_RES_MASKS, Spec.IOU_PREDICTIONS),
+    ),
+
+    /** Answers a photo with a heat map of its most prominent object. */
+    DETECTOR(listOf(Spec.IMAGE), listOf(Spec.SALIENCY_LOGITS)),
+    ;
+
+    /** The name of the kind in the manifest. */
+    val title: String = name.lowercase()
+}
+
+/** The numbers of the mask cleaning, in mask pixels; see `docs/masks.md`. */
+data class MaskCleaning(val speckArea: Int = 16, val pinholeArea: Int = 16)
+
+/**
+ * The numbers of the closer look; see `docs/looks.md`.
+ *
+ * @property surroundings side of the view in percent of what it is around
+ * @property smallest least side of the view in photo pixels
+ */
+data class Looking(val surroundings: Int = 150, val smallest: Int = 64)
+
+/** The choices of the click sampling; see `ClickSampling` in `squeezesam/inference/saliency_prompt.py`. */
+data class ClickSampling(
+    val threshold: Int = 240,
+    val peak: Int = 244,
+    val smallestPerMille: Int = 4,
+    val clicks: Int = 5,
+)
+
+/**
+ * What `squeezesam verify` asks of the artifacts of a scheme on the golden cases.
+ *
+ * @property minMaskIou of mask 0 of every case
+ * @property meanMaskIou of all cases and masks
+ * @property maxIouError by how much a predicted IoU may be off
+ * @property maxClickDistance by how many pixels of the heat map a click may be off
+ */
+data class Bounds(
+    val minMaskIou: Double,
+    val meanMaskIou: Double,
+    val maxIouError: Double,
+    val maxClickDistance: Double,
+) {
+    companion object {
+        /** By the name of the scheme, as `squeezesam_export/quantization/schemes.py` has them. */
+        val ofScheme: Map<String, Bounds> = mapOf(
+            "fp32" to Bounds(0.995, 0.999, 0.001, 0.0),
+            "fp16" to Bounds(0.995, 0.997, 0.01, 1.0),
+            "int8" to Bounds(0.8, 0.95, 0.15, 4.0),
+            "w8a16" to Bounds(0.9, 0.98, 0.1, 2.0),
+            "int8-weights" to Bounds(0.9, 0.98, 0.05, 2.0),
+            "palette6" to Bounds(0.8, 0.95, 0.15, 4.0),
+            "palette4" to Bounds(0.5, 0.8, 0.3, 8.0),
+        )
+    }
+}
