@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from squeezesam.errors import MissingDependencyError
+from squeezesam.errors import MissingDependencyError, SqueezeSamError
 from squeezesam.files import content_hash, whole_directory
 
 CACHE = Path("~/.cache/squeezesam").expanduser()
@@ -66,6 +67,11 @@ class Toolchain:
         """ONNX Runtime of the same version for Linux on x86-64, for tests on the JVM."""
         package = self.root / "com.github.asus4.onnxruntime"
         return package / "Plugins" / "Linux" / "x64" / "libonnxruntime.so"
+
+    @property
+    def onnxruntime_notices(self) -> Path:
+        """The licences of what ONNX Runtime is made of."""
+        return self.root / "com.github.asus4.onnxruntime" / "ThirdPartyNotices.txt"
 
     @property
     def android_jar(self) -> Path:
@@ -305,3 +311,10 @@ def run(
 def joined(paths: Iterable[Path]) -> str:
     """A search path."""
     return os.pathsep.join(map(str, paths))
+
+
+if __name__ == "__main__":
+    try:
+        print(toolchain().root)
+    except SqueezeSamError as error:
+        sys.exit(f"toolchain.py: error: {error}")
