@@ -251,15 +251,18 @@ def fetch_debian(pins: dict[str, dict[str, dict[str, str]]], downloads: Path, ou
         run(["dpkg-deb", "-x", str(checked(file, pin["sha256"])), str(out)])
 
 
-def debian_mirror() -> str:
-    """The address of Debian's archive, from the environment or from this machine's own sources.
+def debian_mirror(sources: Path = SOURCES) -> str:
+    """The address of Debian's archive, from the environment or from the sources of apt.
+
+    Args:
+        sources: folder of `sources.list` and `sources.list.d`.
 
     Raises:
         MissingDependencyError: neither names one.
     """
     if mirror := os.environ.get(MIRROR_VARIABLE):
         return mirror
-    lists = [*SOURCES.glob("sources.list"), *SOURCES.glob("sources.list.d/*")]
+    lists = [*sources.glob("sources.list"), *sources.glob("sources.list.d/*")]
     for path in sorted(lists):
         for line in path.read_text(errors="replace").splitlines():
             found = re.match(r"(?:URIs:|deb (?:\[.*?\] )?)\s*(\S+/debian)/?(?:\s|$)", line)

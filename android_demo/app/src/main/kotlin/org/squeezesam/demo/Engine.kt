@@ -174,12 +174,11 @@ class Engine(private val context: Application) {
     }
 
     /** Take another precision, runtime or number of threads; the question so far is asked again. */
-    fun choose(wanted: Choice) {
-        load(wanted)
-        enqueue {
-            val state = selection.state
-            if (state.answer == null) null else answering(state) { selection.replaceAnswer(it) }
-        }
+    fun choose(wanted: Choice) = load(wanted)
+
+    private fun askAgain() = enqueue {
+        val state = selection.state
+        if (state.answer == null) null else answering(state) { selection.replaceAnswer(it) }
     }
 
     private fun load(wanted: Choice?) = enqueue {
@@ -210,6 +209,7 @@ class Engine(private val context: Application) {
                 canFindAlone = loaded.size > 1
                 Shipped.keep(context, chosen)
                 status = context.getString(if (photo == null) R.string.welcome else R.string.begin)
+                askAgain()
             }
         }
     }
@@ -336,6 +336,8 @@ class Engine(private val context: Application) {
                     to().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
                 } catch (error: IOException) {
                     throw OutputError("the cut-out cannot be written (${error.message}); choose another place", error)
+                } catch (error: SecurityException) {
+                    throw OutputError("the other app does not let the cut-out be written; choose another place", error)
                 } finally {
                     picture.recycle()
                 }

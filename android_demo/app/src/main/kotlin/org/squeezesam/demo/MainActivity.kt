@@ -41,8 +41,10 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
         // Without fingers there is no holding: a press of a key or of TalkBack turns it on and off.
         compare.setOnClickListener { photo.look = if (photo.look == Look.ORIGINAL) look else Look.ORIGINAL }
         photo.look = look
-        engine.start(resume = state != null)
-        if (state == null) take(intent)
+        // What Android starts again from its history has been taken once; leave to read it is gone.
+        val isAgain = state != null || intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0
+        engine.start(resume = isAgain)
+        if (!isAgain) take(intent)
     }
 
     override fun onStart() {
