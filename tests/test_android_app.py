@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dex_files import Api, Dex
 from PIL import Image
 from sharing import Shared
 from toolchain import (
@@ -142,23 +143,12 @@ def load_alignments(library: bytes) -> set[int]:
     }
 
 
-def defined_classes(dex: bytes) -> set[str]:
-    """Names of the classes that a dex file defines."""
-    assert dex.startswith(b"dex\n")
-    strings, types, (count, classes) = (
-        struct.unpack_from("<I", dex, 60)[0],
-        struct.unpack_from("<I", dex, 68)[0],
-        struct.unpack_from("<II", dex, 96),
+def is_of_java_8(owner: str, name: str) -> bool:
+    """Whether a method is of Java 8, which Android 7 (API 24) has and the stubs of API 23 lack."""
+    boxes = ("Boolean", "Byte", "Double", "Float", "Integer", "Long", "Short")
+    return owner == "java/util/Optional" or (
+        name == "hashCode" and owner in {f"java/lang/{box}" for box in boxes}
     )
-    names = set()
-    for i in range(count):
-        (number,) = struct.unpack_from("<I", dex, classes + 32 * i)
-        (string,) = struct.unpack_from("<I", dex, types + 4 * number)
-        (at,) = struct.unpack_from("<I", dex, strings + 4 * string)
-        while dex[at] & 0x80:  # the length before the characters
-            at += 1
-        names.add(dex[at + 1 : dex.index(b"\0", at + 1)].decode()[1:-1])
-    return names
 
 
 @marked(*slow)
@@ -219,7 +209,7 @@ class TestApk:
         found: set[str] = set()
         with zipfile.ZipFile(apk) as archive:
             for name in ("classes.dex", "classes2.dex"):
-                found |= defined_classes(archive.read(name))
+                found |= Dex(archive.read(name)).defined()
                 tools.dexdump("-c", archive.extract(name, tmp_path))
         ours = PACKAGE.replace(".", "/")
         activities = {f"{ours}/{name}" for name in components()}
@@ -227,6 +217,21 @@ class TestApk:
         assert {"ai/onnxruntime/OrtSession", "kotlin/Unit"} <= found
         # Stubs to compile against must not hide the classes of a phone or of ExecuTorch.
         assert not [one for one in found if one.startswith(("android/", "org/pytorch/"))]
+
+    def test_it_calls_nothing_that_its_oldest_android_lacks(
+        self, tools: Toolchain, apk: Path
+    ) -> None:
+        known = Api(tools.android_jar)
+        with zipfile.ZipFile(apk) as archive:
+            used = list(Dex(archive.read("classes.dex")).used())
+        of_android = [one for one in used if one[0].startswith(("android/", "java/", "javax/"))]
+        assert len(of_android) > 300
+        lacking = [
+            (owner, *member)
+            for owner, member in of_android
+            if not known.has(owner, member) and not is_of_java_8(owner, member[0])
+        ]
+        assert not lacking
 
     def test_libraries_fit_pages_of_16_kb(self, apk: Path) -> None:
         with zipfile.ZipFile(apk) as archive:
