@@ -159,6 +159,7 @@ class AdbDevice:
         """Paths of the device, and where they lie."""
         return {
             TMP: str(self.files),
+            "/sdcard": str(self.folder),
             "/sys/": f"{self.root}/sys/",
             "/proc/cpuinfo": f"{self.root}/proc/cpuinfo",
         }

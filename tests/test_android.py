@@ -18,6 +18,7 @@ import adb_device
 import pytest
 from adb_device import AdbDevice
 from adb_services import RefusedError
+from bench_results import run_of
 from sharing import Shared
 from small_networks import SIZE, run
 from test_manifest import ARTIFACT, with_artifacts
@@ -44,7 +45,7 @@ from squeezesam_benchmarks.results.records import (
     read_results,
 )
 from squeezesam_export.bundle.artifacts import sha256_of
-from squeezesam_export.bundle.manifest import write_manifest
+from squeezesam_export.bundle.manifest import read_manifest, write_manifest
 
 pytestmark = pytest.mark.android
 
@@ -499,6 +500,112 @@ def test_zones_of_the_processor_are_told_from_others() -> None:
     zones = "battery 99000\ncpu-0-0-usr 41200\nmtktscpu 42300\nmodem\n\n"
     assert zone_temperature(zones) == pytest.approx(42.3)
     assert zone_temperature("battery 99000\n") is None
+
+
+APP = """#!{python}
+import pathlib, sys
+folder = pathlib.Path("{folder}/Android/data/org.squeezesam.demo/files")
+with open("{log}", "a") as log:
+    print(*sys.argv[1:], file=log)
+if sys.argv[1] == "start":
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.jsonl").write_text({results!r})
+    (folder / "state.txt").write_text({state!r})
+"""
+
+
+class App:
+    """A stand-in for the demo app on a test device: what it answers is told before."""
+
+    def __init__(self, device: AdbDevice) -> None:
+        self.device, self.log = device, device.folder / "am.log"
+        self.program("pm", "#!/bin/sh\n")
+        self.program("pidof", "#!/bin/sh\nexit 1\n")
+
+    def program(self, name: str, text: str) -> None:
+        (self.device.bin / name).write_text(text)
+        (self.device.bin / name).chmod(0o755)
+
+    def answers(self, results: str, state: str = "done\n") -> None:
+        names = {"python": sys.executable, "folder": self.device.folder, "log": self.log}
+        self.program("am", APP.format(**names, results=results, state=state))
+
+    @property
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+@pytest.fixture
+def app(device: AdbDevice) -> App:
+    return App(device)
+
+
+def app_line(artifacts: Path, **changes: object) -> str:
+    """A line as the app writes it for the only artifact of an export."""
+    (artifact,) = read_manifest(artifacts).networks[0].artifacts
+    made = dataclasses.replace(MEASURED, threads=2, **changes)
+    file = artifact.graphs[0]
+    (result,) = run_of([made], file.file, sha256=file.sha256)
+    return json.dumps(dataclasses.asdict(result)) + "\n"
+
+
+def bench_app(out: Path, artifacts: Path, *more: object) -> int:
+    words = ["bench", "run", "--on", "android", "--app", "--artifacts", artifacts]
+    return run(*words, "--threads", 2, "--rounds", 1, "--out", out, *more)
+
+
+def test_the_app_times_what_it_ships(app: App, tmp_path: Path) -> None:
+    artifacts = export(tmp_path / "artifacts", "one")
+    app.answers(app_line(artifacts, warm_samples_ms=(3.0, 4.0)))
+    assert bench_app(tmp_path / "results.jsonl", artifacts, "--iterations", 7) == 0
+    (result,) = read_results(tmp_path / "results.jsonl")
+    assert result.measurement.warm_samples_ms == (3.0, 4.0)
+    assert result.measurement.before == HEALTHY
+    assert result.artifact.name == "one.onnx"
+    stop, start, after = app.calls
+    assert stop == after == "force-stop org.squeezesam.demo"
+    assert start.startswith("start -W -n org.squeezesam.demo/.BenchmarkActivity --es runtime onnx")
+    assert "--es networks segmenter" in start
+    assert "--es threads 2 " in start
+    assert "--es iterations 7 " in start
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            "the phone still says thermal state severe\n",
+            "the phone still says thermal state severe",
+        ),
+        ("running\n", "crashed the app"),
+        ("done\n", "the app holds another one.onnx; build it from this export"),
+    ],
+    ids=["error", "crash", "other artifact"],
+)
+def test_what_the_app_cannot_do_is_told(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str], state: str, said: str
+) -> None:
+    artifacts = export(tmp_path / "artifacts", "one")
+    other = app_line(artifacts).replace(sha256_of(artifacts / "one.onnx"), "00" * 32)
+    app.answers(other, state)
+    assert bench_app(tmp_path / "results.jsonl", artifacts) == 2
+    assert said in capsys.readouterr().err
+    assert app.calls[-1] == "force-stop org.squeezesam.demo"
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_a_phone_without_the_app_and_options_of_others_are_refused(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str], runners: Path
+) -> None:
+    artifacts = export(tmp_path / "artifacts", "one")
+    out = tmp_path / "results.jsonl"
+    app.program("pm", "#!/bin/sh\nexit 1\n")
+    assert bench_app(out, artifacts) == 2
+    assert "has no org.squeezesam.demo; build the app" in capsys.readouterr().err
+    assert bench_app(out, artifacts, "--runners", runners) == 2
+    assert "is not for --on android --app; leave it out" in capsys.readouterr().err
+    assert run("bench", "run", "--on", "host", "--app", "--artifacts", artifacts) == 2
+    assert "--app is not for --on host; leave it out" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

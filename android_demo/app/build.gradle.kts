@@ -1,5 +1,3 @@
-import org.gradle.api.GradleException
-
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.android)
@@ -8,7 +6,7 @@ plugins {
 // The bundle: ./gradlew :app:assembleDebug -Partifacts=/path/of/artifacts
 val artifacts = providers.gradleProperty("artifacts")
 
-val bundle = tasks.register<Sync>("bundle") {
+val copyBundle = tasks.register<Sync>("copyBundle") {
     description = "Copies what 'squeezesam export' wrote into the assets."
     val folder = artifacts.orNull ?: throw GradleException("name the export with -Partifacts=DIR")
     from(folder) {
@@ -48,7 +46,7 @@ kotlin {
     }
 }
 
-tasks.named("preBuild") { dependsOn(bundle) }
+tasks.named("preBuild") { dependsOn(copyBundle) }
 
 dependencies {
     implementation(project(":segmentation"))

@@ -69,6 +69,7 @@ class DeviceOptions:
         device: serial number of an Android device, UDID of an iPhone; None where there is only one.
         cpu: to emulate; None for the usual one.
         runners: built runners for the device; None for the usual folder.
+        app: whether the demo app on the device runs what it ships; None where nobody said.
         cache: keeps what is fetched or built.
         compute_units: of Core ML, as iOS names them; None for all.
         cases: golden cases to compare where the processor is emulated.
@@ -78,6 +79,7 @@ class DeviceOptions:
     device: str | None = None
     cpu: str | None = None
     runners: Path | None = None
+    app: bool | None = None
     cache: Path = Path("~/.cache/squeezesam")
     compute_units: str | None = None
     cases: int = 2
@@ -149,8 +151,8 @@ def refuse_options(place: str, options: DeviceOptions, *fields: str) -> None:
     for field in fields:
         value = getattr(options, field)
         if value is not None:
-            option = f"--{field.replace('_', '-')}"
-            raise ConfigError(f"{option} {value} is not for --on {place}; leave it out")
+            option = f"--{field.replace('_', '-')}" + ("" if value is True else f" {value}")
+            raise ConfigError(f"{option} is not for --on {place}; leave it out")
 
 
 def open_device(name: str, options: DeviceOptions) -> AbstractContextManager[Device]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError
 from squeezesam.files import content_hash
 from squeezesam_benchmarks.android.adb import Adb, find_device
+from squeezesam_benchmarks.android.app import AndroidApp
 from squeezesam_benchmarks.android.facts import android_condition, android_device
 from squeezesam_benchmarks.android.folder import (
     RUNNER_NAME,
@@ -146,7 +147,7 @@ class Android:
 
 
 @contextmanager
-def connect(options: DeviceOptions) -> Iterator[Android]:
+def connect(options: DeviceOptions) -> Iterator[Android | AndroidApp]:
     """The device that is connected, or of several the one that is named.
 
     Raises:
@@ -154,6 +155,10 @@ def connect(options: DeviceOptions) -> Iterator[Android]:
         DeviceError: no device, several without a name, or one that refuses.
     """
     refuse_options("android", options, "cpu", "compute_units")
+    if options.app:
+        refuse_options("android --app", options, "runners")
+        yield AndroidApp(find_device(options.device))
+        return
     runners = runners_folder(options.runners)
     adb = find_device(options.device)
     with private_folder(adb, options.tell) as folder:

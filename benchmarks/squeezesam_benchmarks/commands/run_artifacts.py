@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"golden cases to compare where emulated (default {DeviceOptions.cases})",
     )
     parser.add_argument("--runners", type=Path, help="built runners for the device")
+    parser.add_argument(
+        "--app",
+        action="store_true",
+        default=None,
+        help="have the demo app on an Android phone time what was built into it",
+    )
     parser.add_argument("--cache", type=Path, default=DeviceOptions.cache, help="for what is built")
     parser.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
     add_timing_arguments(parser)
@@ -51,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         device=args.device,
         cpu=args.cpu,
         runners=args.runners,
+        app=args.app,
         cache=args.cache.expanduser(),
         compute_units=args.compute_units,
         cases=args.cases,

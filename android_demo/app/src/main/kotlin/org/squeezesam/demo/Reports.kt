@@ -124,7 +124,9 @@ class BenchmarkActivity : ReportActivity() {
         val target = wanted.runtime ?: choice.runtime
         val runtime = runtimes.find { it.target == target }
             ?: throw ConfigError("this app has no runtime $target; choose one of ${runtimes.joinToString(", ") { it.target }}")
-        val subjects = bundle.manifest.networks.flatMap { network ->
+        val networks = bundle.manifest.networks.filter { wanted.networks == null || it.kind.title in wanted.networks }
+        if (networks.isEmpty()) throw ConfigError("the bundle has none of ${wanted.networks}; choose another network")
+        val subjects = networks.flatMap { network ->
             (wanted.schemes ?: listOf(choice.precision)).flatMap { scheme ->
                 network.artifact(target, scheme) // an error now is better than one after an hour
                 (wanted.threads ?: listOf(choice.threads)).map { Subject(network.kind, scheme, it) }
@@ -165,6 +167,7 @@ class BenchmarkActivity : ReportActivity() {
 /** What an intent asks the benchmark for; null where the choice of the main screen counts. */
 private class Wanted(
     val runtime: String?,
+    val networks: List<String>?,
     val schemes: List<String>?,
     val threads: List<Int>?,
     val protocol: Protocol,
@@ -172,7 +175,7 @@ private class Wanted(
 ) {
     companion object {
         private val NAMES = listOf(
-            "runtime", "schemes", "threads", "warm_up", "iterations", "time_budget", "pipelines",
+            "runtime", "networks", "schemes", "threads", "warm_up", "iterations", "time_budget", "pipelines",
             "photo_width", "photo_height", "sustained", "rounds", "cool_down", "thermal_gate",
         )
 
@@ -200,7 +203,7 @@ private class Wanted(
             }
             val words = given.entries.joinToString("") { (name, value) -> " --es $name $value" }
             val command = "org.squeezesam.demo/.BenchmarkActivity$words (all in one process)"
-            return Wanted(given["runtime"], list("schemes"), threads, protocol, command)
+            return Wanted(given["runtime"], list("networks"), list("schemes"), threads, protocol, command)
         }
     }
 }
