@@ -163,7 +163,9 @@ private fun fileName(value: Json): String {
     val name = value.text
     val parts = name.split("/")
     if (parts.any { it.isEmpty() || it == "." || it == ".." } || '\u0000' in name || '\\' in name) {
-        throw ArtifactError("manifest.json lists the file ${Json.shown(name)}, which leads out of the bundle; export again")
+        throw ArtifactError(
+            "manifest.json lists the file ${Json.shown(name)}, which leads out of the bundle; export again",
+        )
     }
     return name
 }
@@ -210,7 +212,9 @@ private fun checkTensors(network: Network) {
             one.name == other.name && one.shape.contentEquals(other.shape)
         }
         if (!same) {
-            throw ArtifactError("manifest.json has other tensors of the ${network.kind.title} than this app; export again")
+            throw ArtifactError(
+                "manifest.json has other tensors of the ${network.kind.title} than this app; export again",
+            )
         }
     }
 }

@@ -57,7 +57,7 @@ object MaskUpsampling {
             val near = softness.row(y)
             for (x in 0 until width) {
                 val hard = if (line[x] > Spec.MASK_THRESHOLD) 1.0 else 0.0
-                val soft = if (near[x] == 0f) hard else 1 / (1 + exp(-Spec.EDGE_SHARPNESS * (line[x] - Spec.MASK_THRESHOLD)))
+                val soft = if (near[x] == 0f) hard else sigmoid(Spec.EDGE_SHARPNESS * (line[x] - Spec.MASK_THRESHOLD))
                 alpha[y * width + x] = Math.rint(OPAQUE * (hard + near[x] * (soft - hard))).toInt().toByte()
             }
         }
@@ -65,6 +65,8 @@ object MaskUpsampling {
     }
 
     private const val OPAQUE = 255
+
+    private fun sigmoid(value: Double) = 1 / (1 + exp(-value))
 
     /** 1 for a mask pixel of which one of the eight around it is on the other side of the outline. */
     private fun nearOutline(part: FloatArray, width: Int): FloatArray {

@@ -161,7 +161,8 @@ object PromptEncoder {
     /** Fill in the share of each pixel of a map that a box in input pixels covers. */
     private fun fillBox(maps: FloatArray, start: Int, side: Int, edges: FloatArray) {
         val inMap = DoubleArray(4) { edges[it].toDouble() / Spec.MAP_STRIDE }
-        fun covered(i: Int, low: Double, high: Double) = (min(i + 1.0, high) - max(i.toDouble(), low)).coerceIn(0.0, 1.0)
+        fun covered(i: Int, low: Double, high: Double) =
+            (min(i + 1.0, high) - max(i.toDouble(), low)).coerceIn(0.0, 1.0)
         val across = DoubleArray(side) { covered(it, inMap[0], inMap[2]) }
         for (row in 0 until side) {
             val down = covered(row, inMap[1], inMap[3])
