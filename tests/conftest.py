@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from sharing import Shared
 from small_networks import SIZE, random_detector, random_network
+from toolchain import CACHE, toolchain
 
 from squeezesam.data.encoded_masks import encode_rle
+from squeezesam.errors import MissingDependencyError
 from squeezesam.networks.weights import save_weights
 from squeezesam_benchmarks.subjects import listed_subjects
 
@@ -184,3 +186,14 @@ def stand_ins(shared):
 def teacher(stand_ins):
     """The pair of a SAM as `--teacher` takes it."""
     return f"{stand_ins / 'sam.encoder.onnx'},{stand_ins / 'sam.decoder.onnx'}"
+
+
+@pytest.fixture(scope="session")
+def tools():
+    """The pinned tools that build the Android app."""
+    if not any(CACHE.glob("android-tools-*")):
+        pytest.skip("the Android tools are not there: fetch them with android_demo/toolchain.py")
+    try:
+        return toolchain()
+    except MissingDependencyError as error:
+        pytest.skip(str(error))

@@ -23,7 +23,6 @@ from dex_files import Api, Dex
 from PIL import Image
 from sharing import Shared
 from toolchain import (
-    CACHE,
     MIRROR_VARIABLE,
     ONNXRUNTIME_VERSION,
     PACKAGES,
@@ -31,7 +30,6 @@ from toolchain import (
     checked,
     debian_mirror,
     joined,
-    toolchain,
 )
 
 from squeezesam.errors import MissingDependencyError
@@ -66,16 +64,6 @@ def marked(*marks: pytest.MarkDecorator):
         return thing
 
     return decorate
-
-
-@pytest.fixture(scope="module")
-def tools() -> Toolchain:
-    if not any(CACHE.glob("android-tools-*")):
-        pytest.skip("the Android tools are not there: fetch them with android_demo/toolchain.py")
-    try:
-        return toolchain()
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

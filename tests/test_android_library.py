@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 from sharing import Shared
-from toolchain import CACHE, Toolchain, joined, toolchain
+from toolchain import Toolchain, joined
 from web_vectors import answers, write_vectors
 
-from squeezesam.errors import MissingDependencyError
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, read_photo
 from squeezesam.inference.load import load
@@ -46,16 +45,6 @@ pytestmark = [
         for program in ("java", "gcc")
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def tools() -> Toolchain:
-    if not any(CACHE.glob("android-tools-*")):
-        pytest.skip("the Android tools are not there: fetch them with android_demo/toolchain.py")
-    try:
-        return toolchain()
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
