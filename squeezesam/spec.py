@@ -8,6 +8,7 @@ Every tensor name, shape, unit, label code and constant has its one home here. N
 - Prompts are encoded outside the graph. Drawing discs by comparison, one-hot labels by `==` and
   sin/cos of coordinates all leave the XNNPACK, NNAPI and Core ML delegates; as float inputs they
   cost a few hundred kilobytes and nothing ever leaves the accelerator.
+  Where drawing is cheap, as in ONNX Runtime on a CPU, a file may hold it: see POINT_SEGMENTER.
 - A padding slot of `prompt_tokens` is all zeros, so the network needs no attention mask (an
   additive mask of large magnitude ruins static int8).
 """
@@ -109,6 +110,10 @@ PROMPT_MAPS = "prompt_maps"
 PROMPT_TOKENS = "prompt_tokens"
 LOW_RES_MASKS = "low_res_masks"
 SALIENCY_LOGITS = "saliency_logits"
+POINT_COORDS = "point_coords"
+POINT_LABELS = "point_labels"
+MASK_INPUT = "mask_input"
+HAS_MASK_INPUT = "has_mask_input"
 IOU_PREDICTIONS = "iou_predictions"
 
 
@@ -157,6 +162,35 @@ def input_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
     )
 
 
+def point_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Prompts as the inputs of segment-anything's ONNX files, for a square image of `size` pixels.
+
+    The number of points is open; the shapes here have the usual one.
+    """
+    map_size = size // MAP_STRIDE
+    return (
+        TensorSpec(
+            POINT_COORDS,
+            (1, TOKEN_SLOTS, 2),
+            "(x, y) in input pixels, any number of points from 1 on, clicks oldest first; a click "
+            "is at the centre of its photo pixel, (x + 0.5, y + 0.5) before the resize; corners of "
+            "a box are edges and move with the resize alone",
+        ),
+        TensorSpec(
+            POINT_LABELS,
+            (1, TOKEN_SLOTS),
+            "1 object, 0 background, 2 and 3 top left and bottom right corner of the one box, -1 "
+            "for a point to ignore; no two clicks on the same place",
+        ),
+        TensorSpec(
+            MASK_INPUT,
+            (1, 1, map_size, map_size),
+            "logits of an earlier low_res_masks channel, cleaned; 0 where absent",
+        ),
+        TensorSpec(HAS_MASK_INPUT, (1,), "1 where mask_input counts, 0 where it is absent"),
+    )
+
+
 def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
     """Outputs of the network for a square image of `size` pixels, in order."""
     map_size = size // MAP_STRIDE
@@ -186,8 +220,10 @@ class NetworkKind:
         outputs: for a side of the square image in pixels, in order.
         size: side of the square image in pixels where nothing else is said.
         parts: its graphs in the order in which they run; empty where it is a single graph.
-        part: what distinguishes its files from those of the other graphs of one network; empty for
-            a network that is a single graph.
+        part: what distinguishes its files from those of the other graphs of one network, and of
+            another kind with the same weights; empty where there is nothing to distinguish.
+        role: name of another kind in whose place predictors take it, though it takes other tensors.
+        open_axes: inputs with an axis of any length, and that axis; `inputs` has its usual length.
     """
 
     name: str
@@ -197,6 +233,8 @@ class NetworkKind:
     size: int
     parts: "tuple[NetworkKind, ...]" = ()
     part: str = ""
+    role: str = ""
+    open_axes: tuple[tuple[str, int], ...] = ()
 
     @property
     def graphs(self) -> "tuple[NetworkKind, ...]":
@@ -232,12 +270,29 @@ class NetworkKind:
             for side, one, two in zip(shape, ones, twos, strict=False)
             if one != two and isinstance(side, int)
         ]
-        given = [tuple(shape) for shape in inputs]
-        return found[0] if found and found[0] > 0 and self.shapes(found[0])[0] == given else None
+        if not found or found[0] <= 0:
+            return None
+        wanted = self.shapes(found[0])[0]
+        return found[0] if wanted == self.usual_shapes(inputs) else None
+
+    def usual_shapes(self, inputs: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:
+        """The shapes of its inputs, in which open axes have their usual length.
+
+        Args:
+            inputs: a shape for each input; a side that a file leaves open is no int.
+        """
+        shapes = [list(shape) for shape in inputs]
+        axes = dict(self.open_axes)
+        for shape, spec in zip(shapes, self.inputs(self.size), strict=False):
+            if spec.name in axes and axes[spec.name] < len(shape):
+                shape[axes[spec.name]] = spec.shape[axes[spec.name]]
+        return [tuple(shape) for shape in shapes]
 
     def serves_as(self, wanted: "NetworkKind") -> bool:
-        """Whether it takes and gives the tensors of another kind."""
-        return self is wanted or self.names() == wanted.names()
+        """Whether predictors take it for another kind: it has its tensors, or its role."""
+        if self is wanted or self.role == wanted.name:
+            return True
+        return self.names() == wanted.names()
 
 
 def in_sequence(name: str, title: str, *parts: NetworkKind) -> NetworkKind:
@@ -269,3 +324,32 @@ DETECTOR = NetworkKind(
     detector_output_specs,
     DETECTOR_SIZE,
 )
+
+
+def point_segmenter_inputs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
+    """Inputs of the promptable network together with the drawing of its prompts."""
+    return detector_input_specs(size) + point_specs(size)
+
+
+OPEN_POINTS = ((POINT_COORDS, 1), (POINT_LABELS, 1))
+PROMPT_DRAWING = NetworkKind(
+    "prompt-drawing",
+    "drawing of prompts",
+    point_specs,
+    lambda size: input_specs(size)[1:],
+    INPUT_SIZE,
+    open_axes=OPEN_POINTS,
+)
+"""What goes before the promptable network in a file that takes clicks; no file holds it alone."""
+
+POINT_SEGMENTER = NetworkKind(
+    "segmenter-points",
+    "promptable network that takes clicks",
+    point_segmenter_inputs,
+    output_specs,
+    INPUT_SIZE,
+    part="points",
+    role=SEGMENTER.name,
+    open_axes=OPEN_POINTS,
+)
+"""The promptable network and the drawing of its prompts in one file, as in SAM's ONNX files."""

@@ -54,6 +54,7 @@ def constants():
     return {
         **{name: getattr(spec, name) for name in CONSTANTS},
         "HEAT_LEVELS": HEAT_LEVELS,
+        "OPEN_AXES": dict(spec.OPEN_POINTS),
         "PointLabel": {label.name: int(label) for label in spec.PointLabel},
         "MapChannel": {channel.name: int(channel) for channel in spec.MapChannel},
         "DEFAULT_CLEANING": dataclasses.asdict(DEFAULT_CLEANING),
@@ -104,7 +105,8 @@ def prompt_cases():
         prompts = check_prompts(coords, labels, box, width=width, height=height)
         letterbox = Letterbox.fit(width, height, SIZE)
         earlier = None if before is None else torch.from_numpy(before)[None, None]
-        maps, tokens = encode_prompts(*prompt_slots(prompts, letterbox.scale), earlier, SIZE)
+        slots = prompt_slots(prompts, letterbox.scale)
+        maps, tokens = encode_prompts(*slots, earlier, SIZE)
         yield {
             "photo": [width, height],
             "size": SIZE,
@@ -112,6 +114,8 @@ def prompt_cases():
             "labels": labels,
             "box": box,
             "mask_input": None if before is None else packed(before),
+            "point_coords": packed(slots[0].numpy()),
+            "point_labels": packed(slots[1].float().numpy()),
             "prompt_maps": packed(maps.numpy()),
             "prompt_tokens": packed(tokens.numpy()),
         }

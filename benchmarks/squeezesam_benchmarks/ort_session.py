@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam_benchmarks.sessions import FloatArray, Input
 from squeezesam_export.targets.ort_file import DTYPES, PROVIDER
+from squeezesam_export.targets.target import graph_kinds
 
 
 class OrtSession:
@@ -34,7 +35,7 @@ class OrtSession:
         """Shapes and element types as the model declares them.
 
         Raises:
-            ArtifactError: a side is left open, or the type is none of DTYPES.
+            ArtifactError: as `declared_inputs` does.
         """
         return declared_inputs(self.nodes)
 
@@ -56,21 +57,26 @@ class OrtSession:
 
 
 def declared_inputs(nodes: Sequence[Any]) -> list[Input]:
-    """What ONNX Runtime says of a model's inputs.
+    """What ONNX Runtime says of a model's inputs; open axes of our kinds have their usual length.
 
     Raises:
-        ArtifactError: a side is left open, or the type is none of DTYPES.
+        ArtifactError: another side is left open, or the type is none of DTYPES.
     """
-    for node in nodes:
-        if not all(isinstance(side, int) for side in node.shape):
-            sides = ", ".join(map(str, node.shape))
+    names = [node.name for node in nodes]
+    kind = next((one for one in graph_kinds() if one.names()[0] == names), None)
+    shapes: list[tuple[Any, ...]] = [tuple(node.shape) for node in nodes]
+    if kind is not None:
+        shapes = kind.usual_shapes(shapes)
+    for node, shape in zip(nodes, shapes, strict=True):
+        if not all(isinstance(side, int) for side in shape):
+            sides = ", ".join(map(str, shape))
             raise ArtifactError(
                 f"input {node.name} has the shape [{sides}]; fix it, as with `python -m "
                 "onnxruntime.tools.make_dynamic_shape_fixed`"
             )
         if node.type not in DTYPES:
             raise ArtifactError(f"input {node.name} is a {node.type}; give {', '.join(DTYPES)}")
-    return [Input(tuple(node.shape), DTYPES[node.type]) for node in nodes]
+    return [Input(shape, DTYPES[node.type]) for node, shape in zip(nodes, shapes, strict=True)]
 
 
 def open_session(threads: int) -> OrtSession:

@@ -5,11 +5,13 @@ in `squeezesam_export.kinds`.
 """
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
+from squeezesam.errors import ConfigError
+from squeezesam.spec import DETECTOR, POINT_SEGMENTER, SEGMENTER, NetworkKind
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class NetworkChoice:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """The options that choose one kind of network.
+    """The options that choose one network.
 
     Attributes:
         kind: of the network.
@@ -39,6 +41,9 @@ class NetworkOptions:
         size: takes the side of its input.
         variant: takes the name of its variant; None where there is one.
         left_out: leaves it out; None where it is always exported.
+        form: chooses the kinds that it is exported as; None where there is one.
+        forms: these kinds by the words of `form`, the usual one first.
+        form_help: says what they are.
     """
 
     kind: NetworkKind
@@ -46,6 +51,9 @@ class NetworkOptions:
     size: str
     variant: str | None = None
     left_out: str | None = None
+    form: str | None = None
+    forms: Mapping[str, NetworkKind] = field(default_factory=dict)
+    form_help: str = ""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options."""
@@ -71,28 +79,65 @@ class NetworkOptions:
             help=f"side of the input of the {self.kind.title} in pixels",
         )
 
-    def chosen(self, args: argparse.Namespace) -> NetworkChoice | None:
-        """What the given options choose; None where the network is left out."""
+        if self.form:
+            usual = next(iter(self.forms))
+            help_text = f"comma-separated, of {', '.join(self.forms)}: {self.form_help}"
+            parser.add_argument(self.form, default=usual, help=f"{help_text} (default {usual})")
+
+    def chosen(self, args: argparse.Namespace) -> list[NetworkChoice]:
+        """What the given options choose; nothing where the network is left out.
+
+        Raises:
+            ConfigError: an unknown form.
+        """
 
         def given(flag: str | None) -> Any:
             return flag and getattr(args, flag.removeprefix("--").replace("-", "_"))
 
         if given(self.left_out):
-            return None
-        weights, variant = given(self.weights), given(self.variant)
-        return NetworkChoice(self.kind.name, given(self.size), weights, variant)
+            return []
+        weights, variant, size = given(self.weights), given(self.variant), given(self.size)
+        kinds = self.kinds(given(self.form)) if self.form else [self.kind]
+        return [NetworkChoice(kind.name, size, weights, variant) for kind in kinds]
 
-    def words(self, choice: NetworkChoice | None) -> list[str]:
-        """The options that choose the same."""
-        if choice is None:
+    def kinds(self, words: str) -> list[NetworkKind]:
+        """The kinds of a comma-separated list of forms, in the order of the table.
+
+        Raises:
+            ConfigError: one is unknown.
+        """
+        names = words.split(",")
+        for name in names:
+            if name not in self.forms:
+                known = ", ".join(self.forms)
+                raise ConfigError(f"unknown {self.form} {name!r}; choose from {known}")
+        return [kind for name, kind in self.forms.items() if name in names]
+
+    def words(self, choices: Iterable[NetworkChoice]) -> list[str]:
+        """The options that choose the same networks."""
+        names = {kind.name: form for form, kind in self.forms.items()} or {self.kind.name: ""}
+        chosen = [choice for choice in choices if choice.kind in names]
+        if not chosen:
             return [self.left_out] if self.left_out else []
-        words = [self.variant, choice.variant] if self.variant and choice.variant else []
-        words += [self.weights, str(choice.weights)] if choice.weights else []
-        return [*words, self.size, str(choice.size)]
+        first, forms = chosen[0], [names[choice.kind] for choice in chosen]
+        words = [self.variant, first.variant] if self.variant and first.variant else []
+        words += [self.weights, str(first.weights)] if first.weights else []
+        words += [self.size, str(first.size)]
+        usual = forms == [next(iter(self.forms), "")]
+        return words if usual or not self.form else [*words, self.form, ",".join(forms)]
 
 
 NETWORK_OPTIONS = (
-    NetworkOptions(SEGMENTER, "--weights", "--size", "--variant"),
+    NetworkOptions(
+        SEGMENTER,
+        "--weights",
+        "--size",
+        "--variant",
+        form="--prompts",
+        forms={"tensors": SEGMENTER, "points": POINT_SEGMENTER},
+        form_help="what the network takes, drawn prompts for any accelerator, or clicks as SAM's "
+        "ONNX files do, for --target onnx",
+    ),
     NetworkOptions(DETECTOR, "--detector", "--detector-size", left_out="--no-detector"),
 )
 """In the order in which networks are exported."""

@@ -25,11 +25,11 @@ from squeezesam.inference.prompts import (
     as_floats,
     check_asks,
     check_prompts,
-    encode_prompts,
+    prompt_inputs,
     prompt_slots,
     split_queries,
 )
-from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER
+from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER, NetworkKind
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 MaskArrays = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
@@ -149,6 +149,7 @@ class SamPredictor:
         check_role("model", model, SEGMENTER)
         self.model, self.cleaning, self.looking = model, cleaning, looking
         self.size = input_side(model, size)
+        self.kind: NetworkKind = getattr(model, "kind", SEGMENTER)
         self.reset_image()
 
     def reset_image(self) -> None:
@@ -327,16 +328,16 @@ class SamPredictor:
         coords, labels = prompt_slots(prompts, letterbox.scale)
         before = None if previous is None else torch.from_numpy(previous)[None, None]
         with torch.inference_mode():
-            prompt_maps, prompt_tokens = encode_prompts(coords, labels, before, self.size)
-            all_masks, all_ious = self.model(image, prompt_maps, prompt_tokens)
+            asked = prompt_inputs(self.kind, coords, labels, before, self.size)
+            all_masks, all_ious = self.model(image, *asked)
         logits, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
         if not np.isfinite(logits).all():
             raise ArtifactError(
                 "the network answers NaN or infinity; use other weights or precision"
             )
         if self.cleaning is not None:
-            asked = Wanted.of(prompts, previous, letterbox)
-            logits = cleaned_logits(logits, asked, letterbox, self.cleaning)
+            clicked = Wanted.of(prompts, previous, letterbox)
+            logits = cleaned_logits(logits, clicked, letterbox, self.cleaning)
         return logits, ious
 
     def _current_photo(self) -> SetPhoto:

@@ -7,14 +7,14 @@ the photo and must keep a positive area there; negative clicks alone, which the 
 an empty mask, are an error.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from squeezesam.errors import PromptError
 from squeezesam.networks.layers import position_features
@@ -22,14 +22,19 @@ from squeezesam.spec import (
     BOX_SLOTS,
     DISC_RADIUS,
     MAP_STRIDE,
+    POINT_SEGMENTER,
     POINT_SLOTS,
     TOKEN_KINDS,
     TOKEN_SLOTS,
+    NetworkKind,
     PointLabel,
 )
 from squeezesam.strict_json import shown
 
 FloatArray = NDArray[np.float32]
+
+UNREACHABLE = 1e9
+"""A squared distance beyond all others; infinity is not safe in the shaders of WebGPU."""
 
 UNSUITABLE = (TypeError, ValueError, OverflowError, RuntimeError, RecursionError)
 """What numpy and PyTorch raise of values that are no array of numbers."""
@@ -294,12 +299,17 @@ def draw_discs(coords: Tensor, shown: Tensor, side: int) -> Tensor:
     used = shown.any(dim=0)  # most slots are padding, and a click is one of sixteen
     if not used.any():
         return coords.new_zeros(len(coords), side, side)
+    return discs(coords[:, used], shown[:, used], side)
+
+
+def discs(coords: Tensor, shown: Tensor, side: int) -> Tensor:
+    """As `draw_discs`, without looking at the values, so that it can be traced; P is at least 1."""
     pixels = torch.arange(side, device=coords.device) + 0.5
-    centres = coords[:, used] / MAP_STRIDE
+    centres = coords / MAP_STRIDE
     across = (pixels - centres[..., 0, None]) ** 2  # [B, P, side]
     down = (pixels - centres[..., 1, None]) ** 2
     # The nearest shown point decides, so the maximum over discs is one minimum over distances.
-    hidden = torch.where(shown[:, used], 0.0, torch.inf)[..., None, None]
+    hidden = torch.where(shown, 0.0, UNREACHABLE)[..., None, None]
     squared = (down[..., :, None] + across[..., None, :] + hidden).amin(dim=1)
     return (DISC_RADIUS + 0.5 - squared.sqrt()).clamp(0, 1)
 
@@ -318,5 +328,96 @@ def encode_tokens(coords: Tensor, labels: Tensor, size: int) -> Tensor:
     """Fourier features and one-hot kind of the last 16 slots: [B, 16, 28], 0 where unused."""
     coords, labels = coords[:, -TOKEN_SLOTS:], labels[:, -TOKEN_SLOTS:]
     used = (labels != PointLabel.PAD)[..., None]
-    kinds = F.one_hot(labels.clamp(min=0), TOKEN_KINDS).to(coords.dtype)
+    codes = torch.arange(TOKEN_KINDS, device=labels.device)
+    kinds = (labels[..., None] == codes).to(coords.dtype)
     return torch.cat([position_features(coords / size), kinds], dim=-1) * used
+
+
+def point_inputs(
+    coords: Tensor,
+    labels: Tensor,
+    mask_input: Tensor | None,
+    size: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Hand slots on as the prompt inputs of a network that draws them itself.
+
+    Args:
+        coords: [1, P, 2] as `encode_prompts` takes them.
+        labels: [1, P].
+        mask_input: [1, 1, size/2, size/2] logits of an earlier answer, or None.
+        size: side of the network input in pixels.
+
+    Returns:
+        point_coords [1, P, 2], point_labels [1, P], mask_input [1, 1, size/2, size/2] and
+        has_mask_input [1], all in float32.
+    """
+    side = size // MAP_STRIDE
+    mask = coords.new_zeros(1, 1, side, side) if mask_input is None else mask_input
+    return coords, labels.to(coords.dtype), mask, coords.new_tensor([float(mask_input is not None)])
+
+
+def prompt_inputs(
+    kind: NetworkKind, coords: Tensor, labels: Tensor, mask_input: Tensor | None, size: int
+) -> tuple[Tensor, ...]:
+    """Slots as a kind of promptable network takes them; see `encode_prompts` and `point_inputs`."""
+    return ENCODINGS.get(kind.name, encode_prompts)(coords, labels, mask_input, size)
+
+
+Encoding = Callable[[Tensor, Tensor, Tensor | None, int], tuple[Tensor, ...]]
+ENCODINGS: dict[str, Encoding] = {POINT_SEGMENTER.name: point_inputs}
+"""By the name of the kind of network; all others take drawn prompts."""
+
+
+class PromptDrawing(nn.Module):
+    """`encode_prompts` as a graph: points in any order and number -> prompt maps and tokens.
+
+    Args:
+        size: side of the network input in pixels.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(
+        self, coords: Tensor, labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Draw prompts as `squeezesam.spec.point_specs` describes them.
+
+        Args:
+            coords: [1, N, 2], N at least 1.
+            labels: [1, N] in float32.
+            mask_input: [1, 1, size/2, size/2].
+            has_mask_input: [1].
+
+        Returns:
+            prompt_maps [1, 4, size/2, size/2] and prompt_tokens [1, 16, 28].
+        """
+        side = self.size // MAP_STRIDE
+        slots = slot_numbers(labels)
+        # Rows of one 1 at most move points to their slots exactly, whatever their number is.
+        placing = (slots[:, None] == torch.arange(TOKEN_SLOTS)[:, None]).to(coords.dtype)
+        placed = placing @ coords  # [1, 16, 2]
+        codes = (placing @ (labels - PointLabel.PAD)[..., None])[..., 0] + PointLabel.PAD
+        maps = [
+            discs(coords, labels == PointLabel.POSITIVE, side),
+            discs(coords, labels == PointLabel.NEGATIVE, side),
+            fill_box(placed[:, -BOX_SLOTS:], codes[:, -1] == PointLabel.BOX_BOTTOM_RIGHT, side),
+            torch.tanh(mask_input[:, 0] / 2) * has_mask_input,
+        ]
+        return torch.stack(maps, dim=1), encode_tokens(placed, codes, self.size)
+
+
+def slot_numbers(labels: Tensor) -> Tensor:
+    """The slot of each point, as `prompt_slots` has them: [1, N] -> [1, N].
+
+    A point that has none, which is padding or an earlier click than the latest 14, gets a number
+    below 0.
+    """
+    clicks = torch.logical_or(labels == PointLabel.POSITIVE, labels == PointLabel.NEGATIVE)
+    counted = clicks.to(labels.dtype)
+    later = counted.sum(dim=1, keepdim=True) - counted.cumsum(dim=1)
+    corners = torch.where(
+        labels > PointLabel.POSITIVE, POINT_SLOTS - PointLabel.BOX_TOP_LEFT + labels, -1.0
+    )
+    return torch.where(clicks, POINT_SLOTS - 1 - later, corners)

@@ -22,7 +22,11 @@ import {
   ontoView,
   surroundings,
 } from "../../export/squeezesam_export/web/module/looks.js";
-import { checkPrompts, encodePrompts } from "../../export/squeezesam_export/web/module/prompts.js";
+import {
+  checkPrompts,
+  encodePrompts,
+  pointInputs,
+} from "../../export/squeezesam_export/web/module/prompts.js";
 import { findSalientObject, heatByte } from "../../export/squeezesam_export/web/module/saliency.js";
 import * as spec from "../../export/squeezesam_export/web/module/spec.js";
 import {
@@ -61,6 +65,16 @@ test("prompts are encoded as Python does it", () => {
     const found = encodePrompts(prompts, letterbox, before && floats(before));
     assertClose(found.prompt_maps, floats(given.prompt_maps), 1e-5, "prompt_maps");
     assertClose(found.prompt_tokens, floats(given.prompt_tokens), 1e-5, "prompt_tokens");
+    const points = pointInputs(prompts, letterbox, before && floats(before));
+    const { point_coords: places, point_labels: codes } = points;
+    const [slots, allCoords] = [[...floats(given.point_labels)], floats(given.point_coords)];
+    assert.deepEqual([...codes], slots.filter((label) => label !== -1));
+    const wanted = slots.flatMap((label, i) =>
+      label === -1 ? [] : [...allCoords.slice(2 * i, 2 * i + 2)],
+    );
+    assertClose(places, Float32Array.from(wanted), 1e-5, "point_coords");
+    assert.deepEqual([...points.has_mask_input], [before ? 1 : 0]);
+    assert.equal(points.mask_input.length, (size / 2) ** 2);
   }
 });
 
@@ -172,31 +186,56 @@ const segmenter = {
     return { low_res_masks: masks, iou_predictions: ious };
   },
 };
+// The same stand-in, which draws the points itself.
+const pointSegmenter = {
+  ...segmenter,
+  kind: "segmenter-points",
+  run(inputs) {
+    const { point_coords: places, point_labels: codes, mask_input: mask } = inputs;
+    const at = (label) => codes.findIndex((code) => code === label);
+    const corner = (label) => [...places.slice(2 * at(label), 2 * at(label) + 2)];
+    const prompts = { coords: [], labels: [], box: null };
+    codes.forEach((code, i) => {
+      if (code !== 0 && code !== 1) return;
+      prompts.coords.push([...places.slice(2 * i, 2 * i + 2)].map((place) => place - 0.5));
+      prompts.labels.push(code);
+    });
+    if (at(2) >= 0) prompts.box = [...corner(2), ...corner(3)];
+    const drawn = encodePrompts(
+      prompts,
+      new Letterbox(SIZE, SIZE, SIZE),
+      inputs.has_mask_input[0] ? mask : null,
+    );
+    return segmenter.run({ image: inputs.image, ...drawn });
+  },
+};
 const detector = {
   kind: "detector",
   inputSize: SIZE,
   run: async ({ image }) => ({ saliency_logits: light(image, 4).map((level) => 12 * level) }),
 };
 
-test("whole answers are Python's, with the same stand-in for a network", async () => {
-  const given = vectors("answers");
-  const stages = [];
-  const predictor = new SaliencyPredictor(segmenter, detector, {
-    onStage: (stage) => stages.push(stage),
-  });
-  await askAll(predictor, given, (name, found, wanted) => {
-    assert.equal(found.masks.length, wanted.masks.length, name);
-    assertClose(found.iouPredictions, wanted.iouPredictions, 1e-4, name);
-    found.masks.forEach((mask, i) => {
-      assert.ok(iou(mask, wanted.masks[i]) > 0.999, name);
-      assertClose(found.lowResMasks[i], wanted.lowResMasks[i], 1e-3, name);
+for (const model of [segmenter, pointSegmenter]) {
+  test(`whole answers are Python's, with the same stand-in for a ${model.kind}`, async () => {
+    const given = vectors("answers");
+    const stages = [];
+    const predictor = new SaliencyPredictor(model, detector, {
+      onStage: (stage) => stages.push(stage),
     });
+    await askAll(predictor, given, (name, found, wanted) => {
+      assert.equal(found.masks.length, wanted.masks.length, name);
+      assertClose(found.iouPredictions, wanted.iouPredictions, 1e-4, name);
+      found.masks.forEach((mask, i) => {
+        assert.ok(iou(mask, wanted.masks[i]) > 0.999, name);
+        assertClose(found.lowResMasks[i], wanted.lowResMasks[i], 1e-3, name);
+      });
+    });
+    const finding = await predictor.finding();
+    assert.deepEqual(finding.heat, bytes(given.heat));
+    assert.deepEqual(finding.coords, given.clicks);
+    assert.equal(stages.filter((stage) => stage === "detector: network").length, 1);
   });
-  const finding = await predictor.finding();
-  assert.deepEqual(finding.heat, bytes(given.heat));
-  assert.deepEqual(finding.coords, given.clicks);
-  assert.equal(stages.filter((stage) => stage === "detector: network").length, 1);
-});
+}
 
 test("what cannot be meant is refused", async () => {
   const predictor = new SaliencyPredictor(segmenter, detector);
@@ -286,6 +325,66 @@ test("a bundle lists its ONNX artifacts, and their bytes are checked", async () 
   assert.throws(() => bundle.artifact(bundle.segmenter, "int8"), /no precision int8; use fp32/);
   const altered = await readBundle(filesOf(undefined, "netwurk"));
   await assert.rejects(altered.artifactBytes(artifact), /segmenter.onnx was altered/);
+});
+
+test("a segmenter that takes points is preferred, and the other one steps in for it", async () => {
+  const file = "points.onnx";
+  const withPoints = ({ networks }) => {
+    const points = structuredClone({ ...networks[0], kind: "segmenter-points" });
+    points.artifacts[1].graphs[0].file = file;
+    networks.push(points);
+  };
+  const files = filesOf(withPoints);
+  const read = async (name) => files(name === file ? "segmenter.onnx" : name);
+  const bundle = await readBundle(read);
+  const kinds = [];
+  const load = async ({ kind }) => {
+    kinds.push(kind);
+    if (kind === "segmenter-points") throw new ArtifactError("an operator is missing");
+    return kind;
+  };
+  assert.equal(bundle.segmenter.kind, "segmenter-points");
+  assert.equal(await bundle.loadSegmenter("fp32", load), "segmenter");
+  assert.deepEqual(kinds, ["segmenter-points", "segmenter"]);
+  assert.equal(await bundle.loadSegmenter("fp32", async ({ kind }) => kind), "segmenter-points");
+  await assert.rejects(bundle.loadSegmenter("int8", load), /no precision int8/);
+  // A damaged file is an error, whatever else there is.
+  const damaged = await readBundle(async (name) => (name === file ? new Uint8Array(3) : files(name)));
+  await assert.rejects(damaged.loadSegmenter("fp32", load), /points.onnx was altered/);
+  const alone = await readBundle(
+    filesOf((content) => {
+      withPoints(content);
+      content.networks.shift();
+    }),
+  );
+  assert.deepEqual(alone.segmenters.map(({ kind }) => kind), ["segmenter-points"]);
+  await assert.rejects(
+    bundle.loadSegmenter("fp32", async () => {
+      throw new ArtifactError("nothing loads");
+    }),
+    /nothing loads/,
+  );
+});
+
+test("an open axis has the length of its values", async () => {
+  const shapes = {};
+  class Tensor {
+    constructor(type, values, shape) {
+      shapes[values.name] = shape;
+    }
+  }
+  const session = { run: async () => ({}) };
+  const record = {
+    kind: "segmenter-points",
+    inputs: [{ name: "point_coords", shape: [1, 16, 2] }, { name: "mask_input", shape: [1, 1, 2, 2] }],
+    outputs: [],
+  };
+  const named = (name, length) => Object.assign(new Float32Array(length), { name });
+  await new OnnxNetwork({ Tensor }, session, record).run({
+    point_coords: named("point_coords", 6),
+    mask_input: named("mask_input", 4),
+  });
+  assert.deepEqual(shapes, { point_coords: [1, 3, 2], mask_input: [1, 1, 2, 2] });
 });
 
 test("a manifest of another version or contract is refused", async () => {

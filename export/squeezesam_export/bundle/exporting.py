@@ -89,9 +89,8 @@ class ExportOptions:
         words += ["--target", ",".join(self.targets), "--precision", ",".join(self.precisions)]
         words += ["--calibration", str(self.calibration)] if self.calibration else []
         words += ["--keep-float", ",".join(self.keep_float)] if self.keep_float else []
-        chosen = {choice.kind: choice for choice in self.networks}
         for options in NETWORK_OPTIONS:
-            words += options.words(chosen.get(options.kind.name))
+            words += options.words(self.networks)
         return shlex.join(words)
 
 
@@ -119,10 +118,13 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
         raise ConfigError("--calibration is for int8; leave it out, or export --precision int8")
     if options.keep_float and not any(isinstance(scheme, QuantizedScheme) for scheme in schemes):
         raise ConfigError("--keep-float is for int8; leave it out, or export --precision int8")
+    check_kinds([target for target, _ in combinations], options.networks)
     check_replaceable(out)
     with whole_directory(out) as directory:
         loaded = {one.kind: RECIPES[one.kind].load(one) for one in options.networks}
-        check_blocks(options.keep_float, [graph for one in loaded.values() for graph in one.graphs])
+        check_blocks(
+            options.keep_float, [graph for one in loaded.values() for graph in one.trained]
+        )
         calibration = Calibration((), dict.fromkeys(loaded, ()))
         if calibrated:
             folder = options.calibration or SHIPPED_PHOTOS
@@ -132,7 +134,12 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
             cases, files = answer_golden(loaded, directory)
         vectors = write_vectors([one.recipe for one in loaded.values()], directory)
         artifacts: dict[str, list[Artifact]] = {kind: [] for kind in loaded}
-        steps = [(kind, *combination) for kind in loaded for combination in combinations]
+        steps = [
+            (kind, target, scheme)
+            for kind, one in loaded.items()
+            for target, scheme in combinations
+            if target.takes(one.recipe.kind)
+        ]
         for number, (kind, target, scheme) in enumerate(steps, start=1):
             started, recipe = time.perf_counter(), loaded[kind].recipe
             seen = calibration.inputs[kind] if isinstance(scheme, StaticInt8) else ()
@@ -173,6 +180,21 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
         write_manifest(manifest, directory)
 
 
+def check_kinds(targets: Sequence[ExportTarget], networks: Sequence[NetworkChoice]) -> None:
+    """Refuse a network that none of the targets takes.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for choice in networks:
+        kind = RECIPES[choice.kind].kind
+        if not any(target.takes(kind) for target in targets):
+            able = [target.name for target in TARGETS.values() if target.takes(kind)]
+            raise ConfigError(
+                f"no target here takes a {kind.title}; add {' or '.join(able)} to --target"
+            )
+
+
 def answer_golden(
     networks: dict[str, LoadedWeights], directory: Path
 ) -> tuple[dict[str, list[GoldenCase]], dict[str, tuple[GoldenFile, ...]]]:
@@ -189,10 +211,11 @@ def answer_golden(
         kind: write_golden(one.recipe, cases[kind], directory) for kind, one in networks.items()
     }
     for kind, one in networks.items():
-        if one.recipe.feeds in networks:
-            asked = networks[one.recipe.feeds]
+        partner = one.recipe.partner(other.recipe.kind for other in networks.values())
+        if partner is not None:
+            asked = networks[partner.name]
             prompted = prompted_cases(one.recipe, cases[kind], asked)
-            files[one.recipe.feeds] += write_golden(asked.recipe, prompted, directory, kind)
+            files[partner.name] += write_golden(asked.recipe, prompted, directory, kind)
     return cases, files
 
 
@@ -213,11 +236,11 @@ def graph_jobs(
         ExportJob(
             model,
             loaded.size,
-            with_blocks_of(scheme, model),
+            with_blocks_of(scheme, trained),
             [tuple(tensors[name] for name in kind.names()[0]) for tensors in seen],
             kind,
         )
-        for kind, model in zip(kinds, loaded.graphs, strict=True)
+        for kind, model, trained in zip(kinds, loaded.graphs, loaded.trained, strict=True)
     ]
 
 

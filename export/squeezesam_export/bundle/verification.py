@@ -270,11 +270,9 @@ class Verification:
     def pairs(self) -> list[tuple[BundleNetwork, BundleNetwork]]:
         """Networks that feed another one of the bundle, each with that one."""
         networks = {network.kind: network for network in self.manifest.networks}
-        return [
-            (network, networks[network.recipe.feeds])
-            for network in self.manifest.networks
-            if network.recipe.feeds in networks
-        ]
+        kinds = [network.recipe.kind for network in self.manifest.networks]
+        partners = ((one, one.recipe.partner(kinds)) for one in self.manifest.networks)
+        return [(one, networks[partner.name]) for one, partner in partners if partner is not None]
 
     def verdicts(self, compare: bool = False) -> Iterator[ArtifactVerdict]:
         """Judge all artifacts one by one.

@@ -52,11 +52,10 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam_export.bundle.artifacts import bundle_digest
     from squeezesam_export.bundle.exporting import ExportOptions, export
 
-    chosen = (options.chosen(args) for options in NETWORK_OPTIONS)
     options = ExportOptions(
         targets=tuple(args.target.split(",")),
         precisions=tuple(args.precision.split(",")),
-        networks=tuple(choice for choice in chosen if choice is not None),
+        networks=tuple(choice for options in NETWORK_OPTIONS for choice in options.chosen(args)),
         calibration=args.calibration,
         keep_float=tuple(filter(None, args.keep_float.split(","))),
     )

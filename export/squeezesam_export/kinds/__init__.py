@@ -2,12 +2,13 @@
 
 from squeezesam_export.kinds.recipe import KindRecipe
 from squeezesam_export.kinds.saliency import SaliencyRecipe
-from squeezesam_export.kinds.segmenter import SegmenterRecipe
+from squeezesam_export.kinds.segmenter import PointSegmenterRecipe, SegmenterRecipe
 
 RECIPES: dict[str, KindRecipe] = {
     recipe.kind.name: recipe
     for recipe in (
         SegmenterRecipe(),
+        PointSegmenterRecipe(),
         SaliencyRecipe(),
     )
 }

@@ -30,6 +30,45 @@ Vectors = Callable[[], list[dict[str, Any]]]
 """Makes drawn inputs with the answers of this version."""
 
 
+class Preceded(nn.Module):
+    """A network in front of which another graph prepares some of its inputs.
+
+    A target writes both into one file; the graph in front stays in float32 in every scheme.
+
+    Args:
+        first: the graph in front.
+        first_kind: of the graph in front.
+        network: the network.
+        network_kind: of the network.
+        kind: of both together.
+    """
+
+    def __init__(
+        self,
+        first: nn.Module,
+        first_kind: NetworkKind,
+        network: nn.Module,
+        network_kind: NetworkKind,
+        kind: NetworkKind,
+    ) -> None:
+        super().__init__()
+        self.first, self.first_kind = first, first_kind
+        self.network, self.network_kind = network, network_kind
+        self.kind = kind
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """What the network answers to the inputs of both."""
+        return self.network(*self.network_inputs(inputs))
+
+    def network_inputs(self, inputs: Sequence[Tensor]) -> Inputs:
+        """The inputs of the network, of which the graph in front prepares some."""
+        tensors = dict(zip(self.kind.names()[0], inputs, strict=True))
+        takes, gives = self.first_kind.names()
+        prepared = self.first(*(tensors[name] for name in takes))
+        tensors |= zip(gives, prepared, strict=True)
+        return tuple(tensors[name] for name in self.network_kind.names()[0])
+
+
 @dataclass(frozen=True)
 class LoadedWeights:
     """A network that is exported.
@@ -47,6 +86,13 @@ class LoadedWeights:
     variant: str
     sha256: str
     graphs: tuple[nn.Module, ...]
+
+    @property
+    def trained(self) -> tuple[nn.Module, ...]:
+        """What has weights in each of its graphs, whose blocks a scheme can keep in float."""
+        return tuple(
+            graph.network if isinstance(graph, Preceded) else graph for graph in self.graphs
+        )
 
     def network(self) -> GraphSequence:
         """The network in PyTorch; it raises a WeightsError where it answers NaN or infinity."""
@@ -94,7 +140,8 @@ class KindRecipe(ABC):
         measures: figures beside those of the masks.
         derived_arrays: names of further arrays in its golden files; see `derived`.
         finds: what differs, in the words of a message, where `derived` differs.
-        feeds: name of the kind of network that is asked for what this one finds; None for none.
+        feeds: the kind of network that is asked for what this one finds; None for none. Of several
+            that serve as it, the first one is asked.
         note: what a reader of the table of `squeezesam verify` must know.
     """
 
@@ -107,8 +154,13 @@ class KindRecipe(ABC):
     measures: ClassVar[tuple[ParityFigure, ...]] = ()
     derived_arrays: ClassVar[tuple[str, ...]] = ()
     finds: ClassVar[str] = "answers"
-    feeds: ClassVar[str | None] = None
+    feeds: ClassVar[NetworkKind | None] = None
     note: ClassVar[str | None] = None
+
+    def partner(self, kinds: Iterable[NetworkKind]) -> NetworkKind | None:
+        """Which of some kinds of networks this one `feeds`; None for none of them."""
+        wanted = self.feeds
+        return wanted and next((kind for kind in kinds if kind.serves_as(wanted)), None)
 
     def check_size(self, size: int) -> None:
         """Refuse a side of the square input that the network does not take.

@@ -154,7 +154,7 @@ class SaliencyRecipe(KindRecipe):
     )
     derived_arrays = (HEAT, HEAT_CLICKS)
     finds = "clicks in its heat map"
-    feeds = SEGMENTER.name
+    feeds = SEGMENTER
     note = (
         "detector: its mask is where the heat map is hot; max click dist: from PyTorch's clicks, "
         "in pixels of the heat map;\nauto IoU: of masks without any click, by detector and "

@@ -13,15 +13,29 @@ from torch import Tensor, nn
 from squeezesam.examples import Example
 from squeezesam.image_io import read_photo
 from squeezesam.inference.letterbox import Letterbox
-from squeezesam.inference.load import GraphSequence
+from squeezesam.inference.load import GraphSequence, LoadedNetwork
 from squeezesam.inference.mask_cleanup import Wanted, cleaned_logits
 from squeezesam.inference.predictor import SamPredictor
-from squeezesam.inference.prompts import Prompts, check_prompts, encode_prompts, prompt_slots
+from squeezesam.inference.prompts import (
+    PromptDrawing,
+    Prompts,
+    check_prompts,
+    prompt_inputs,
+    prompt_slots,
+)
+from squeezesam.networks.building import folded
 from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.networks.segmenter import BOTTOM_STRIDE
-from squeezesam.spec import MASK_THRESHOLD, SEGMENTER, PointLabel
+from squeezesam.networks.weights import load_weights
+from squeezesam.spec import (
+    MASK_THRESHOLD,
+    POINT_SEGMENTER,
+    PROMPT_DRAWING,
+    SEGMENTER,
+    PointLabel,
+)
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase, GoldenClick
-from squeezesam_export.kinds.recipe import KindRecipe, ParityFigure, finite_run
+from squeezesam_export.kinds.recipe import KindRecipe, ParityFigure, Preceded, finite_run
 from squeezesam_export.quantization.calibration import Calibration, Inputs, calibrate
 
 BOX_MARGIN = (50, 80)
@@ -60,12 +74,11 @@ class SegmenterRecipe(KindRecipe):
         """As a user would prompt it: one click, its correction, many clicks and a box."""
         asked: list[Inputs] = []
 
-        def recorder(*inputs: Tensor) -> tuple[Tensor, Tensor]:
-            asked.append(inputs)
-            low_res_masks, iou_predictions = network(inputs)
-            return low_res_masks, iou_predictions
+        def recorded(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+            asked.append(tuple(inputs))
+            return network(inputs)
 
-        predictor = SamPredictor(recorder, size)
+        predictor = SamPredictor(LoadedNetwork(self.kind, size, recorded))
         predictor.set_image(photo)
         side = np.array(photo.shape[1::-1])
 
@@ -106,9 +119,25 @@ class SegmenterRecipe(KindRecipe):
     def prompted_inputs(
         self, image: Tensor, photo: Letterbox, record: CaseRecord, previous: Tensor | None
     ) -> Inputs:
-        """The image, prompt maps and prompt tokens, by the same code as the predictor's."""
+        """The image and the prompts as the kind takes them, by the same code as the predictor's."""
         coords, labels = prompt_slots(prompts_of(record, photo), photo.scale)
-        return image, *encode_prompts(coords, labels, previous, photo.size)
+        return image, *prompt_inputs(self.kind, coords, labels, previous, photo.size)
+
+
+class PointSegmenterRecipe(SegmenterRecipe):
+    """The same weights with the drawing of prompts in front of them."""
+
+    kind = POINT_SEGMENTER
+
+    def graphs(self, path: Path, size: int) -> tuple[str, tuple[nn.Module, ...]]:
+        """The one graph that draws and segments.
+
+        Raises:
+            WeightsError: the weights are missing, damaged or of another network.
+        """
+        variant, network = load_weights(path, size, SEGMENTER)
+        drawing, both = PromptDrawing(size), self.kind
+        return variant, (Preceded(drawing, PROMPT_DRAWING, folded(network), SEGMENTER, both),)
 
 
 def golden_prompts(example: Example) -> tuple[CaseRecord, ...]:

@@ -25,6 +25,11 @@ from squeezesam_export.targets.target import (
 )
 
 OPSET = 18
+FIRST_PREFIX = "first/"
+"""Of the names in a graph in front of a network."""
+
+OPEN_SIDE = "points"
+"""What the files call the length of an open axis."""
 
 
 def export(job: ExportJob, path: Path, opset: int = OPSET) -> LoweringReport:
@@ -36,7 +41,10 @@ def export(job: ExportJob, path: Path, opset: int = OPSET) -> LoweringReport:
     with quiet(), optional("onnx"):
         import onnx
 
-        proto = apply_scheme(float32_proto(job, opset), job)
+        first, main = job.parts()
+        proto = apply_scheme(float32_proto(main, opset), main)
+        if first is not None:
+            proto = joined(float32_proto(first, opset), proto, job)
         onnx.checker.check_model(proto, full_check=True)
         onnx.save(proto, path)
     io_dtypes = float32_io(job.inputs + job.outputs)
@@ -47,6 +55,8 @@ def float32_proto(job: ExportJob, opset: int) -> Any:
     """The network as an onnx.ModelProto in float32."""
     import onnxscript  # noqa: F401 - torch.onnx needs it and names no extra when it is absent
 
+    lengths = dict(job.kind.open_axes)
+    open_side = torch.export.Dim(OPEN_SIDE, min=1)
     program = torch.onnx.export(
         job.model,
         tuple(torch.zeros(spec.shape) for spec in job.inputs),
@@ -55,9 +65,38 @@ def float32_proto(job: ExportJob, opset: int) -> Any:
         external_data=False,
         input_names=[spec.name for spec in job.inputs],
         output_names=[spec.name for spec in job.outputs],
+        dynamic_shapes=tuple(
+            {lengths[spec.name]: open_side} if spec.name in lengths else None for spec in job.inputs
+        )
+        if lengths
+        else None,
     )
     assert program is not None  # None only without dynamo
     return program.model_proto
+
+
+def joined(first: Any, proto: Any, job: ExportJob) -> Any:
+    """A graph and the network behind it as one onnx.ModelProto, with the inputs of a job.
+
+    Args:
+        first: the graph in front; what it gives are inputs of the network.
+        proto: the network.
+        job: of both.
+    """
+    from onnx import compose
+
+    first = compose.add_prefix(first, FIRST_PREFIX, rename_inputs=False, rename_outputs=False)
+    # Versions of the format and notes of the exporters may differ, and neither matters.
+    first.ir_version = proto.ir_version
+    del first.metadata_props[:], proto.metadata_props[:]
+    handed_on = [(output.name, output.name) for output in first.graph.output]
+    whole = compose.merge_models(first, proto, handed_on)
+    del whole.opset_import[:]  # which lists the one opset of both twice
+    whole.opset_import.extend(proto.opset_import)
+    inputs = {node.name: node for node in whole.graph.input}
+    del whole.graph.input[:]
+    whole.graph.input.extend(inputs[spec.name] for spec in job.inputs)
+    return whole
 
 
 def apply_scheme(proto: Any, job: ExportJob) -> Any:
@@ -98,7 +137,6 @@ def load(path: Path) -> LoadedNetwork:
     names = [node.name for node in file.inputs]
     shapes = [node.shape for node in file.inputs]
     kind = kind_named(path, names, [node.name for node in file.outputs])
-
     size = kind.size_of(shapes)
     if size is None:
         raise other_inputs(path, shapes)
@@ -118,4 +156,5 @@ TARGET = ExportTarget(
     "ONNX Runtime",
     export,
     load,
+    draws=True,
 )

@@ -13,8 +13,9 @@ from squeezesam.errors import ArtifactError, MissingDependencyError
 from squeezesam.inference.load import REFERENCE_INTERPRETER, LoadedNetwork
 from squeezesam.spec import SEGMENTER, NetworkKind, TensorSpec
 from squeezesam_export.kinds import RECIPES
+from squeezesam_export.kinds.recipe import Preceded
 from squeezesam_export.quantization.calibration import Inputs
-from squeezesam_export.quantization.schemes import Scheme
+from squeezesam_export.quantization.schemes import SCHEMES, Scheme
 
 Loader = Callable[[Path], LoadedNetwork]
 
@@ -51,6 +52,16 @@ class ExportJob:
         """Outputs of the model, in order."""
         return self.kind.outputs(self.size)
 
+    def parts(self) -> "tuple[ExportJob | None, ExportJob]":
+        """The jobs of the graph in front, None where there is none, and of the network."""
+        model = self.model
+        if not isinstance(model, Preceded):
+            return None, self
+        with torch.no_grad():
+            seen = [model.network_inputs(inputs) for inputs in self.calibration]
+        first = ExportJob(model.first, self.size, SCHEMES["fp32"], (), model.first_kind)
+        return first, ExportJob(model.network, self.size, self.scheme, seen, model.network_kind)
+
 
 @dataclass(frozen=True)
 class LoweringReport:
@@ -79,6 +90,8 @@ class ExportTarget:
         schemes: names of those that it can be exported in.
         runtime: what runs its artifacts.
         export: writes an artifact at a path.
+        draws: whether it takes networks that draw their prompts themselves, which are those with
+            open axes; on an accelerator the drawing would fall back to the CPU.
         load: an artifact as a callable in float32; None where this platform lacks the runtime.
         interpret: likewise in a reference interpreter, on any platform; may be None where `load`
             never is.
@@ -91,6 +104,11 @@ class ExportTarget:
     export: Callable[[ExportJob, Path], LoweringReport]
     load: Loader | None
     interpret: Loader | None = None
+    draws: bool = False
+
+    def takes(self, kind: NetworkKind) -> bool:
+        """Whether it exports a kind of network."""
+        return self.draws or not kind.open_axes
 
     @property
     def loader(self) -> Loader:
@@ -161,14 +179,27 @@ def other_inputs(path: Path, shapes: Sequence[Sequence[object]]) -> ArtifactErro
     return ArtifactError(f"{path} takes {shapes}, which is none of our networks; export it again")
 
 
-def check_shapes(path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> None:
+def check_shapes(
+    path: Path, inputs: Sequence[Tensor], shapes: Sequence[tuple[object, ...]]
+) -> None:
     """See that an artifact is called at the size that it was exported for.
+
+    Args:
+        path: of the artifact.
+        inputs: that it is called with.
+        shapes: that it takes; a side that it leaves open is no int.
 
     Raises:
         ArtifactError: it was not.
     """
     given = [tuple(tensor.shape) for tensor in inputs]
-    if given != list(shapes):
+    fitting = [
+        tuple(
+            one if isinstance(one, int) else side for side, one in zip(shape, wanted, strict=False)
+        )
+        for shape, wanted in zip(given, shapes, strict=False)
+    ]
+    if fitting != given or list(map(len, given)) != list(map(len, shapes)):
         raise ArtifactError(
             f"{path} takes inputs of shapes {list(shapes)}, not {given}; export it with that --size"
         )

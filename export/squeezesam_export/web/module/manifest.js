@@ -4,6 +4,7 @@
  */
 
 import { ArtifactError } from "./errors.js";
+import { ENCODINGS } from "./prompts.js";
 import * as spec from "./spec.js";
 
 /** The version of `manifest.json` that this module reads; see `export/squeezesam_export/bundle/manifest.py`. */
@@ -23,9 +24,13 @@ const TARGET = "onnx";
  * @property {string} sha256 of the file, in hexadecimal
  * @property {number} sizeBytes
  *
+ * How a segmenter takes its prompts: as points that it draws itself, or drawn.
+ * @typedef {"segmenter-points" | "segmenter"} SegmenterKind
+ * @typedef {SegmenterKind | "detector"} NetworkKind
+ *
  * A network of the bundle and its ONNX artifacts.
  * @typedef {object} NetworkRecord
- * @property {"segmenter" | "detector"} kind
+ * @property {NetworkKind} kind
  * @property {number} inputSize side of its square image input in pixels
  * @property {TensorSpec[]} inputs
  * @property {TensorSpec[]} outputs
@@ -42,27 +47,73 @@ export class Bundle {
   /**
    * Use `readBundle`.
    * @param {ReadFile} readFile
-   * @param {NetworkRecord} segmenter
+   * @param {NetworkRecord[]} segmenters at least one; any of them serves, the first one best
    * @param {NetworkRecord | null} detector null where the bundle has none
    */
-  constructor(readFile, segmenter, detector) {
+  constructor(readFile, segmenters, detector) {
     this.readFile = readFile;
-    this.segmenter = segmenter;
+    this.segmenters = segmenters;
     this.detector = detector;
   }
 
-  /** All networks of the bundle, the segmenter first. */
-  get networks() {
-    return this.detector ? [this.segmenter, this.detector] : [this.segmenter];
+  /** The segmenter that serves best: one that takes points, where the bundle has it. */
+  get segmenter() {
+    return this.segmenters[0];
   }
 
-  /** The precisions that every network of the bundle has. */
+  /** The precisions that a segmenter and, where there is one, the detector have. */
   get precisions() {
-    return this.segmenter.artifacts
-      .map(({ precision }) => precision)
-      .filter((precision) =>
-        this.networks.every(({ artifacts }) => artifacts.some((one) => one.precision === precision)),
-      );
+    const known = this.segmenters.flatMap(({ artifacts }) => artifacts.map(precisionOf));
+    return [...new Set(known)].filter(
+      (precision) => !this.detector || this.detector.artifacts.map(precisionOf).includes(precision),
+    );
+  }
+
+  /**
+   * The segmenters that have a precision, the best one first.
+   * @param {string} precision
+   * @returns {NetworkRecord[]} at least one
+   * @throws {ArtifactError} there is none
+   */
+  segmentersIn(precision) {
+    const found = this.segmenters.filter(({ artifacts }) =>
+      artifacts.map(precisionOf).includes(precision),
+    );
+    if (!found.length) this.artifact(this.segmenter, precision);
+    return found;
+  }
+
+  /**
+   * The bytes of the files that work together in a precision.
+   * @param {string} precision
+   */
+  sizeBytes(precision) {
+    const [best] = this.segmentersIn(precision);
+    const networks = this.detector ? [best, this.detector] : [best];
+    return networks
+      .map((network) => this.artifact(network, precision).sizeBytes)
+      .reduce((sum, size) => sum + size, 0);
+  }
+
+  /**
+   * Load the best segmenter that the runtime takes.
+   * @template Loaded
+   * @param {string} precision
+   * @param {(record: NetworkRecord, bytes: Uint8Array) => Promise<Loaded>} load
+   * @returns {Promise<Loaded>}
+   * @throws {ArtifactError} a file is missing or was altered, or the runtime takes none
+   */
+  async loadSegmenter(precision, load) {
+    const [last, ...others] = this.segmentersIn(precision).reverse();
+    for (const record of others.reverse()) {
+      const bytes = await this.artifactBytes(this.artifact(record, precision));
+      try {
+        return await load(record, bytes);
+      } catch (error) {
+        if (!(error instanceof ArtifactError)) throw error;
+      }
+    }
+    return load(last, await this.artifactBytes(this.artifact(last, precision)));
   }
 
   /**
@@ -98,6 +149,9 @@ export class Bundle {
   }
 }
 
+/** @param {ArtifactRecord} artifact */
+const precisionOf = (artifact) => artifact.precision;
+
 /**
  * Read and check the manifest of a bundle.
  * @param {ReadFile} readFile
@@ -123,9 +177,14 @@ export async function readBundle(readFile) {
   }
   try {
     checkContract(content.contract);
-    const segmenter = networkRecord("segmenter", content.networks);
-    if (!segmenter) throw new ArtifactError("the bundle has no segmenter; export again with one");
-    return new Bundle(readFile, segmenter, networkRecord("detector", content.networks));
+    const kinds = /** @type {SegmenterKind[]} */ (Object.keys(ENCODINGS));
+    const segmenters = kinds
+      .map((kind) => networkRecord(kind, content.networks))
+      .filter((record) => record !== null);
+    if (!segmenters.length) {
+      throw new ArtifactError("the bundle has no segmenter; export again with one");
+    }
+    return new Bundle(readFile, segmenters, networkRecord("detector", content.networks));
   } catch (error) {
     if (error instanceof ArtifactError) throw error;
     throw new ArtifactError(`manifest.json is damaged (${String(error)}); export again`);
@@ -146,7 +205,7 @@ async function readOrThrow(readFile, name) {
 }
 
 /**
- * @param {"segmenter" | "detector"} kind
+ * @param {NetworkKind} kind
  * @param {any[]} networks of the bundle; those of other kinds do not matter here
  * @returns {NetworkRecord | null} null where there is none of this kind
  */

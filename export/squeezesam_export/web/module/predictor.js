@@ -4,7 +4,7 @@ import { askedOf, cleanedLogits, maskOf } from "./cleaning.js";
 import { ArtifactError, ConfigError, ImageError, PromptError } from "./errors.js";
 import { asPhoto, Letterbox } from "./letterbox.js";
 import { isWhole, movedPrompts, ontoPhoto, ontoView, surroundings, wholeView } from "./looks.js";
-import { checkAsks, checkPrompts, encodePrompts } from "./prompts.js";
+import { checkAsks, checkPrompts, ENCODINGS } from "./prompts.js";
 import {
   DEFAULT_CLEANING,
   DEFAULT_LOOKING,
@@ -21,7 +21,7 @@ import { photoAlpha, photoLogits, photoMask, placed } from "./upsampling.js";
 /**
  * A network, whatever runs it. Tensors go in and out as their values, by name.
  * @typedef {object} Network
- * @property {"segmenter" | "detector"} kind
+ * @property {import("./manifest.js").NetworkKind} kind
  * @property {number} inputSize side of its square image input in pixels
  * @property {(inputs: Record<string, Float32Array>) => Promise<Record<string, Float32Array>>} run
  */
@@ -121,10 +121,11 @@ export class SamPredictor {
    * @throws {ConfigError} the model is no segmenter
    */
   constructor(model, { cleaning = DEFAULT_CLEANING, looking = DEFAULT_LOOKING, onStage } = {}) {
-    if (model.kind !== "segmenter") {
+    if (model.kind === "detector") {
       throw new ConfigError(`the model is a ${model.kind}; give a segmenter in its place`);
     }
     this.model = model;
+    this.encode = ENCODINGS[model.kind];
     this.cleaning = cleaning;
     this.looking = looking;
     this.onStage = onStage;
@@ -228,7 +229,7 @@ export class SamPredictor {
   async #look(name, photo, view, letterbox, prompts, previous, channels) {
     const inputs = this.timed(`${name}: prepare`, () => ({
       image: letterbox.apply(photo.pixels, view),
-      ...encodePrompts(prompts, letterbox, previous),
+      ...this.encode(prompts, letterbox, previous),
     }));
     const started = performance.now();
     const answer = await this.model.run(inputs);

@@ -126,22 +126,60 @@ function clipBox(box, width, height) {
 }
 
 /**
- * Encode checked prompts as the network's prompt inputs.
+ * Prompts in input pixels.
  * @param {Prompts} prompts in photo pixels
  * @param {import("./letterbox.js").Letterbox} letterbox of the photo
- * @param {Float32Array | null} maskInput [size/2, size/2] logits of an earlier answer
- * @returns {{prompt_maps: Float32Array, prompt_tokens: Float32Array}} [1, 4, size/2, size/2] and
- *   [1, 16, 28]
  */
-export function encodePrompts(prompts, letterbox, maskInput) {
-  const { size } = letterbox;
-  const side = size / MAP_STRIDE;
+function onInput(prompts, letterbox) {
   const scale = letterbox.inside.map((length, axis) => fround(length / letterbox.photo[axis]));
   // A click names a pixel; its centre lies half a pixel further. A box names edges.
   const places = prompts.coords.map((place) =>
     place.map((at, axis) => fround(fround(at + 0.5) * scale[axis])),
   );
   const edges = prompts.box?.map((edge, i) => fround(edge * scale[i % 2])) ?? null;
+  return { places, edges };
+}
+
+/**
+ * Hand checked prompts on as the inputs of a network that draws them itself.
+ * @param {Prompts} prompts in photo pixels
+ * @param {import("./letterbox.js").Letterbox} letterbox of the photo
+ * @param {Float32Array | null} maskInput [size/2, size/2] logits of an earlier answer
+ * @returns {Record<string, Float32Array>} point_coords [1, N, 2], point_labels [1, N], mask_input
+ *   [1, 1, size/2, size/2] and has_mask_input [1]; N is at least 1
+ */
+export function pointInputs(prompts, letterbox, maskInput) {
+  const { places, edges } = onInput(prompts, letterbox);
+  const labels = [...prompts.labels];
+  const coords = places.flat();
+  if (edges) {
+    coords.push(...edges);
+    labels.push(PointLabel.BOX_TOP_LEFT, PointLabel.BOX_BOTTOM_RIGHT);
+  }
+  if (!labels.length) {
+    coords.push(0, 0);
+    labels.push(PointLabel.PAD);
+  }
+  return {
+    point_coords: Float32Array.from(coords),
+    point_labels: Float32Array.from(labels),
+    mask_input: maskInput ?? new Float32Array((letterbox.size / MAP_STRIDE) ** 2),
+    has_mask_input: Float32Array.of(maskInput ? 1 : 0),
+  };
+}
+
+/**
+ * Encode checked prompts as the prompt inputs of a network that takes them drawn.
+ * @param {Prompts} prompts in photo pixels
+ * @param {import("./letterbox.js").Letterbox} letterbox of the photo
+ * @param {Float32Array | null} maskInput [size/2, size/2] logits of an earlier answer
+ * @returns {Record<string, Float32Array>} prompt_maps [1, 4, size/2, size/2] and prompt_tokens
+ *   [1, 16, 28]
+ */
+export function encodePrompts(prompts, letterbox, maskInput) {
+  const { size } = letterbox;
+  const side = size / MAP_STRIDE;
+  const { places, edges } = onInput(prompts, letterbox);
 
   const maps = new Float32Array(4 * side * side);
   /** @param {number} channel */
@@ -173,6 +211,12 @@ export function encodePrompts(prompts, letterbox, maskInput) {
   }
   return { prompt_maps: maps, prompt_tokens: tokens };
 }
+
+/**
+ * How each kind of segmenter takes its prompts, the one that is preferred first.
+ * @type {Record<import("./manifest.js").SegmenterKind, typeof encodePrompts>}
+ */
+export const ENCODINGS = { "segmenter-points": pointInputs, segmenter: encodePrompts };
 
 /**
  * Draw anti-aliased discs at places in input pixels.

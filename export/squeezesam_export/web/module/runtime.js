@@ -6,6 +6,7 @@
  */
 
 import { ArtifactError } from "./errors.js";
+import { OPEN_AXES } from "./spec.js";
 
 /**
  * The part of ONNX Runtime that is used.
@@ -90,7 +91,8 @@ export class OnnxNetwork {
     /** @type {Record<string, object>} */
     const feeds = {};
     for (const { name, shape } of this.record.inputs) {
-      feeds[name] = new this.ort.Tensor("float32", inputs[name], shape);
+      const values = inputs[name];
+      feeds[name] = new this.ort.Tensor("float32", values, shapeOf(name, shape, values));
     }
     try {
       const results = await this.session.run(feeds);
@@ -110,6 +112,19 @@ export class OnnxNetwork {
     await this.#last;
     await this.session.release();
   }
+}
+
+/**
+ * The shape of an input, in which an open axis has the length that its values give it.
+ * @param {string} name
+ * @param {number[]} usual
+ * @param {Float32Array} values
+ */
+function shapeOf(name, usual, values) {
+  const open = /** @type {Record<string, number>} */ (OPEN_AXES)[name];
+  if (open === undefined) return usual;
+  const others = usual.reduce((product, side, axis) => (axis === open ? product : product * side), 1);
+  return usual.map((side, axis) => (axis === open ? values.length / others : side));
 }
 
 /**

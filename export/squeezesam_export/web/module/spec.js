@@ -34,6 +34,9 @@ export const PointLabel = Object.freeze({
   BOX_BOTTOM_RIGHT: 3,
 });
 
+/** Inputs with an axis of any length, and that axis; manifests have its usual length. */
+export const OPEN_AXES = Object.freeze({ point_coords: 1, point_labels: 1 });
+
 /** Channels of `prompt_maps`. */
 export const MapChannel = Object.freeze({ POSITIVE: 0, NEGATIVE: 1, BOX: 2, PREVIOUS_MASK: 3 });
 

@@ -83,9 +83,7 @@ class WorkerApi {
     return {
       precisions: bundle.precisions.map((precision) => ({
         precision,
-        bytes: bundle.networks
-          .map((network) => bundle.artifact(network, precision).sizeBytes)
-          .reduce((sum, size) => sum + size, 0),
+        bytes: bundle.sizeBytes(precision),
       })),
     };
   }
@@ -101,12 +99,14 @@ class WorkerApi {
     if (backend === "webgpu") await checkWebGpu();
     const ort = await loadRuntime(backend);
     ort.env.wasm.numThreads = threads;
-    /** @type {OnnxNetwork[]} */
-    const networks = [];
-    for (const record of bundle.networks) {
-      const bytes = await bundle.artifactBytes(bundle.artifact(record, precision));
-      const options = { executionProviders: [backend] };
-      networks.push(await OnnxNetwork.load(ort, bytes, record, options));
+    const load = (
+      /** @type {import("../module/manifest.js").NetworkRecord} */ record,
+      /** @type {Uint8Array} */ bytes,
+    ) => OnnxNetwork.load(ort, bytes, record, { executionProviders: [backend] });
+    const networks = [await bundle.loadSegmenter(precision, load)];
+    if (bundle.detector) {
+      const artifact = bundle.artifact(bundle.detector, precision);
+      networks.push(await load(bundle.detector, await bundle.artifactBytes(artifact)));
     }
     const old = this.#networks;
     this.#networks = networks;
