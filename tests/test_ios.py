@@ -310,7 +310,7 @@ def test_a_terminated_run_leaves_nothing_behind(on_mac):
     assert on_mac.left == []
 
 
-@pytest.mark.parametrize("elsewhere", sorted(DEVICE_MODULES.keys() - {"ios"}))
+@pytest.mark.parametrize("elsewhere", sorted(DEVICE_MODULES.keys() - {"ios", "web"}))
 def test_compute_units_are_refused_elsewhere(elsewhere, exported, capsys):
     words = ("--artifacts", exported, "--compute-units", "all")
     assert run("bench", "run", "--on", elsewhere, *words) == 2

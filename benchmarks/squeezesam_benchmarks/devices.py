@@ -16,8 +16,11 @@ DEVICE_MODULES = {
     "host": "squeezesam_benchmarks.host",
     "android": "squeezesam_benchmarks.android.device",
     "ios": "squeezesam_benchmarks.ios.device",
+    "web": "squeezesam_benchmarks.web_device",
     "arm64-emulated": "squeezesam_benchmarks.arm64.device",
 }
+BROWSER_BACKENDS = ("wasm", "webgpu")
+"""Of ONNX Runtime in a browser, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,14 @@ class DeviceOptions:
 
     Attributes:
         device: serial number of an Android device, UDID of an iPhone; None where there is only one.
+            Of browsers, `address` waits for one that a person opens; None starts Chromium.
         cpu: to emulate; None for the usual one.
-        runners: built runners for the device; None for the usual folder.
+        runners: built runners for the device, or the node_modules folder of a browser's runtime;
+            None for the usual folder.
         app: whether the demo app on the device runs what it ships; None where nobody said.
         cache: keeps what is fetched or built.
-        compute_units: of Core ML, as iOS names them; None for all.
+        compute_units: of Core ML, as iOS names them, or the backend of a browser; None for all, or
+            for the processor.
         cases: golden cases to compare where the processor is emulated.
         tell: takes a line on what happens beside the measuring.
     """

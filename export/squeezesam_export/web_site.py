@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -57,21 +58,33 @@ def write_site(artifacts: Path, runtime: Path, out: Path) -> None:
     files = onnx_files(artifacts)
     scripts = runtime_files(runtime)
     with whole_directory(out) as site:
-        for name in PAGE:
-            if (SOURCE / name).is_dir():
-                shutil.copytree(SOURCE / name, site / name)
-            else:
-                shutil.copyfile(SOURCE / name, site / name)
-        for folder, paths in (
-            (BUNDLE, [artifacts / MANIFEST_NAME, *files]),
-            (RUNTIME, scripts),
-            (PHOTOS, [example.path for example in EXAMPLES]),
-        ):
-            (site / folder).mkdir()
-            for path in paths:
-                shutil.copyfile(path, site / folder / path.name)
+        write_page(site, scripts)
+        write_bundle(site, artifacts, files)
+        copy_into(site / PHOTOS, [example.path for example in EXAMPLES])
         names = json.dumps([example.path.name for example in EXAMPLES])
         (site / PHOTOS / "index.json").write_text(names + "\n", encoding="utf-8")
+
+
+def write_page(site: Path, scripts: Sequence[Path]) -> None:
+    """Write the page into a folder, with the files of ONNX Runtime but without a bundle."""
+    for name in PAGE:
+        if (SOURCE / name).is_dir():
+            shutil.copytree(SOURCE / name, site / name)
+        else:
+            shutil.copyfile(SOURCE / name, site / name)
+    copy_into(site / RUNTIME, scripts)
+
+
+def write_bundle(site: Path, artifacts: Path, files: Sequence[Path]) -> None:
+    """Write the manifest of an export and its ONNX artifacts into a folder that has none."""
+    copy_into(site / BUNDLE, [artifacts / MANIFEST_NAME, *files])
+
+
+def copy_into(folder: Path, paths: Sequence[Path]) -> None:
+    """Copy files into a new folder."""
+    folder.mkdir()
+    for path in paths:
+        shutil.copyfile(path, folder / path.name)
 
 
 def onnx_files(artifacts: Path) -> list[Path]:
@@ -113,12 +126,15 @@ def runtime_files(runtime: Path) -> list[Path]:
     return paths
 
 
-def site_server(site: Path, port: int) -> ThreadingHTTPServer:
+def site_server(
+    site: Path, port: int, handler: "type[SiteHandler] | None" = None
+) -> ThreadingHTTPServer:
     """A server of a site for this machine alone; it does not serve yet.
 
     Args:
         site: what `write_site` wrote.
         port: 0 for any that is free.
+        handler: answers more than files; None for one that does not.
 
     Raises:
         ConfigError: the port does not exist or is not free.
@@ -126,7 +142,9 @@ def site_server(site: Path, port: int) -> ThreadingHTTPServer:
     if not 0 <= port <= LARGEST_PORT:
         raise ConfigError(f"{port} is no port; name one from 0 to {LARGEST_PORT}")
     try:
-        return ThreadingHTTPServer((HOST, port), partial(SiteHandler, directory=str(site)))
+        return ThreadingHTTPServer(
+            (HOST, port), partial(handler or SiteHandler, directory=str(site))
+        )
     except OSError as error:
         raise ConfigError(f"cannot serve on port {port}: {error.strerror}; name another") from error
 

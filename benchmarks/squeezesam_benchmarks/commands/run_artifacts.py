@@ -10,7 +10,12 @@ from squeezesam_benchmarks.commands.timing_options import (
     say,
     threads_of,
 )
-from squeezesam_benchmarks.devices import DEVICE_MODULES, DeviceOptions, open_device
+from squeezesam_benchmarks.devices import (
+    BROWSER_BACKENDS,
+    DEVICE_MODULES,
+    DeviceOptions,
+    open_device,
+)
 from squeezesam_benchmarks.interleaving import time_all
 from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 
@@ -22,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--artifacts", type=Path, required=True, help="an export directory")
     parser.add_argument("--on", default="host", help=f"{', '.join(DEVICE_MODULES)} (default host)")
-    parser.add_argument("--device", help="serial number or UDID, where several are connected")
+    parser.add_argument(
+        "--device",
+        help="serial number or UDID, where several are connected; for --on web, address: "
+        "wait for a browser that you open",
+    )
     parser.add_argument("--cpu", help=f"to emulate: {', '.join(CPUS)} (default {DEFAULT_CPU})")
     parser.add_argument(
         "--cases",
@@ -30,15 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DeviceOptions.cases,
         help=f"golden cases to compare where emulated (default {DeviceOptions.cases})",
     )
-    parser.add_argument("--runners", type=Path, help="built runners for the device")
     parser.add_argument(
         "--app",
         action="store_true",
         default=None,
         help="have the demo app on an Android phone time what was built into it",
     )
+    parser.add_argument(
+        "--runners",
+        type=Path,
+        help="built runners for the device; for --on web, a node_modules folder",
+    )
     parser.add_argument("--cache", type=Path, default=DeviceOptions.cache, help="for what is built")
-    parser.add_argument("--compute-units", help=f"of Core ML: {', '.join(COMPUTE_UNITS)}")
+    parser.add_argument(
+        "--compute-units",
+        help=f"of Core ML: {', '.join(COMPUTE_UNITS)}; of a browser: {', '.join(BROWSER_BACKENDS)}",
+    )
     add_timing_arguments(parser)
 
 

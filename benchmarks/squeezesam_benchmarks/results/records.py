@@ -50,12 +50,13 @@ class DeviceFacts:
     """The machine that ran the inferences.
 
     Attributes:
-        place: `host`, `android`, `ios` or `arm64-emulated`, as `bench run --on` says it.
+        place: `host`, `android`, `ios`, `web` or `arm64-emulated`, as `bench run --on` says it.
         model: product name of the machine or phone.
         soc: name of the chip.
         cpu: model name of the processor.
         cores: logical cores of the whole machine.
         os: operating system with its version.
+        browser: name and version, with all that it says of itself; None outside of browsers.
     """
 
     place: str
@@ -64,6 +65,7 @@ class DeviceFacts:
     cpu: str | None
     cores: int | None
     os: str | None
+    browser: str | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Measurement:
     """What one fresh process measured; the only thing a runner has to report.
 
     Attributes:
-        runtime: `onnxruntime`, `executorch`, `coreml` or `torch`.
+        runtime: `onnxruntime`, `onnxruntime-web`, `executorch`, `coreml` or `torch`.
         runtime_version: of that package.
         backend: execution provider, delegate or compute unit.
         threads: given to the runtime; None where it takes no such number.

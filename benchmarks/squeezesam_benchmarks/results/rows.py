@@ -117,7 +117,7 @@ def speed_up(row: ResultRow, baseline: ResultRow) -> Estimate | None:
 
 def device_name(device: DeviceFacts) -> str:
     """The most telling of what is known: product, else chip, else processor, with its place."""
-    name = device.model or device.soc or device.cpu or "unknown device"
+    name = device.model or device.soc or device.cpu or device.browser or "unknown device"
     return f"{name} ({device.place})"
 
 
@@ -139,6 +139,7 @@ def run_facts(run: Sequence[Result]) -> dict[str, str]:
         "Processor": device.cpu,
         "Cores": None if device.cores is None else str(device.cores),
         "System": device.os,
+        "Browser": device.browser,
         "Runtimes": ", ".join(
             sorted({f"{each.runtime} {each.runtime_version or '?'}" for each in measured})
         ),

@@ -34,7 +34,7 @@ export class Client {
   }
 
   /**
-   * @param {"describe" | "open" | "photo" | "ask" | "picture"} method
+   * @param {"describe" | "open" | "photo" | "ask" | "picture" | "measure"} method
    * @param {unknown} [argument]
    * @returns {Promise<any>}
    */

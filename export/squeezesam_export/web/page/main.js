@@ -1,5 +1,6 @@
 /** The page: what the user does becomes questions to the worker, and its answers are shown. */
 
+import { serveBenchmark } from "./benchmark.js";
 import { Client, WorkerError } from "./client.js";
 import { all, byId, say, sentence, setStatus, showTimings } from "./panel.js";
 import { checkPhoto } from "./photo.js";
@@ -9,7 +10,8 @@ import { Stage } from "./stage.js";
 /** @typedef {import("./session.js").State} State */
 
 const MOST_THREADS = 4;
-const WANTED = new URLSearchParams(location.search); // `precision`, `backend` and `threads`
+// `precision`, `backend` and `threads`; `benchmark` has the token of `squeezesam bench run --on web`
+const WANTED = new URLSearchParams(location.search);
 const HOW_TO_BEGIN = "Click on what you mean, or drag a box around it.";
 const HOW_TO_GO_ON = matchMedia("(pointer: coarse)").matches
   ? "Tap to add, hold to remove, or drag a box."
@@ -352,4 +354,5 @@ setLook("outline");
 refresh();
 showExamples().catch(() => {}); // the page is whole without them
 isolate().catch(() => {}); // one thread is slower, and the page says so
-void enqueue(start);
+const token = WANTED.get("benchmark");
+void enqueue(token ? () => serveBenchmark(client, token) : start);

@@ -14,6 +14,7 @@ import {
   SamPredictor,
 } from "../module/index.js";
 import { photoAlpha } from "../module/upsampling.js";
+import { measured } from "./measuring.js";
 
 const SITE = new URL("../", import.meta.url);
 const RUNTIME = new URL("runtime/", SITE);
@@ -237,6 +238,18 @@ class WorkerApi {
     return context.canvas.convertToBlob({ type: "image/png" });
   }
 
+  /**
+   * Time one artifact in this worker, which must be fresh.
+   * @param {import("./measuring.js").Job} job
+   */
+  async measure(job) {
+    const bundle = await this.#manifest();
+    if (job.backend === "webgpu") await checkWebGpu();
+    const ort = await loadRuntime(job.backend);
+    ort.env.wasm.numThreads = job.threads;
+    return measured(job, bundle, ort);
+  }
+
   #manifest() {
     this.#bundle ??= readBundle(readFile);
     this.#bundle.catch(() => (this.#bundle = null)); // so that the next call tries again
@@ -296,6 +309,7 @@ const METHODS = Object.freeze({
   photo: (/** @type {any} */ file) => api.photo(file),
   ask: (/** @type {any} */ question) => api.ask(question),
   picture: (/** @type {any} */ wanted) => api.picture(wanted),
+  measure: (/** @type {any} */ job) => api.measure(job),
 });
 
 self.addEventListener("message", async ({ data: { id, method, argument } }) => {
