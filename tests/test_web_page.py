@@ -1,5 +1,6 @@
 """The page of `squeezesam web` in a real browser: masks are Python's, and faults are sentences."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ pytestmark = [
 def bundle(weights, detector_weights, shared):
     words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
     detector = ("--detector", detector_weights, "--detector-size", DETECTOR_SIZE)
-    return shared.export(*words, *detector)
+    return shared.export(*words, *detector, "--prompts", "tensors,points")
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def site(bundle, tmp_path):
     return tmp_path / "site"
 
 
-def used(site: Path, out: Path):
+def used(site: Path, out: Path, **environment: str):
     """What the browser saw of a site; its downloads are in `out`."""
     out.mkdir()
     (out / "corrupt.jpg").write_bytes(b"no photo")
@@ -60,7 +61,7 @@ def used(site: Path, out: Path):
         try:
             subprocess.run(
                 ["node", SCRIPT, f"{address}/", *files, out],
-                env={**os.environ, "SQUEEZESAM_CHROMIUM": str(CHROMIUM)},
+                env={**os.environ, "SQUEEZESAM_CHROMIUM": str(CHROMIUM), **environment},
                 check=True,
                 timeout=300,
             )
@@ -83,7 +84,7 @@ def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     seen = used(site, out)
     photo = read_photo(EXAMPLES[0].path)
     height, width = photo.shape[:2]
-    names = ("nano_*.onnx", "saliency_*.onnx")
+    names = ("nano_onnx_*.onnx", "saliency_*.onnx")
     predictor = SaliencyPredictor(*(load(next(bundle.glob(name))) for name in names))
     predictor.set_image(photo)
     automatic, _, low_res = predictor.predict(multimask_output=False)
@@ -97,6 +98,14 @@ def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     cutout = Image.open(out / "cutout.png")
     assert cutout.size == (width, height)
     assert iou(np.asarray(cutout.getchannel("A")) >= 128, out / "automatic.png") >= 0.999
+    copied = Image.open(out / "copied.png")
+    assert "in the clipboard" in seen["copied"]
+    assert np.array_equal(copied.getchannel("A"), cutout.getchannel("A"))
+    assert iou(automatic[0], out / "pasted.png") >= 0.999
+    assert (out / "dropped.png").read_bytes() == (out / "automatic.png").read_bytes()
+    assert seen["dragging"]
+    assert seen["names"]["pasted.png"] == "image-mask.png"
+    assert seen["names"]["dropped.png"] == "dropped-mask.png"
     assert seen["isolated"]
     assert seen["stages"] > 3
     assert "WebAssembly took over" in seen["fallback"]
@@ -106,9 +115,52 @@ def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     assert not seen["overflows"]
 
 
+LOSING = """
+import * as wasm from "./ort.wasm.min.mjs";
+export const { env, Tensor } = wasm;
+let runs = 0;
+export const InferenceSession = {
+  async create(bytes) {
+    const session = await wasm.InferenceSession.create(bytes);
+    const { inputNames, outputNames } = session;
+    const run = async (feeds) => {
+      if (++runs > 1) throw new Error("the device was lost");
+      return session.run(feeds);
+    };
+    return { inputNames, outputNames, run, release: () => session.release() };
+  },
+};
+"""
+"""A runtime that runs as WebGPU's does when the device is lost after the first inference."""
+
+
+def test_a_lost_webgpu_device_is_a_sentence_and_the_processor_answers(site, tmp_path):
+    out = tmp_path / "out"
+    (site / "runtime" / "ort.webgpu.min.mjs").write_text(LOSING)
+    seen = used(site, out, SQUEEZESAM_ADAPTER="1")
+    assert "the device was lost" in seen["fallback"]
+    assert "WebAssembly took over" in seen["fallback"]
+    assert seen["backend"] == "wasm"
+    assert (out / "fallen-back.png").read_bytes() == (out / "automatic.png").read_bytes()
+
+
+def test_drawn_prompts_step_in_where_the_runtime_does_not_load_points(site, tmp_path):
+    """The manifest vouches for a file of points that no runtime loads."""
+    points = site / "bundle" / "nano_points_onnx_fp32.onnx"
+    path = site / "bundle" / "manifest.json"
+    manifest = path.read_text()
+    old = hashlib.sha256(points.read_bytes()).hexdigest()
+    points.write_bytes(b"no network")
+    assert old in manifest
+    path.write_text(manifest.replace(old, hashlib.sha256(b"no network").hexdigest()))
+    seen = used(site, tmp_path / "out")
+    assert seen["opened"] == ""
+    assert seen["stages"] > 3
+
+
 @pytest.mark.parametrize("fault", ["altered", "missing"])
 def test_a_damaged_bundle_is_a_sentence(site, tmp_path, fault):
-    artifact = next((site / "bundle").glob("nano_*.onnx"))
+    artifact = site / "bundle" / "nano_points_onnx_fp32.onnx"
     if fault == "missing":
         artifact.unlink()
     else:

@@ -1,7 +1,7 @@
 // Uses the page in Chromium as a person would; run by tests/test_web_page.py, which checks the files.
 // chromium.mjs ADDRESS PHOTO CORRUPT HUGE OUT prints what was seen as JSON.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
@@ -15,9 +15,15 @@ const browser = await chromium.launch({
   args: [
     ...["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
     ...["--disable-component-update", "--disable-sync"],
+    // A software adapter, so that the page tries WebGPU.
+    ...(process.env.SQUEEZESAM_ADAPTER
+      ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+      : []),
   ],
 });
-const page = await browser.newPage({ viewport: { width: 900, height: 900 } });
+const context = await browser.newContext({ viewport: { width: 900, height: 900 } });
+await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: address });
+const page = await context.newPage();
 const origins = new Set();
 const problems = [];
 page.on("request", (request) => {
@@ -31,9 +37,11 @@ const idle = async () => {
   await page.waitForFunction(() => !document.body.classList.contains("busy"), null, PATIENCE);
 };
 const message = async () => (await page.locator("#message").textContent()) ?? "";
+const names = {};
 const download = async (button, name) => {
   const started = page.waitForEvent("download", PATIENCE);
   await page.locator(button).click();
+  names[name] = (await started).suggestedFilename();
   await (await started).saveAs(join(out, name));
   await idle();
 };
@@ -62,10 +70,48 @@ if (!seen.opened) {
   await download("#download", "cutout.png");
   seen.stages = await page.locator("#timings li").count();
 
+  await page.locator("#copy").click();
+  await idle();
+  seen.copied = await message();
+  const copied = await page.evaluate(async () => {
+    const [item] = await navigator.clipboard.read();
+    const bytes = new Uint8Array(await (await item.getType("image/png")).arrayBuffer());
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  });
+  writeFileSync(join(out, "copied.png"), Buffer.from(copied, "hex"));
+
+  const file = await page.evaluateHandle((hex) => {
+    const bytes = Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
+    return new File([bytes], "dropped.jpg", { type: "image/jpeg" });
+  }, readFileSync(photo).toString("hex"));
+  await page.evaluate(async (jpeg) => {
+    const bitmap = await createImageBitmap(jpeg);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    const png = await canvas.convertToBlob({ type: "image/png" });
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+  }, file);
+  await page.keyboard.press("Control+V");
+  await idle();
+  await idle();
+  await download("#download-mask", "pasted.png");
+  const transfer = await page.evaluateHandle((jpeg) => {
+    const data = new DataTransfer();
+    data.items.add(jpeg);
+    return data;
+  }, file);
+  await page.dispatchEvent("body", "dragover", { dataTransfer: transfer });
+  seen.dragging = await page.evaluate(() => document.body.classList.contains("dragging"));
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  await idle();
+  await idle();
+  await download("#download-mask", "dropped.png");
+
   await page.locator("#backend").selectOption("webgpu");
   await idle();
   seen.fallback = await message();
   seen.backend = await page.locator("#backend").inputValue();
+  await download("#download-mask", "fallen-back.png");
   await choose(corrupt);
   seen.corrupt = await message();
   await choose(huge);
@@ -75,5 +121,6 @@ if (!seen.opened) {
 }
 seen.origins = [...origins];
 seen.problems = problems;
+seen.names = names;
 writeFileSync(join(out, "seen.json"), JSON.stringify(seen));
 await browser.close();
