@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write_scene
+from pycocotools import mask as coco_api
 
 from squeezesam.data.encoded_masks import (
     PolygonMask,
     RleMask,
     decode_counts,
-    encode_counts,
     encode_rle,
 )
 from squeezesam.data.sa1b import Sa1bFolder
@@ -20,15 +20,21 @@ from squeezesam.errors import DataError
 COCO_POLYGONS = json.loads((Path(__file__).parent / "data" / "coco_polygons.json").read_text())
 """Made by pycocotools 2.0.11 (`frPyObjects`): whole, outside, thin, doubled and crossing outlines.
 
-Beyond these, 5000 random polygons agreed with it in every pixel.
+It draws them now, so this says that another version of it draws no other masks.
 """
+
+
+def coco_counts(runs: np.ndarray) -> str:
+    """Run lengths as the COCO API compresses them."""
+    size = [1, int(runs.sum())]
+    return coco_api.frPyObjects({"size": size, "counts": runs.tolist()}, *size)["counts"].decode()
 
 
 def test_compressed_counts_follow_the_coco_code():
     # Worked by hand from the COCO API's encoder: 6 is '6'; 1 is '1'; 40 is 'X1' (8 with a
     # continuation, then 1); the fourth run stores 4 - 1 = 3 and the fifth 30 - 40 = -10 ('F').
     assert decode_counts("61X13F").tolist() == [6, 1, 40, 4, 30]
-    assert encode_counts(np.array([6, 1, 40, 4, 30])) == "61X13F"
+    assert coco_counts(np.array([6, 1, 40, 4, 30])) == "61X13F"
 
 
 @pytest.mark.parametrize("longest", [2, 15, 16, 17, 512, 10**4, 10**8])
@@ -36,7 +42,7 @@ def test_counts_survive_compression(longest):
     rng = np.random.default_rng(longest)
     for length in (1, 2, 3, 4, 50):
         runs = rng.integers(0, longest, length)
-        np.testing.assert_array_equal(decode_counts(encode_counts(runs)), runs)
+        np.testing.assert_array_equal(decode_counts(coco_counts(runs)), runs)
 
 
 def test_no_counts_are_no_runs():

@@ -41,7 +41,7 @@ VENDOR_FILES = {
     "matplotlib": {"drawing.py"},
     "jinja2": {"html_report.py"},
 }
-BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors"}
+BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors", "pycocotools"}
 
 
 def sources(package: str) -> list[Path]:

@@ -1,13 +1,11 @@
 """Masks as COCO writes them: run lengths and polygons, read and written pixel for pixel.
 
+pycocotools, the COCO API itself, draws polygons and writes run lengths. Run lengths are read here,
+because that library gives pixels of uninitialised memory where they add up to too few.
+
 The compressed form (COCO API, `rleToString`) stores column-major run lengths as little-endian
 5-bit groups, each a character from code 48 on, with a continuation bit; the last group's top bit is
 the sign. From the fourth run on, the difference to the run two before is stored.
-
-Its rules: corners are rounded to a grid five times as fine as the photo; each side is walked on
-that grid, one step per unit of its longer extent; where the walk enters the grid column in the
-middle of a photo column, the mask changes at the first pixel whose centre is not above the walk.
-Pixels between an odd and an even change, counted down the columns, are inside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_api
 
 from squeezesam.data.records import Coverage, Mask
 from squeezesam.errors import DataError
@@ -62,21 +61,6 @@ def decode_counts(counts: str) -> Runs:
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
     return runs
-
-
-def encode_counts(runs: Runs) -> str:
-    """The compressed string of run lengths; as short as the COCO API's."""
-    values = runs.copy()
-    values[3:] -= runs[1:-2]
-    limits = SIGN_BIT << (GROUP_BITS * np.arange(MOST_GROUPS - 1))
-    # A negative number needs as many bits as its complement.
-    lengths = 1 + np.searchsorted(limits, np.where(values < 0, ~values, values), side="right")
-    ends = lengths.cumsum()
-    places = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
-    groups = (np.repeat(values, lengths) >> (GROUP_BITS * places)) & (CONTINUES - 1)
-    groups |= CONTINUES
-    groups[ends - 1] ^= CONTINUES
-    return (groups + ZERO).astype(np.uint8).tobytes().decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -140,15 +124,11 @@ def fill_runs(runs: Runs, height: int, width: int) -> Coverage:
 
 def encode_rle(mask: Mask) -> RleMask:
     """Compressed run lengths of a mask, [H, W] with H, W > 0."""
+    coded = coco_api.encode(np.asfortranarray(mask, np.uint8))
     height, width = mask.shape
-    flat = mask.ravel(order="F")
-    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    # The first run is background, of length 0 where the mask begins inside.
-    edges = np.concatenate([[0] * (1 + flat[0]), turns, [flat.size]])
-    return RleMask(height, width, encode_counts(np.diff(edges)))
+    return RleMask(height, width, coded["counts"].decode())
 
 
-SCALE = 5
 FEWEST_CORNERS = 3
 
 OBJECT_SHARE = 64
@@ -206,8 +186,7 @@ class PolygonMask:
         """The mask [H, W], 0 or 255."""
         filled = np.zeros((self.width, self.height), np.uint8)
         for polygon in self.polygons:
-            corners = np.array(polygon).reshape(-1, 2)
-            runs = polygon_runs(corners, self.height, self.width)
+            runs = polygon_runs(polygon, self.height, self.width)
             changes = runs[:-1].cumsum()
             if not changes.size:
                 continue
@@ -268,51 +247,14 @@ def _extent(polygon: Sequence[float]) -> float:
     return float(np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1).sum()) + len(corners)
 
 
-def polygon_runs(corners: NDArray[np.float64], height: int, width: int) -> Runs:
-    """Column-major run lengths of one polygon, background first.
+def polygon_runs(polygon: Sequence[float], height: int, width: int) -> Runs:
+    """Column-major run lengths of one polygon, background first; they add up to all pixels.
 
     Args:
-        corners: [N, 2] x and y in pixels.
+        polygon: corners x0, y0, x1, y1, ... in pixels, three or more. They must be such as
+            `PolygonMask.parse` lets pass: the COCO API ends the process on those far outside.
         height: height of the photo in pixels.
         width: width of the photo in pixels.
     """
-    x, y = walk((SCALE * corners + 0.5).astype(np.int64))
-    crossing = np.flatnonzero(np.diff(x))
-    # A step crosses between two grid columns; both coordinates are taken at its lower end.
-    column = (np.minimum(x[crossing], x[crossing + 1]) + 0.5) / SCALE - 0.5
-    row = (np.minimum(y[crossing], y[crossing + 1]) + 0.5) / SCALE - 0.5
-    middle = (column == np.floor(column)) & (column >= 0) & (column <= width - 1)
-    row = np.ceil(row[middle].clip(0, height))
-    pixels = height * width
-    places, counts = np.unique(column[middle] * height + row, return_counts=True)
-    changes = places[counts % 2 == 1].astype(np.int64)
-    return np.diff(np.concatenate([[0], changes[changes < pixels], [pixels]]))
-
-
-def walk(corners: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Grid points x and y along all sides of a polygon, ends included.
-
-    Args:
-        corners: [N, 2] x and y on the fine grid.
-    """
-    starts, ends = corners, np.roll(corners, -1, axis=0)
-    extent = np.abs(ends - starts)
-    steps = extent.max(axis=1)
-    wide = extent[:, 0] >= extent[:, 1]
-    # Both directions of a side must give the same points, so it is walked along its longer
-    # extent from the lower end and listed backwards where that is not the way it goes.
-    along = np.where(wide, 0, 1)
-    side = np.arange(len(corners))
-    backwards = starts[side, along] > ends[side, along]
-    low = np.where(backwards[:, None], ends, starts)
-    high = np.where(backwards[:, None], starts, ends)
-    across = 1 - along
-    slope = (high[side, across] - low[side, across]) / np.maximum(steps, 1)
-
-    sides = np.repeat(side, steps + 1)
-    place = np.arange(len(sides)) - np.repeat((steps + 1).cumsum() - steps - 1, steps + 1)
-    step = np.where(backwards[sides], steps[sides] - place, place)
-    main = low[side, along][sides] + step
-    # Truncated towards zero like the API's cast, which matters left of and above the photo.
-    other = (low[side, across][sides] + slope[sides] * step + 0.5).astype(np.int64)
-    return np.where(wide[sides], main, other), np.where(wide[sides], other, main)
+    (coded,) = coco_api.frPyObjects([list(polygon)], height, width)
+    return decode_counts(coded["counts"].decode())
