@@ -38,7 +38,7 @@ VENDOR_FILES = {
         "pt2e.py",
     },
     "torchao": {"pt2e.py"},
-    "matplotlib": {"drawing.py"},
+    "matplotlib": {"drawing.py", "report.py"},
     "jinja2": {"html_report.py"},
 }
 BASE_DEPENDENCIES = {"torch", "numpy", "PIL", "safetensors", "pycocotools"}

@@ -366,14 +366,20 @@ def test_other_files_are_not_replaced(
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
-def test_without_torchao(
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("torchao.quantization.pt2e", "executorch"), ("matplotlib.figure", "report")],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    module: str,
+    extra: str,
     weights: Path,
     scenes: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torchao.quantization.pt2e", None)
+    monkeypatch.setitem(sys.modules, module, None)
     words = ("--data", scenes, "--weights", weights, "--size", SIZE, "--out", tmp_path / "out")
     assert run("quantize-report", *words) == 2
-    assert "squeezesam[executorch]" in capsys.readouterr().err
+    assert f"squeezesam[{extra}]" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam.image_io import write_image
     from squeezesam_export.quantization_report.measuring import ReportOptions, report
     from squeezesam_export.quantization_report.records import rows, write_results
-    from squeezesam_export.quantization_report.report import draw_chart, markdown_report
+    from squeezesam_export.quantization_report.report import draw_chart, markdown_report, new_canvas
 
     options = ReportOptions(
         data=tuple(args.data),
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
         **given(args, limit="limit", click="clicks", keep="keep", size="size"),
     )
     check_place(args.out, (REPORT_NAME, RESULTS_NAME, CHART_NAME))
+    new_canvas()  # hours of measuring must not end because matplotlib is missing
     results = report(options, typed_command())
     text = markdown_report(results, CHART_NAME)
     title = f"Int8, block by block: {results.weights} at {results.size} px"

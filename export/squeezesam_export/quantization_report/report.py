@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image
 
-from squeezesam.evaluation.contact_sheet import INK, PAPER, font
+from squeezesam.errors import MissingDependencyError
 from squeezesam.evaluation.protocol import PERCENT
 from squeezesam.evaluation.statistics import Interval, mean_interval
-from squeezesam.inference.overlay import Colour
 from squeezesam.terminal import markdown_table
 from squeezesam_export.quantization_report.records import (
     KeptRow,
@@ -146,6 +146,7 @@ def interval(value: Interval, sign: str) -> str:
     return f"{value:{sign}.2f}"
 
 
+DPI = 100
 WIDTH = 1200
 ROW = 40
 """Height of a block's row, in pixels as all of these."""
@@ -156,120 +157,91 @@ NAMES = 150
 """Width of the column of names."""
 
 MARGIN = 24
-PANEL_GAP = 90
-THICK = 13
+WHISKER = 10
 
-GRID: Colour = (222, 222, 222)
-OWN: Colour = (40, 120, 255)
-ACCUMULATED: Colour = (160, 190, 240)
-LOST: Colour = (220, 110, 30)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A horizontal scale.
-
-    Attributes:
-        left: pixel of `low`.
-        right: pixel of `high`.
-        low: smallest value.
-        high: largest value.
-        step: between lines of the grid.
-    """
-
-    left: int
-    right: int
-    low: float
-    high: float
-    step: float
-
-    @classmethod
-    def around(cls, left: int, right: int, values: Sequence[float]) -> "Axis":
-        """An axis with round numbers that takes in zero and all finite values."""
-        finite = [0.0, *(value for value in values if math.isfinite(value))]
-        span = max(finite) - min(finite) or 1.0
-        power = 10 ** math.floor(math.log10(span / 4))
-        step = next(power * times for times in (1, 2, 5, 10) if span <= 6 * power * times)
-        low, high = math.floor(min(finite) / step), math.ceil(max(finite) / step)
-        return cls(left, right, low * step, max(high, low + 1) * step, step)
-
-    def x(self, value: float) -> float:
-        """Pixel of a value, at the border for what lies beyond."""
-        share = (value - self.low) / (self.high - self.low)
-        return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
-
-    def ticks(self) -> list[float]:
-        """Values of the grid's lines."""
-        count = round((self.high - self.low) / self.step)
-        return [self.low + self.step * number for number in range(count + 1)]
+INK = "#282828"
+GRID = "#dedede"
+OWN = "#2878ff"
+ACCUMULATED = "#a0bef0"
+LOST = "#dc6e1e"
 
 
 def draw_chart(rows: Sequence[ReportRow], title: str) -> Image.Image:
-    """Draw the report's main table.
+    """Draw the report's main table; a bar of infinite length reaches the border of its panel.
 
     Args:
         rows: at least one.
         title: written on top.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
     """
-    height = TOP + ROW * len(rows) + BOTTOM
-    picture = Image.new("RGB", (WIDTH, height), PAPER)
-    canvas = ImageDraw.Draw(picture)
-    canvas.text((MARGIN, 16), title, INK, font(22))
-    middle = (NAMES + MARGIN + WIDTH) // 2
-    sqnrs = [value for row in rows for value in (row.own_sqnr, row.accumulated_sqnr) if value]
-    bounds = [value for row in rows for value in (row.lost.low, row.lost.high)]
-    noise = Axis.around(NAMES + MARGIN, middle - PANEL_GAP // 2, sqnrs)
-    loss = Axis.around(middle + PANEL_GAP // 2, WIDTH - 2 * MARGIN, bounds)
-    draw_axis(canvas, noise, height - BOTTOM, "SQNR of the block's output, dB (longer is better)")
-    draw_axis(canvas, loss, height - BOTTOM, "mIoU lost, points, with 95 % interval")
-    draw_key(canvas, noise.left, {"it alone quantized": OWN, "all quantized": ACCUMULATED})
-    draw_key(canvas, loss.left, {"it alone quantized; top row: all blocks": LOST})
-    for number, row in enumerate(rows):
-        centre = TOP + ROW * number + ROW // 2
-        canvas.text((NAMES + MARGIN - 10, centre), row.name, INK, font(16), anchor="rm")
-        if row.own_sqnr is not None:
-            draw_bar(canvas, noise, row.own_sqnr, centre - THICK // 2 - 1, OWN)
-        if row.accumulated_sqnr is not None:
-            draw_bar(canvas, noise, row.accumulated_sqnr, centre + THICK // 2 + 1, ACCUMULATED)
-        draw_bar(canvas, loss, row.lost.mean, centre, LOST)
-        draw_whisker(canvas, loss, row.lost.low, row.lost.high, centre)
-    return picture
+    canvas = new_canvas(TOP + ROW * len(rows) + BOTTOM)
+    figure = canvas.figure
+    height = figure.bbox.height
+    figure.text(MARGIN / WIDTH, 1 - MARGIN / height, title, fontsize=16, va="top", parse_math=False)
+    frame = {
+        "left": (NAMES + MARGIN) / WIDTH,
+        "right": 1 - MARGIN / WIDTH,
+        "top": 1 - TOP / height,
+        "bottom": BOTTOM / height,
+        "wspace": 0.1,
+    }
+    noise, loss = figure.subplots(1, 2, sharey=True, gridspec_kw=frame)
+    places = range(len(rows))
+    finite = [0.0, *(one for row in rows for one in noise_of(row) if math.isfinite(one))]
+    margin = 0.05 * (max(finite) - min(finite) or 1.0)
+    border = max(finite) + margin
+    noise.set_xlim(min(finite) - (margin if min(finite) < 0 else 0), border)
+    for number, (colour, label) in enumerate(
+        ((OWN, "it alone quantized"), (ACCUMULATED, "all quantized"))
+    ):
+        lengths = [min(noise_of(row)[number], border) for row in rows]
+        centres = [place + 0.4 * (number - 0.5) for place in places]
+        noise.barh(centres, lengths, 0.35, color=colour, label=label)
+    losses = [row.lost for row in rows]
+    label = "it alone quantized; top row: all blocks"
+    loss.barh(places, [one.mean for one in losses], 0.35, color=LOST, label=label)
+    loss.hlines(places, [one.low for one in losses], [one.high for one in losses], INK)
+    for ends in ([one.low for one in losses], [one.high for one in losses]):
+        loss.plot(ends, places, "|", color=INK, markersize=WHISKER)
+    noise.set_yticks(places, [row.name for row in rows], parse_math=False)
+    noise.set_ylim(len(rows) - 0.5, -0.5)
+    titles = {
+        noise: "SQNR of the block's output, dB (longer is better)",
+        loss: "mIoU lost, points, with 95 % interval",
+    }
+    for panel, heading in titles.items():
+        panel.set_title(heading, loc="left", pad=32, fontsize=12)
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+        panel.grid(axis="x", color=GRID)
+        panel.axvline(0, color=INK, linewidth=1)
+        panel.set_axisbelow(True)
+        panel.spines[:].set_visible(False)
+        panel.tick_params(length=0)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def draw_axis(canvas: ImageDraw.ImageDraw, axis: Axis, bottom: int, title: str) -> None:
-    """Grid, numbers and title of a panel."""
-    canvas.text((axis.left, 58), title, INK, font(16))
-    digits = max(0, -math.floor(math.log10(axis.step)))
-    for value in axis.ticks():
-        x = axis.x(value)
-        zero = abs(value) < axis.step / 2
-        canvas.line((x, TOP, x, bottom), INK if zero else GRID, 1)
-        text = f"{0.0 if zero else value:.{digits}f}"
-        canvas.text((x, bottom + 8), text, INK, font(14), anchor="ma")
+def noise_of(row: ReportRow) -> tuple[float, float]:
+    """SQNR of a block that alone is quantized, and with all others; NaN where it is not known."""
+    own, accumulated = (
+        math.nan if value is None else value for value in (row.own_sqnr, row.accumulated_sqnr)
+    )
+    return own, accumulated
 
 
-def draw_key(canvas: ImageDraw.ImageDraw, left: int, entries: dict[str, Colour]) -> None:
-    """Colours and what they mean, beside each other."""
-    x = float(left)
-    for text, colour in entries.items():
-        canvas.rectangle((x, 92, x + THICK, 92 + THICK), colour)
-        canvas.text((x + 2 * THICK - 4, 90), text, INK, font(14))
-        x += 2 * THICK + canvas.textlength(text, font(14)) + MARGIN
+def new_canvas(height: int = TOP) -> Any:
+    """The canvas of an empty matplotlib figure, WIDTH by `height` pixels.
 
-
-def draw_bar(
-    canvas: ImageDraw.ImageDraw, axis: Axis, value: float, centre: int, colour: Colour
-) -> None:
-    """A bar from zero; across the panel where the value is infinite."""
-    left, right = sorted((axis.x(0), axis.x(value)))
-    canvas.rectangle((left, centre - THICK // 2, right, centre + THICK // 2), colour)
-
-
-def draw_whisker(
-    canvas: ImageDraw.ImageDraw, axis: Axis, low: float, high: float, centre: int
-) -> None:
-    """An interval."""
-    left, right = axis.x(low), axis.x(high)
-    canvas.line((left, centre, right, centre), INK, 2)
-    for x in (left, right):
-        canvas.line((x, centre - 5, x, centre + 5), INK, 2)
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the report's chart needs matplotlib; pip install 'squeezesam[report]'"
+        ) from error
+    return FigureCanvasAgg(Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI))
