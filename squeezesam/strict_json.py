@@ -5,6 +5,7 @@ import json
 import math
 import reprlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -99,9 +100,15 @@ class _Decoder:
     defaults: bool
 
     def value(self, kind: Any, value: object, where: str) -> Any:
-        origin, args = get_origin(kind), get_args(kind)
+        if kind is float and _is_finite(value):
+            return float(value)  # type: ignore[arg-type]
+        if kind is int and type(value) is int and abs(value) < WHOLE_NUMBERS:
+            return value
+        if kind in (str, bool) and type(value) is kind:
+            return value
         if kind is object:
             return value
+        origin, args = get_origin(kind), get_args(kind)
         if dataclasses.is_dataclass(kind):
             return self.record(kind, value, where)
         if origin in (tuple, list) and isinstance(value, list):
@@ -115,22 +122,15 @@ class _Decoder:
         if origin in (Union, UnionType):
             present = next(arg for arg in args if arg is not NoneType)
             return None if value is None else self.value(present, value, where)
-        if kind is float and _is_finite(value):
-            return float(value)  # type: ignore[arg-type]
-        if kind is int and type(value) is int and abs(value) < WHOLE_NUMBERS:
-            return value
-        if kind in (str, bool) and type(value) is kind:
-            return value
         raise JsonError(f"{where} is {shown(value)}, not {getattr(kind, '__name__', kind)}")
 
     def record(self, kind: Any, value: object, where: str) -> Any:
         if not isinstance(value, dict):
             raise JsonError(f"{where} is not an object")
-        hints = get_type_hints(kind)
-        names = {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+        names, optional = _fields_of(kind)
         missing = names.keys() - value.keys()
         if self.defaults:
-            missing -= {field.name for field in dataclasses.fields(kind) if _has_default(field)}
+            missing -= optional
         if missing:
             raise JsonError(f"{where} lacks {', '.join(sorted(missing))}")
         if unknown := value.keys() - names.keys():
@@ -153,6 +153,14 @@ def _is_finite(value: object) -> bool:
     if type(value) is int:
         return abs(value) < WHOLE_NUMBERS
     return type(value) is float and math.isfinite(value)
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """Types of a dataclass's fields by name, and the names of those that have a default."""
+    hints, fields = get_type_hints(kind), dataclasses.fields(kind)
+    names = {field.name: hints[field.name] for field in fields if field.init}
+    return names, frozenset(field.name for field in fields if _has_default(field))
 
 
 def _has_default(field: "dataclasses.Field[Any]") -> bool:
