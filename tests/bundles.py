@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from squeezesam.spec import SEGMENTER, NetworkKind
-from squeezesam_export.bundle.artifacts import sha256_of
+from squeezesam_export.bundle.artifacts import hashes_of, sha256_of, size_of
 from squeezesam_export.bundle.golden import read_golden
 from squeezesam_export.bundle.manifest import (
     Artifact,
@@ -53,7 +53,10 @@ def rewrite_network(directory: Path, kind: NetworkKind = SEGMENTER, **changes: o
 
 
 def with_hash(artifact: Artifact, directory: Path) -> Artifact:
-    """An artifact of one file with the hash that the file has by now."""
+    """An artifact of one file with the hashes and the size that the file has by now."""
     (graph,) = artifact.graphs
-    forged = dataclasses.replace(graph, sha256=sha256_of(directory / graph.file))
+    path = directory / graph.file
+    forged = dataclasses.replace(
+        graph, sha256=sha256_of(path), files=hashes_of(path), size_bytes=size_of(path)
+    )
     return dataclasses.replace(artifact, graphs=(forged,))

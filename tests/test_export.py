@@ -1,13 +1,16 @@
 """Export and verify, on a small network with random weights."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +28,7 @@ from squeezesam.networks.building import folded
 from squeezesam.spec import LOW_RES_MASKS, input_specs
 from squeezesam_export.bundle.artifacts import sha256_of
 from squeezesam_export.bundle.manifest import Artifact, Manifest, read_manifest
-from squeezesam_export.bundle.verification import mask_ious
+from squeezesam_export.bundle.verification import Verification, mask_ious
 from squeezesam_export.kinds.segmenter import golden_prompts
 from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.targets import coreml_target, onnx_target
@@ -199,6 +202,77 @@ def test_a_tampered_file_is_found(
     path.write_bytes(content)
     assert run("verify", export_copy) == 2
     assert "altered" in capsys.readouterr().err
+
+
+def first_case(content: Any, number: int = 0) -> Any:
+    return content["networks"][0]["golden"][0]["cases"][number]
+
+
+def first_graph(content: Any) -> Any:
+    return content["networks"][0]["artifacts"][0]["graphs"][0]
+
+
+EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "a click, by a pixel": (
+        lambda m: first_case(m)["clicks"][0].update(x=first_case(m)["clicks"][0]["x"] + 1),
+        "asks for something else",
+    ),
+    "a label": (lambda m: first_case(m)["clicks"][0].update(label=0), "asks for something else"),
+    "a click outside": (lambda m: first_case(m)["clicks"][0].update(x=10**6), "outside"),
+    "a box": (lambda m: first_case(m, 2)["box"].reverse(), "covers nothing"),
+    "another earlier case": (
+        lambda m: first_case(m, 3).update(previous="box"),
+        "asks for something else",
+    ),
+    "no such earlier case": (lambda m: first_case(m, 3).update(previous="x"), "not before it"),
+    "the size of a photo": (
+        lambda m: m["networks"][0]["golden"][0].update(width=5000),
+        "asks for something else",
+    ),
+    "no vectors": (lambda m: m.update(vectors=[]), "does not name golden/"),
+    "vectors twice": (lambda m: m["vectors"].append(m["vectors"][0]), "lists the vectors"),
+    "a golden file less": (lambda m: m["networks"][0]["golden"].pop(), "does not name golden/"),
+    "the size of a file": (lambda m: first_graph(m).update(size_bytes=5), "another size"),
+    "the files of a file": (lambda m: first_graph(m).update(files={"a": "0" * 64}), "other files"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_manifest_is_found(
+    name: str, export_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit, message = EDITS[name]
+    path = export_copy / "manifest.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+    assert run("verify", export_copy) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "title"),
+    [
+        ("min_mask_iou", 0.9, "smallest mask IoU"),
+        ("mean_mask_iou", 0.5, "mean mask IoU"),
+        ("max_mask_error", 0.5, "largest mask error"),
+        ("mask_sqnr_db", 20.0, "SQNR of masks"),
+        ("measures", {"max_iou_error": 0.01}, "max IoU err"),
+        ("max_mask_error", 1e-5, None),
+        ("mask_sqnr_db", None, None),
+    ],
+)
+def test_figures_that_the_manifest_records_are_measured_again(
+    figure: str, value: object, title: str | None, exported: Path
+) -> None:
+    """Rounding of another machine is allowed for."""
+    verification = Verification(exported)
+    (network,) = verification.manifest.networks
+    artifact = find(verification.manifest, "onnx")
+    edited = dataclasses.replace(artifact.parity, **{figure: value})  # type: ignore[arg-type]
+    artifact = dataclasses.replace(artifact, parity=edited)
+    (verdict,) = verification.judged(network, artifact, compare=False)
+    assert (title or "None") in str(verdict.broken)
 
 
 def test_a_missing_file_is_found(export_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

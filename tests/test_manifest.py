@@ -131,6 +131,8 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "bool as int": (lambda m: file_of(m).update(size_bytes=True), "size_bytes"),
     "unknown precision": (lambda m: artifact_of(m).update(precision="int3"), "precision"),
     "unknown target": (lambda m: artifact_of(m).update(target="abacus"), "abacus"),
+    "unknown runtime": (lambda m: artifact_of(m).update(measured_with="x"), "measured with 'x'"),
+    "no measure": (lambda m: artifact_of(m)["parity"].update(measures={}), "max_iou_error"),
     "infinite figure": (
         lambda m: artifact_of(m)["parity"].update(max_mask_error=float("inf")),
         "Infinity",

@@ -49,6 +49,9 @@ def _git(folder: Path, *args: str) -> str | None:
 Hasher = Callable[[Path], str]
 """SHA-256 of a file's content; with `functools.cache` around it, each file is hashed once."""
 
+GOLDEN = "golden"
+"""The folder of golden files and vectors in an export directory."""
+
 LONGEST_NAME = 200
 MOST_NAMED = 5
 """In a message."""
@@ -138,8 +141,8 @@ def bundle_digest(directory: Path, hasher: Hasher = content_sha256) -> str:
     return hashlib.sha256(b"".join(lines[name] for name in sorted(lines))).hexdigest()
 
 
-def check_digest(directory: Path, wanted: str, hasher: Hasher = content_sha256) -> None:
-    """See that an export directory is the one that was pinned.
+def check_digest(directory: Path, wanted: str, hasher: Hasher = content_sha256) -> str:
+    """The digest of an export directory, once it has proved to be the one that was pinned.
 
     Raises:
         ArtifactError: its `bundle_digest` is another one.
@@ -150,6 +153,7 @@ def check_digest(directory: Path, wanted: str, hasher: Hasher = content_sha256) 
             f"{directory} has the bundle SHA-256 {found}, not {wanted}; "
             "get the export that was pinned, or pin this one if you trust it"
         )
+    return found
 
 
 def checked_path(
@@ -203,18 +207,31 @@ def artifact_paths(
 
 
 def check_files(directory: Path, manifest: Manifest, hasher: Hasher = content_sha256) -> None:
-    """Check every file that the manifest names.
+    """Check every file that the manifest names, and what it says of it.
 
     Raises:
-        ArtifactError: one is outside the directory, missing, or altered.
+        ArtifactError: one is outside the directory, missing, altered or described otherwise, or the
+            folder of golden files holds one that the manifest does not name.
     """
     for artifact in manifest.artifacts:
-        artifact_paths(directory, artifact, hasher)
+        for path, graph in zip(
+            artifact_paths(directory, artifact, hasher), artifact.graphs, strict=True
+        ):
+            if (size_of(path), hashes_of(path, hasher)) != (graph.size_bytes, graph.files):
+                raise ArtifactError(
+                    f"{path} has other files, or another size, than the manifest says; export again"
+                )
     golden = [file for network in manifest.networks for file in network.golden]
     files = [(file.file, file.sha256) for file in golden]
     files += [(file.file, file.sha256) for file in manifest.vectors]
     for name, sha256 in files:
         checked_path(directory, name, sha256, hasher=hasher)
+    present = {path.relative_to(directory).as_posix() for path in files_of(directory / GOLDEN)}
+    if unnamed := sorted(present - dict(files).keys()):
+        raise ArtifactError(
+            f"the manifest of {directory} does not name {', '.join(unnamed[:MOST_NAMED])}; "
+            "export again"
+        )
 
 
 def load_graphs(kind: NetworkKind, paths: Sequence[Path], load: Loader) -> LoadedNetwork:

@@ -14,6 +14,7 @@ from squeezesam.files import PathLike, check_place, settled, whole_directory
 from squeezesam.inference.load import MANIFEST_NAME, is_export
 from squeezesam.terminal import step
 from squeezesam_export.bundle.artifacts import (
+    GOLDEN,
     git_commit,
     hashes_of,
     load_graphs,
@@ -22,7 +23,6 @@ from squeezesam_export.bundle.artifacts import (
     utc_date,
 )
 from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
-from squeezesam_export.bundle.golden import FOLDER as GOLDEN_FOLDER
 from squeezesam_export.bundle.golden import (
     golden_cases,
     prompted_cases,
@@ -257,7 +257,7 @@ def check_replaceable(out: Path) -> None:
         OutputError: it holds something else.
     """
     suffixes = {target.suffix for target in TARGETS.values()}
-    check_place(out, (MANIFEST_NAME, GOLDEN_FOLDER, *(f"*{suffix}" for suffix in suffixes)))
+    check_place(out, (MANIFEST_NAME, GOLDEN, *(f"*{suffix}" for suffix in suffixes)))
     place = settled(out)
     if place.is_dir() and any(place.iterdir()) and not is_export(place):
         raise OutputError(f"{out} holds something else than an export; name another directory")

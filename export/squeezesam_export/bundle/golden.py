@@ -19,16 +19,15 @@ from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
 from squeezesam.inference.letterbox import Letterbox, scaled
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, TensorSpec
-from squeezesam.strict_json import JsonError
+from squeezesam.strict_json import JsonError, shown
 from squeezesam.vectors import looks as look_vectors
 from squeezesam.vectors import masks as mask_vectors
 from squeezesam_export.bundle.array_files import ArrayFile, Form, check_forms
-from squeezesam_export.bundle.artifacts import Hasher, checked_path, content_sha256
+from squeezesam_export.bundle.artifacts import GOLDEN, Hasher, checked_path, content_sha256
 from squeezesam_export.bundle.manifest import BundleNetwork, GoldenFile, HashedFile, Manifest
-from squeezesam_export.kinds.golden_case import GoldenCase
+from squeezesam_export.kinds.golden_case import GoldenCase, is_asked
 from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights, Vectors
 
-FOLDER = "golden"
 VECTORS: dict[str, Vectors] = {
     "mask_cleaning.json": mask_vectors.golden_vectors,
     "looks.json": look_vectors.golden_vectors,
@@ -88,7 +87,7 @@ def write_golden(
         directory: of the export.
         prompted_by: kind of the network that found what is asked; None where prompts were chosen.
     """
-    folder = f"{FOLDER}/{recipe.kind.name}" + (f"_of_{prompted_by}" if prompted_by else "")
+    folder = f"{GOLDEN}/{recipe.kind.name}" + (f"_of_{prompted_by}" if prompted_by else "")
     (directory / folder).mkdir(parents=True)
     photos: dict[str, list[GoldenCase]] = {}
     for case in cases:
@@ -180,6 +179,7 @@ def read_file(
             for number, record in enumerate(golden.cases)
         ]
         records, derived = recipe.derived(cases)
+        asked = [case.inputs for case in cases] if golden.prompted_by else recipe.asked(cases)
         same = [
             str(derived_forms[name]) == str(Form(array.dtype, array.shape))
             and np.array_equal(file.read(name), array)
@@ -189,6 +189,11 @@ def read_file(
         raise ArtifactError(f"{path} is no golden file: {error}; export again") from error
     if not all(same) or tuple(records) != golden.cases:
         raise ArtifactError(f"{path}: this version finds other {recipe.finds}; export again")
+    if not all(map(is_asked, cases, asked)):
+        raise ArtifactError(
+            f"{path} asks for something else than the clicks and boxes that the manifest records; "
+            "export again"
+        )
     return cases
 
 
@@ -217,26 +222,31 @@ def write_vectors(recipes: Iterable[KindRecipe], directory: Path) -> tuple[Hashe
     """Write the vectors of some kinds of networks as JSON lists into an export directory."""
     files = []
     for name, made in vectors_for(recipes).items():
-        path = directory / FOLDER / name
+        path = directory / GOLDEN / name
         path.write_text(json.dumps(made(), allow_nan=False) + "\n", encoding="utf-8")
-        files.append(HashedFile(f"{FOLDER}/{name}", content_sha256(path)))
+        files.append(HashedFile(f"{GOLDEN}/{name}", content_sha256(path)))
     return tuple(files)
 
 
 def check_vectors(directory: Path, manifest: Manifest) -> None:
-    """Check that this version gives the answers of the files in an export directory.
+    """Check that an export directory has all vectors, with the answers that this version gives.
 
     Raises:
-        ArtifactError: it gives others, or a file is unknown or no such list.
+        ArtifactError: it gives others, or a file is absent, unknown or no such list.
     """
     known = vectors_for(network.recipe for network in manifest.networks)
+    listed = sorted(vectors.file for vectors in manifest.vectors)
+    if listed != sorted(f"{GOLDEN}/{name}" for name in known):
+        raise ArtifactError(
+            f"the manifest of {directory} lists the vectors {shown(listed)}, not those of this "
+            f"version, {', '.join(sorted(known))}; export again"
+        )
     for vectors in manifest.vectors:
         path = directory / vectors.file
         try:
             cases = strict_json.read(path)
         except (OSError, JsonError) as error:
             raise ArtifactError(f"{path} is damaged: {error}; export again") from error
-        wanted = known.get(path.name)
         # Through JSON, so that tuples and lists are alike.
-        if wanted is None or cases != json.loads(json.dumps(wanted())):
+        if cases != json.loads(json.dumps(known[path.name]())):
             raise ArtifactError(f"{path} has other answers than this version; export again")

@@ -10,7 +10,7 @@ from squeezesam import strict_json
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.files import PathLike, path_below
 from squeezesam.image_io import MAX_PHOTO_SIDE
-from squeezesam.inference.load import MANIFEST_NAME
+from squeezesam.inference.load import MANIFEST_NAME, REFERENCE_INTERPRETER
 from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam.strict_json import JsonError, shown
 from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING, Contract, Preprocessing
@@ -337,7 +337,7 @@ def check_networks(path: Path, manifest: Manifest) -> None:
         ):
             raise other_contract(path)
         for artifact in network.artifacts:
-            check_artifact(path, artifact, len(recipe.kind.graphs))
+            check_artifact(path, artifact, recipe)
         if not network.artifacts or not any(
             golden.cases for golden in network.golden if golden.prompted_by is None
         ):
@@ -361,13 +361,13 @@ def other_contract(path: Path) -> ArtifactError:
     )
 
 
-def check_artifact(path: Path, artifact: Artifact, graphs: int) -> None:
+def check_artifact(path: Path, artifact: Artifact, recipe: KindRecipe) -> None:
     """Check that this version knows the form of an artifact.
 
     Args:
         path: of the manifest.
         artifact: that it lists.
-        graphs: number of files that it must have.
+        recipe: of its kind of network.
 
     Raises:
         ArtifactError: it does not.
@@ -381,7 +381,19 @@ def check_artifact(path: Path, artifact: Artifact, graphs: int) -> None:
             f"{path} names a precision that {artifact.target} lacks, {artifact.precision!r}; "
             "export again or update"
         )
-    if len(artifact.graphs) != graphs:
+    if artifact.measured_with not in (TARGETS[artifact.target].runtime, REFERENCE_INTERPRETER):
         raise ArtifactError(
-            f"{path} lists an artifact of {len(artifact.graphs)} graphs, not {graphs}; export again"
+            f"{path} says that an artifact was measured with {shown(artifact.measured_with)}; "
+            "export again or update"
+        )
+    measures = {measure.name for measure in recipe.measures}
+    if artifact.parity.measures.keys() != measures:
+        raise ArtifactError(
+            f"{path} has figures of an artifact other than {', '.join(sorted(measures))}; "
+            "export again or update"
+        )
+    if len(artifact.graphs) != len(recipe.kind.graphs):
+        raise ArtifactError(
+            f"{path} lists an artifact of {len(artifact.graphs)} graphs, not "
+            f"{len(recipe.kind.graphs)}; export again"
         )

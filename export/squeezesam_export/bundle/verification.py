@@ -4,10 +4,11 @@ import dataclasses
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,8 +34,8 @@ from squeezesam_export.bundle.manifest import (
     Parity,
     read_manifest,
 )
-from squeezesam_export.kinds.golden_case import GoldenCase
-from squeezesam_export.kinds.recipe import KindRecipe
+from squeezesam_export.kinds.golden_case import GoldenCase, is_asked
+from squeezesam_export.kinds.recipe import KindRecipe, ParityFigure
 from squeezesam_export.quantization.schemes import SCHEMES, Scheme
 from squeezesam_export.targets.table import TARGETS
 
@@ -116,6 +117,67 @@ def broken_bound(recipe: KindRecipe, parity: Parity, scheme: Scheme) -> str | No
     return None
 
 
+def other_figure(recipe: KindRecipe, recorded: Parity, measured: Parity) -> str | None:
+    """The figure of a recorded parity that a measured one contradicts, in words; None for none.
+
+    On another machine a figure may be up to twice as bad, or half as bad.
+
+    Args:
+        recipe: of the kind of network.
+        recorded: what the manifest says.
+        measured: with the same runtime.
+    """
+    for figure in (*FIGURES, *map(figure_of, recipe.measures)):
+        said, seen = figure.of(recorded), figure.of(measured)
+        one, other = figure.badness(said), figure.badness(seen)
+        if abs(one - other) > max(figure.slack, max(one, other) / 2):
+            return (
+                f"the manifest records {shown_figure(said)} as the {figure.title}, "
+                f"measured here: {shown_figure(seen)}"
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a parity, as it is compared with a recorded one.
+
+    Attributes:
+        title: for a message.
+        of: the figure of a parity; None for that of answers without any error.
+        slack: the badness by which it may differ between machines, whatever its size.
+        badness: from a figure to a number that is 0 at best.
+    """
+
+    title: str
+    of: Callable[[Parity], float | None]
+    slack: float
+    badness: Callable[[Any], float] = float
+
+
+def figure_of(measure: ParityFigure) -> Figure:
+    """The figure of a measure."""
+    return Figure(measure.title, lambda parity: parity.measures[measure.name], measure.slack)
+
+
+def shown_figure(figure: float | None) -> str:
+    """A figure for a message."""
+    return "exact" if figure is None else f"{figure:.4g}"
+
+
+FIGURES = (
+    Figure("smallest mask IoU", lambda parity: parity.min_mask_iou, 0.01, lambda iou: 1 - iou),
+    Figure("mean mask IoU", lambda parity: parity.mean_mask_iou, 0.01, lambda iou: 1 - iou),
+    Figure("largest mask error", lambda parity: parity.max_mask_error, 1e-3),
+    Figure(
+        "SQNR of masks",
+        lambda parity: parity.mask_sqnr_db,
+        1e-4,
+        lambda decibels: 0.0 if decibels is None else 10 ** (-decibels / 20),
+    ),
+)
+
+
 def check_answer(case: str, given: Tensor, wanted: Tensor) -> None:
     """See that an answer can be compared at all.
 
@@ -143,24 +205,34 @@ def overlaps(masks: Tensor, wanted: Tensor) -> Tensor:
 
 
 def check_prompted(
-    recipe: KindRecipe, found: Sequence[GoldenCase], prompted: Sequence[GoldenCase], size: int
+    recipe: KindRecipe,
+    found: Sequence[GoldenCase],
+    asked: KindRecipe,
+    prompted: Sequence[GoldenCase],
+    size: int,
 ) -> None:
     """Check that golden cases ask for what the golden answers of another network show.
 
     Args:
         recipe: of the network that finds.
         found: its golden cases.
-        prompted: those of the network that is asked.
+        asked: recipe of the network that is asked.
+        prompted: golden cases of that network.
         size: side of the square input of that network in pixels.
 
     Raises:
         ArtifactError: this version finds something else.
     """
-    records = {case.photo: case.record for case in prompted}
+    answers = {case.photo: case for case in prompted}
     for case in found:
         photo = Letterbox.fit(case.letterbox.width, case.letterbox.height, size)
         prompt = recipe.prompt(case, case.outputs, photo)
-        if records.get(case.photo) != (prompt and prompt[0]):
+        answer = answers.get(case.photo)
+        if (answer and answer.record) != (prompt and prompt[0]) or (
+            answer
+            and prompt
+            and not is_asked(answer, asked.prompted_inputs(answer.tensors[IMAGE], photo, *prompt))
+        ):
             raise ArtifactError(
                 f"{case.photo}: this version finds other {recipe.finds}; export again"
             )
@@ -260,7 +332,13 @@ class Verification:
         self.prompted: dict[str, list[GoldenCase]] = {}
         for network, partner in self.pairs():
             prompted = self._cases(partner, network.kind)
-            check_prompted(network.recipe, self.golden[network.kind], prompted, partner.input_size)
+            check_prompted(
+                network.recipe,
+                self.golden[network.kind],
+                partner.recipe,
+                prompted,
+                partner.input_size,
+            )
             self.prompted[network.kind] = prompted
         self._loaded: dict[tuple[str, str, str], LoadedNetwork] = {}
 
@@ -354,11 +432,16 @@ def judge(
     network: LoadedNetwork,
     cases: Sequence[GoldenCase],
 ) -> ArtifactVerdict:
-    """Run the golden cases and hold them to the bounds of the artifact's scheme."""
+    """Run the golden cases and hold them to the bounds of the artifact's scheme.
+
+    What ran them at export has to give the figures again that the manifest records.
+    """
     timed = not isinstance(network, InterpretedNetwork)
     try:
         measurement = measure(recipe, network.run, cases, timed=timed)
     except VerificationError as error:
         return ArtifactVerdict(recipe, artifact, runs_on, None, str(error))
     broken = broken_bound(recipe, measurement.parity, SCHEMES[artifact.precision])
+    if broken is None and runs_on == artifact.measured_with:
+        broken = other_figure(recipe, artifact.parity, measurement.parity)
     return ArtifactVerdict(recipe, artifact, runs_on, measurement, broken)

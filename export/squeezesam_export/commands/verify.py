@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam_export.bundle.verification import Verification
 
     hasher = cache(content_sha256)
+    digest = None
     if args.digest is not None:
-        check_digest(args.directory, args.digest, hasher)
+        digest = check_digest(args.directory, args.digest, hasher)
     verdicts = []
     for verdict in Verification(args.directory, hasher).verdicts(args.compare):
         print(f"{verdict.artifact.title}: {verdict.text}", file=sys.stderr, flush=True)
@@ -72,11 +73,11 @@ def run(args: argparse.Namespace) -> None:
             print(note)
     if any(verdict.runs_on == REFERENCE_INTERPRETER for verdict in verdicts):
         print(INTERPRETER_LIMITS)
-    print(f"bundle SHA-256: {bundle_digest(args.directory, hasher)}")
+    print(f"bundle SHA-256: {digest or bundle_digest(args.directory, hasher)}")
     broken = [verdict for verdict in verdicts if verdict.broken]
     if broken:
         raise VerificationError(
-            f"{len(broken)} of {len(verdicts)} artifacts differ from PyTorch: "
+            f"{len(broken)} of {len(verdicts)} artifacts differ from PyTorch or the manifest: "
             + "; ".join(f"{verdict.artifact.title}: {verdict.broken}" for verdict in broken)
         )
 

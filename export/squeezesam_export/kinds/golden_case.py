@@ -5,10 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import NetworkKind
+
+INPUT_TOLERANCE = 1e-4
+"""By which the encoding of one prompt may differ between machines; a click on the next pixel of the
+largest photo differs by more."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +81,11 @@ class GoldenCase:
         """The same case with another network's answers."""
         given = zip(self.kind.names()[1], outputs, strict=True)
         return dataclasses.replace(self, tensors={**self.tensors, **dict(given)})
+
+
+def is_asked(case: GoldenCase, inputs: Sequence[Tensor]) -> bool:
+    """Whether inputs of the network, in call order, are those of a golden case."""
+    return all(
+        torch.allclose(one, own, rtol=0, atol=INPUT_TOLERANCE)
+        for one, own in zip(inputs, case.inputs, strict=True)
+    )

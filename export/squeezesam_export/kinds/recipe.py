@@ -114,6 +114,7 @@ class ParityFigure:
         of: the figure of one case and an artifact's outputs; the largest of all cases counts.
         bound: what a scheme allows.
         broken: says that it is exceeded, with the figure and the bound.
+        slack: by how much the figure may differ between machines, whatever its size.
         summary: tells the figure in a line of `squeezesam export`; None where it is left out.
     """
 
@@ -123,6 +124,7 @@ class ParityFigure:
     of: Callable[[GoldenCase, Sequence[Tensor]], float]
     bound: Callable[[Scheme], float]
     broken: str
+    slack: float
     summary: str | None = None
 
 
@@ -231,6 +233,17 @@ class KindRecipe(ABC):
             What the records of the cases must be, and the arrays of `derived_arrays`.
         """
         return [case.record for case in cases], {}
+
+    def asked(self, cases: Sequence[GoldenCase]) -> list[Inputs]:
+        """The inputs that the records of all golden cases of a photo mean, in their order.
+
+        Args:
+            cases: of a network whose prompts were chosen.
+
+        Raises:
+            ValueError: a record means nothing on this photo.
+        """
+        return [case.inputs for case in cases]
 
     def prompt(
         self, case: GoldenCase, outputs: Sequence[Tensor], photo: Letterbox

@@ -149,7 +149,8 @@ class SaliencyRecipe(KindRecipe):
             click_distance,
             lambda scheme: scheme.max_click_distance,
             "a click is {0:.1f} pixels of the heat map off, over {1:g}",
-            "clicks up to {0:.1f} pixels of the heat map off",
+            slack=1,
+            summary="clicks up to {0:.1f} pixels of the heat map off",
         ),
     )
     derived_arrays = (HEAT, HEAT_CLICKS)

@@ -28,6 +28,7 @@ from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.networks.segmenter import BOTTOM_STRIDE
 from squeezesam.networks.weights import load_weights
 from squeezesam.spec import (
+    IMAGE,
     MASK_THRESHOLD,
     POINT_SEGMENTER,
     PROMPT_DRAWING,
@@ -65,6 +66,7 @@ class SegmenterRecipe(KindRecipe):
             iou_error,
             lambda scheme: scheme.max_iou_error,
             "a predicted IoU is off by {0:.4f}, over {1}",
+            slack=0.001,
         ),
     )
 
@@ -111,6 +113,23 @@ class SegmenterRecipe(KindRecipe):
             masks[record.name] = cleaned_mask(case, before)
             cases.append(case)
         return cases
+
+    def asked(self, cases: Sequence[GoldenCase]) -> list[Inputs]:
+        """The clicks, the box and the earlier answer of each record, encoded.
+
+        Raises:
+            ValueError: they lie outside the photo, or there is no such answer.
+        """
+        masks: dict[str | None, Tensor | None] = {None: None}
+        asked = []
+        for case in cases:
+            if case.record.previous not in masks:
+                raise ValueError(f"{case.name} goes on from a case that is not before it")
+            before = masks[case.record.previous]
+            image = case.tensors[IMAGE]
+            asked.append(self.prompted_inputs(image, case.letterbox, case.record, before))
+            masks[case.record.name] = cleaned_mask(case, before)
+        return asked
 
     def masks(self, case: GoldenCase, outputs: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """Pixels of each mask [B, M, S/2, S/2]."""
