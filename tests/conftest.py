@@ -33,7 +33,7 @@ TIERS = {
     "arm64": "tests that emulate ARM64",
     "android": "tests that talk to a stand-in for a phone over adb",
     "web": "tests that run JavaScript",
-    "swift": "tests that parse Swift",
+    "swift": "tests that parse or build Swift",
     "fuzz": "tests that damage files and kill commands at random",
 }
 """Markers of tests that run with the option of that name only. A test with two needs both."""

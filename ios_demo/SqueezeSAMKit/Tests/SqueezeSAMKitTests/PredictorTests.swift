@@ -1,0 +1,180 @@
+import Foundation
+import SqueezeSAMKit
+import Testing
+
+/// Arithmetic in the place of networks, the same as in `tests/web_vectors.py`.
+struct StandIn: NetworkRuntime {
+    let kind: NetworkKind
+    var inputSize = 64
+    let loadTime = Duration.zero
+    var answers: @Sendable ([String: [Float]]) -> [String: [Float]] = { $0 }
+
+    private func light(_ image: [Float], _ stride: Int) -> [Float] {
+        let side = inputSize / stride
+        return (0..<(side * side)).map { index in
+            let at = index / side * stride * inputSize + index % side * stride
+            let plane = inputSize * inputSize
+            return (image[at] + image[plane + at] + image[2 * plane + at]) / 3
+        }
+    }
+
+    func run(_ inputs: NetworkInputs) async throws -> [String: [Float]] {
+        let image = inputs.image.values
+        guard let prompts = inputs.prompts else {
+            return answers([TensorName.saliencyLogits: light(image, 4).map { 12 * $0 }])
+        }
+        let bright = light(image, 2)
+        let area = bright.count
+        let logits = bright.indices.map { i -> Float in
+            let maps = (0..<4).map { prompts.maps[$0 * area + i] }
+            return 8 * bright[i] + 3 * maps[0] - 3 * maps[1] + 2 * maps[2] + 3 * maps[3] - 1
+        }
+        let sum = prompts.tokens.reduce(0, +)
+        return answers([
+            TensorName.lowResMasks: (0..<4).flatMap { c in logits.map { $0 - 0.5 * Float(c) } },
+            TensorName.iouPredictions: (0..<4).map { sum / 100 + Float($0) },
+        ])
+    }
+}
+
+let segmenter = StandIn(kind: .segmenter)
+let detector = StandIn(kind: .detector)
+let dark = try! Photo(bytes: Array(repeating: 0, count: 30 * 20 * 3), width: 30, height: 20)
+
+struct PredictorTests {
+    @Test(.enabled(if: vectorFolder != nil, "SQUEEZESAM_VECTORS names no folder"))
+    func wholeAnswersArePythons() async throws {
+        let given = try vectors("answers", as: Answers.self)
+        let stages = Stages()
+        let options = PredictorOptions(onStage: { name, _ in stages.add(name) })
+        let predictor = try SamPredictor(model: segmenter, detector: detector, options: options)
+        try await askAll(predictor, given) { asked, found in
+            let name = Comment(rawValue: asked.name)
+            #expect(found.masks.count == asked.masks.count, name)
+            #expect(distance(found.iouPredictions, asked.iouPredictions.floats) < 1e-4, name)
+            for (index, mask) in found.masks.enumerated() {
+                #expect(share(mask, asked.masks[index].bools) > 0.999, name)
+                let lowRes = asked.lowResMasks[index].floats
+                #expect(distance(found.lowResMasks[index], lowRes) < 1e-3, name)
+            }
+        }
+        let finding = try await predictor.findSalientObject()
+        #expect(finding.heat == [UInt8](given.heat))
+        #expect(finding.coords.map { [$0.x, $0.y] } == given.clicks)
+        #expect(stages.names.filter { $0 == "detector: network" }.count == 1)
+    }
+
+    @Test func photosThatAreNoneAreRefused() async {
+        for (count, width, height) in [
+            (7, 2, 1), (0, 0, 1), (0, -1, -1), (9, 70000, 1), (12, Int.max, 2),
+            (6, 60000, 60000),
+        ] {
+            let found = await refusal {
+                _ = try Photo(
+                    bytes: Array(repeating: 0, count: count), width: width, height: height)
+            }
+            guard case .image = found else {
+                Issue.record("\(width)x\(height) is taken: \(String(describing: found))")
+                continue
+            }
+        }
+    }
+
+    @Test func whatIsTransparentLiesOverWhite() throws {
+        let rgba: [UInt8] = [0, 0, 0, 0, 10, 20, 30, 255, 0, 100, 200, 128]
+        let photo = try Photo(bytes: rgba, width: 3, height: 1)
+        #expect(photo.rgb == [255, 255, 255, 10, 20, 30, 127, 177, 227])
+    }
+
+    @Test func promptsWithoutMeaningAreRefused() async throws {
+        let predictor = try SamPredictor(model: segmenter, detector: detector)
+        let missing = await refusal { _ = try await predictor.predict() }
+        guard case .image = missing else {
+            Issue.record("it predicts without a photo")
+            return
+        }
+        await predictor.setImage(dark)
+        let nothing = await refusal { _ = try await predictor.predict() }
+        guard case .noSalientObject = nothing else {
+            Issue.record("it finds something in the dark: \(String(describing: nothing))")
+            return
+        }
+        let questions = [
+            Question(pointCoords: [Point(30, 5)], pointLabels: [1]),
+            Question(pointCoords: [Point(-1, 5)], pointLabels: [1]),
+            Question(pointCoords: [Point(.nan, 5)], pointLabels: [1]),
+            Question(pointCoords: [Point(.infinity, 5)], pointLabels: [-1]),
+            Question(pointCoords: [Point(5, 5)], pointLabels: [7]),
+            Question(pointCoords: [Point(5, 5)], pointLabels: [2]),
+            Question(pointCoords: [Point(5, 5)], pointLabels: []),
+            Question(pointCoords: [Point(5, 5)], pointLabels: [-1]),
+            Question(box: Box(5, 5, 5, 9)),
+            Question(box: Box(40, 5, 50, 9)),
+            Question(box: Box(.nan, 5, 50, 9)),
+            Question(box: Box(0, 0, .infinity, 9)),
+            Question(maskInput: [1, 2, 3]),
+            Question(maskInput: Array(repeating: .nan, count: 1024)),
+        ]
+        for question in questions {
+            let found = await refusal { _ = try await predictor.predict(question) }
+            guard case .prompt = found else {
+                Issue.record("\(question) is taken: \(String(describing: found))")
+                continue
+            }
+        }
+    }
+
+    @Test func networksInTheOthersPlaceAreRefused() {
+        #expect(throws: SqueezeSAMError.self) { try SamPredictor(model: detector) }
+        #expect(throws: SqueezeSAMError.self) {
+            try SamPredictor(model: segmenter, detector: segmenter)
+        }
+    }
+
+    @Test func answersThatAreNoNumbersAreRefused() async throws {
+        for spoil in [Float.nan, .infinity] {
+            let broken = StandIn(
+                kind: .segmenter,
+                answers: { outputs in outputs.mapValues { $0.map { _ in spoil } } })
+            let predictor = try SamPredictor(model: broken)
+            await predictor.setImage(dark)
+            let found = await refusal {
+                _ = try await predictor.predict(
+                    Question(pointCoords: [Point(1, 1)], pointLabels: [1]))
+            }
+            guard case .artifact = found else {
+                Issue.record("\(spoil) is taken")
+                continue
+            }
+        }
+        let short = StandIn(kind: .detector, answers: { $0.mapValues { Array($0.dropLast()) } })
+        let predictor = try SamPredictor(model: segmenter, detector: short)
+        await predictor.setImage(dark)
+        let found = await refusal { _ = try await predictor.findSalientObject() }
+        guard case .artifact = found else {
+            Issue.record("a heat map of another size is taken")
+            return
+        }
+    }
+
+    @Test func photosOfOnePixelAndOfOneRowAreAnswered() async throws {
+        let predictor = try SamPredictor(model: segmenter)
+        for (width, height) in [(1, 1), (3000, 1), (1, 3000), (2, 1)] {
+            let bytes = [UInt8](repeating: 250, count: 3 * width * height)
+            await predictor.setImage(try Photo(bytes: bytes, width: width, height: height))
+            let last = Point(Float(width) - 0.5, Float(height) - 0.5)
+            let found = try await predictor.predict(
+                Question(pointCoords: [last], pointLabels: [1], multimaskOutput: false))
+            #expect(found.masks[0] == Array(repeating: true, count: width * height))
+        }
+    }
+}
+
+final class Stages: @unchecked Sendable {
+    private let lock = NSLock()
+    private var found: [String] = []
+
+    func add(_ name: String) { lock.withLock { found.append(name) } }
+
+    var names: [String] { lock.withLock { found } }
+}

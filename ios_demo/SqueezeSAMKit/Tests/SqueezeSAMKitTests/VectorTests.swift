@@ -1,0 +1,183 @@
+import Foundation
+import SqueezeSAMKit
+import Testing
+
+@Suite(.enabled(if: vectorFolder != nil, "SQUEEZESAM_VECTORS names no folder; see pytest --swift"))
+struct VectorTests {
+    struct LetterboxCase: Decodable {
+        let photo: [Int]
+        let pixels: Data
+        let view: PhotoCrop
+        let size: Int
+        let image: Data
+    }
+
+    @Test func letterboxedPhotosArePythonsInEveryByte() throws {
+        for given in try vectors("letterbox", as: [LetterboxCase].self) {
+            let photo = try Photo(
+                bytes: [UInt8](given.pixels), width: given.photo[0], height: given.photo[1])
+            let letterbox = Letterbox(
+                width: given.view.width, height: given.view.height, size: given.size)
+            let found = letterbox.apply(photo, part: given.view).values
+            #expect(found == given.image.floats, "\(given.photo)")
+        }
+    }
+
+    struct PromptCase: Decodable {
+        let photo: [Int]
+        let size: Int
+        let coords: [[Float]]
+        let labels: [Int]
+        let box: [Float]?
+        let maskInput: Data?
+        let promptMaps: Data
+        let promptTokens: Data
+    }
+
+    @Test func promptsAreEncodedAsPythonDoesIt() throws {
+        for given in try vectors("prompts", as: [PromptCase].self) {
+            let (width, height) = (given.photo[0], given.photo[1])
+            let prompts = try Prompts(
+                pointCoords: given.coords.map { Point($0[0], $0[1]) }, pointLabels: given.labels,
+                box: given.box.map { Box($0[0], $0[1], $0[2], $0[3]) }, width: width,
+                height: height)
+            let letterbox = Letterbox(width: width, height: height, size: given.size)
+            let found = PromptEncoder(letterbox).encode(
+                prompts, maskInput: given.maskInput?.floats)
+            #expect(distance(found.maps, given.promptMaps.floats) < 1e-5)
+            #expect(distance(found.tokens, given.promptTokens.floats) < 1e-5)
+        }
+    }
+
+    struct UpsamplingCase: Decodable {
+        let photo: [Int]
+        let size: Int
+        let logits: Data
+        let photoLogits: Data
+        let photoMask: Data
+        let photoAlpha: Data
+    }
+
+    @Test func masksLogitsAndSoftCutoutsHaveTheSizeOfThePhoto() throws {
+        for given in try vectors("upsampling", as: [UpsamplingCase].self) {
+            let letterbox = Letterbox(
+                width: given.photo[0], height: given.photo[1], size: given.size)
+            let enlarging = MaskUpsampling(letterbox)
+            let logits = given.logits.floats
+            let name = Comment(rawValue: "\(given.photo)")
+            #expect(distance(enlarging.photoLogits(logits), given.photoLogits.floats) < 1e-4, name)
+            #expect(share(enlarging.photoMask(logits), given.photoMask.bools) > 0.999, name)
+            let alpha = enlarging.photoAlpha(logits).map(Float.init)
+            #expect(distance(alpha, given.photoAlpha.map(Float.init)) <= 1, name)
+        }
+    }
+
+    @Test(arguments: ["mask_cleaning", "click_sampling", "looks"])
+    func goldenVectorsAreAnswered(file: String) throws {
+        let golden = try GoldenVectors(json: Data(contentsOf: vectorURL(file + ".json")))
+        #expect(golden.count > 10)
+        #expect(try golden.failures() == [])
+    }
+
+    @Test func aWrongAnswerIsNoticed() throws {
+        for file in ["mask_cleaning", "click_sampling", "looks"] {
+            let json = try String(contentsOf: vectorURL(file + "_wrong.json"), encoding: .utf8)
+            let golden = try GoldenVectors(json: Data(json.utf8))
+            #expect(try golden.failures().count == golden.count, "\(file)")
+        }
+    }
+
+    @Test func constantsAreThoseOfPython() throws {
+        let json = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: vectorURL("constants.json")))
+        let object = try #require(json as? [String: Any])
+        let numbers: [String: Double] = [
+            "MAP_STRIDE": Double(Spec.mapStride), "SALIENCY_STRIDE": Double(Spec.saliencyStride),
+            "HEAT_LEVELS": Double(Spec.heatLevels), "PIXEL_MEAN": Double(Spec.pixelMean),
+            "PIXEL_SCALE": Double(Spec.pixelScale), "PAD_BYTE": Double(Spec.padByte),
+            "DISC_RADIUS": Double(Spec.discRadius), "POINT_SLOTS": Double(Spec.pointSlots),
+            "BOX_SLOTS": Double(Spec.boxSlots), "TOKEN_SLOTS": Double(Spec.tokenSlots),
+            "POSITION_FREQUENCIES": Double(Spec.positionFrequencies),
+            "POSITION_FEATURES": Double(Spec.positionFeatures),
+            "TOKEN_KINDS": Double(Spec.tokenKinds), "TOKEN_FEATURES": Double(Spec.tokenFeatures),
+            "NUM_MASKS": Double(Spec.numMasks), "MASK_THRESHOLD": Double(Spec.maskThreshold),
+            "FLIPPED_LOGIT": Double(Spec.flippedLogit),
+            "OUTSIDE_LOGIT": Double(Spec.outsideLogit), "EDGE_SHARPNESS": Spec.edgeSharpness,
+        ]
+        for (name, value) in object {
+            guard let number = value as? NSNumber else { continue }
+            #expect(numbers[name] == number.doubleValue, "\(name)")
+        }
+        #expect(try vectors("schemes", as: [String: Float].self) == SelfCheck.smallestIoU)
+        struct Defaults: Decodable {
+            let cleaning: MaskCleaning
+            let looking: Looking
+            let sampling: ClickSampling
+
+            enum CodingKeys: String, CodingKey {
+                case cleaning = "DEFAULT_CLEANING"
+                case looking = "DEFAULT_LOOKING"
+                case sampling = "DEFAULT_SAMPLING"
+            }
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .custom { path in
+            let name = path.last?.stringValue ?? ""
+            let parts = name.split(separator: "_")
+            let camel = parts.dropFirst().reduce(parts.first.map(String.init) ?? "") {
+                $0 + $1.capitalized
+            }
+            return Key(stringValue: name.hasPrefix("DEFAULT") ? name : camel)
+        }
+        let text = try Data(contentsOf: vectorURL("constants.json"))
+        let defaults = try decoder.decode(Defaults.self, from: text)
+        #expect(defaults.cleaning == MaskCleaning())
+        #expect(defaults.looking == Looking())
+        #expect(defaults.sampling == ClickSampling())
+    }
+
+    struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+
+        init?(intValue: Int) { nil }
+    }
+
+    @Test func arraysOfNumPyAreRead() throws {
+        let data = try Data(contentsOf: vectorURL("arrays.npz"))
+        let archive = try ArrayArchive(data)
+        let ramp = (0..<5000).map { Float($0 % 97) }
+        #expect(try archive.array("floats").numbers == ramp.map { $0 / 4 })
+        #expect(try archive.array("floats").shape == [5, 1000])
+        #expect(try archive.array("bytes").numbers == ramp)
+        #expect(try archive.array("longs").numbers == ramp.map { -$0 })
+        #expect(try archive.array("noise").numbers.count == 3000)
+        #expect(try archive.array("empty").numbers == [])
+        let stored = try ArrayArchive(Data(contentsOf: vectorURL("stored.npz")))
+        #expect(try stored.array("floats") == archive.array("floats"))
+        #expect(throws: SqueezeSAMError.self) { try archive.array("others") }
+    }
+
+    @Test func damagedArraysEndInATypedError() throws {
+        let whole = try [UInt8](Data(contentsOf: vectorURL("arrays.npz")))
+        var generator = SystemRandomNumberGenerator()
+        for round in 0..<300 {
+            var bytes = whole
+            if round % 3 == 0 {
+                bytes.removeLast(Int.random(in: 1..<bytes.count, using: &generator))
+            } else {
+                for _ in 0..<4 {
+                    let place = Int.random(in: 0..<bytes.count, using: &generator)
+                    bytes[place] = UInt8.random(in: 0...255, using: &generator)
+                }
+            }
+            do {
+                _ = try ArrayArchive(Data(bytes))
+            } catch {
+                #expect(error is SqueezeSAMError)
+            }
+        }
+    }
+}
