@@ -222,7 +222,8 @@ class NetworkKind:
         parts: its graphs in the order in which they run; empty where it is a single graph.
         part: what distinguishes its files from those of the other graphs of one network, and of
             another kind with the same weights; empty where there is nothing to distinguish.
-        role: name of another kind in whose place predictors take it, though it takes other tensors.
+        takes_prompts: whether `squeezesam.inference.predictor.SamPredictor` asks it with clicks
+            and boxes.
         open_axes: inputs with an axis of any length, and that axis; `inputs` has its usual length.
     """
 
@@ -233,7 +234,7 @@ class NetworkKind:
     size: int
     parts: "tuple[NetworkKind, ...]" = ()
     part: str = ""
-    role: str = ""
+    takes_prompts: bool = False
     open_axes: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -289,13 +290,19 @@ class NetworkKind:
         return [tuple(shape) for shape in shapes]
 
     def serves_as(self, wanted: "NetworkKind") -> bool:
-        """Whether predictors take it for another kind: it has its tensors, or its role."""
-        if self is wanted or self.role == wanted.name:
-            return True
-        return self.names() == wanted.names()
+        """Whether it does what another kind is wanted for: answers prompts, or takes and gives the
+        same tensors.
+        """
+        return (self.takes_prompts and wanted.takes_prompts) or self.is_like(wanted)
+
+    def is_like(self, other: "NetworkKind") -> bool:
+        """Whether it takes and gives the tensors of another kind."""
+        return self is other or self.names() == other.names()
 
 
-def in_sequence(name: str, title: str, *parts: NetworkKind) -> NetworkKind:
+def in_sequence(
+    name: str, title: str, *parts: NetworkKind, takes_prompts: bool = False
+) -> NetworkKind:
     """The kind of a network of several graphs; tensors go from graph to graph by their names.
 
     Its inputs are those of all graphs that no earlier graph gives; its outputs are those of the
@@ -306,6 +313,7 @@ def in_sequence(name: str, title: str, *parts: NetworkKind) -> NetworkKind:
         title: what a person calls it.
         parts: its graphs in the order in which they run. All but the last depend on the photo
             alone.
+        takes_prompts: as in `NetworkKind`.
     """
 
     def inputs(size: int) -> tuple[TensorSpec, ...]:
@@ -313,10 +321,14 @@ def in_sequence(name: str, title: str, *parts: NetworkKind) -> NetworkKind:
         specs = {spec.name: spec for part in parts for spec in part.inputs(size)}
         return tuple(spec for spec in specs.values() if spec.name not in given)
 
-    return NetworkKind(name, title, inputs, parts[-1].outputs, parts[0].size, parts)
+    return NetworkKind(
+        name, title, inputs, parts[-1].outputs, parts[0].size, parts, takes_prompts=takes_prompts
+    )
 
 
-SEGMENTER = NetworkKind("segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE)
+SEGMENTER = NetworkKind(
+    "segmenter", "promptable network", input_specs, output_specs, INPUT_SIZE, takes_prompts=True
+)
 DETECTOR = NetworkKind(
     "detector",
     "salient-object detector",
@@ -349,7 +361,113 @@ POINT_SEGMENTER = NetworkKind(
     output_specs,
     INPUT_SIZE,
     part="points",
-    role=SEGMENTER.name,
+    takes_prompts=True,
     open_axes=OPEN_POINTS,
 )
 """The promptable network and the drawing of its prompts in one file, as in SAM's ONNX files."""
+
+EFFICIENTSAM_SIZE = 1024
+"""Side of the square input of EfficientSAM in pixels; all of a photo is stretched to it."""
+
+EMBEDDING_STRIDE = 16
+"""Input pixels of EfficientSAM per cell of its image embeddings."""
+
+EMBEDDING_CHANNELS = 256
+
+EFFICIENTSAM_MASK_STRIDE = 4
+"""Input pixels of EfficientSAM per pixel of its masks."""
+
+EFFICIENTSAM_MASKS = 3
+"""Alternatives that EfficientSAM gives; it has no mask that is meant to be the one answer."""
+
+EFFICIENTSAM_POINTS = 6
+"""Slots of EfficientSAM for clicks and corners of a box, padded behind."""
+
+EFFICIENTSAM_LABELS = (
+    PointLabel.PAD,
+    PointLabel.POSITIVE,
+    PointLabel.BOX_TOP_LEFT,
+    PointLabel.BOX_BOTTOM_RIGHT,
+)
+"""Labels that EfficientSAM was trained with, in the order of the columns of `point_kinds`."""
+
+IMAGE_EMBEDDINGS = "image_embeddings"
+POINTS = "points"
+POINT_KINDS = "point_kinds"
+
+
+def stretched_specs(size: int) -> tuple[TensorSpec, ...]:
+    """Input of EfficientSAM's encoder for a square image of `size` pixels."""
+    return (
+        TensorSpec(
+            IMAGE,
+            (1, 3, size, size),
+            "RGB, (byte - 128) / 128, all of the photo stretched to the square",
+        ),
+    )
+
+
+def embedding_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What EfficientSAM's encoder gives to its decoder."""
+    side = size // EMBEDDING_STRIDE
+    return (
+        TensorSpec(
+            IMAGE_EMBEDDINGS,
+            (1, EMBEDDING_CHANNELS, side, side),
+            "what the encoder makes of the photo; the same for all prompts",
+        ),
+    )
+
+
+def efficientsam_point_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What EfficientSAM's decoder takes for a click."""
+    return (
+        *embedding_specs(size),
+        TensorSpec(
+            POINTS,
+            (1, EFFICIENTSAM_POINTS, 2),
+            "(x, y) of each slot, from -1 at the left and top edge of the photo to 1; an unused "
+            "slot lies half a pixel outside of the input",
+        ),
+        TensorSpec(
+            POINT_KINDS,
+            (1, EFFICIENTSAM_POINTS, len(EFFICIENTSAM_LABELS)),
+            "one-hot: unused, click on the object, top left and bottom right corner of the box",
+        ),
+    )
+
+
+def stretched_mask_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What EfficientSAM's decoder gives."""
+    side = size // EFFICIENTSAM_MASK_STRIDE
+    return (
+        TensorSpec(
+            LOW_RES_MASKS,
+            (1, EFFICIENTSAM_MASKS, side, side),
+            "logits of alternative masks on the stretched photo; in the mask where > 0",
+        ),
+        TensorSpec(IOU_PREDICTIONS, (1, EFFICIENTSAM_MASKS), "predicted IoU of each mask"),
+    )
+
+
+EFFICIENTSAM = in_sequence(
+    "efficientsam",
+    "EfficientSAM",
+    NetworkKind(
+        "efficientsam encoder",
+        "EfficientSAM encoder",
+        stretched_specs,
+        embedding_specs,
+        EFFICIENTSAM_SIZE,
+        part="encoder",
+    ),
+    NetworkKind(
+        "efficientsam decoder",
+        "EfficientSAM decoder",
+        efficientsam_point_specs,
+        stretched_mask_specs,
+        EFFICIENTSAM_SIZE,
+        part="decoder",
+    ),
+    takes_prompts=True,
+)

@@ -14,12 +14,13 @@ from squeezesam.data.records import Dataset, split
 from squeezesam.distillation.labels import label_with_teacher
 from squeezesam.distillation.teacher import load_teacher
 from squeezesam.errors import ConfigError, OutputError
-from squeezesam.networks.building import build_trained
+from squeezesam.networks.building import TrainedNetwork, build_trained
 from squeezesam.networks.configs import ReferenceConfig
 from squeezesam.networks.overview import parameters
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.networks.weights import known_config, load_weights, save_weights
+from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam.terminal import aligned_table
 from squeezesam.training.config import DEFAULT_RECIPES, GENERAL, Stage, TrainConfig, recipe, without
 from squeezesam.training.loop import Network, Trainer
@@ -52,6 +53,13 @@ def summary(trainer: Trainer[Network], variant: str) -> str:
         f"{count} on {processes.device.type}, {config.precision}, "
         f"{config.workers} data workers each, seed {config.seed}, into {trainer.folder}"
     )
+
+
+TRAINERS: dict[str, type[Trainer[Any]]] = {
+    SEGMENTER.name: ClickTrainer,
+    DETECTOR.name: SalientTrainer,
+}
+"""By the kind of network."""
 
 
 def run_training(args: argparse.Namespace) -> None:
@@ -107,17 +115,14 @@ def taught(datasets: Sequence[Dataset], teacher: str, folder: Path) -> list[Data
 
 
 def trainer_of(
-    model: SqueezeSam | SaliencyDetector,
+    model: TrainedNetwork,
     datasets: Sequence[Dataset],
     config: TrainConfig,
     folder: Path,
     processes: Processes,
 ) -> Trainer[Any]:
     """What trains this kind of network; see `Trainer`."""
-    kind: type[Trainer[Any]] = ClickTrainer
-    if isinstance(model, SaliencyDetector):
-        kind = SalientTrainer
-    return kind(model, datasets, config, folder, processes)
+    return TRAINERS[model.kind.name](model, datasets, config, folder, processes)
 
 
 def without_held_out(datasets: Sequence[Dataset], names: Sequence[str]) -> list[Dataset]:
@@ -160,7 +165,7 @@ def parse_share(text: str) -> tuple[str, float]:
         raise ConfigError(f"share {text!r} is not NAME=SHARE, e.g. ccp=0.3") from error
 
 
-def starting_network(variant: str, init: Path | None) -> SqueezeSam | SaliencyDetector:
+def starting_network(variant: str, init: Path | None) -> TrainedNetwork:
     """A network with random weights, or with those of a file.
 
     A detector may start from a SqueezeSAM of its widths.
@@ -170,7 +175,7 @@ def starting_network(variant: str, init: Path | None) -> SqueezeSam | SaliencyDe
         WeightsError: the file is missing or damaged.
     """
     config = known_config(variant)
-    if isinstance(config, ReferenceConfig):
+    if isinstance(config, ReferenceConfig) or config.kind.name not in TRAINERS:
         raise ConfigError(f"variant {variant!r} is for comparison only; train base or nano")
     if init is None:
         return build_trained(config)

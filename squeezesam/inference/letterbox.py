@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from torch.nn import functional as F
 
 from squeezesam.spec import (
     EDGE_SHARPNESS,
+    EFFICIENTSAM_MASK_STRIDE,
+    EFFICIENTSAM_SIZE,
     INPUT_SIZE,
     MAP_STRIDE,
     MASK_THRESHOLD,
@@ -114,8 +116,10 @@ def _row_weights(rows: int, height: int) -> Tensor:
     return F.interpolate(torch.eye(rows)[None, None], (height, rows), mode="bilinear")[0, 0]
 
 
-def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize RGB bytes [H, W, 3] to a width and height, bilinear and antialiased.
+def resized(
+    pixels: NDArray[np.uint8], size: tuple[int, int], *, antialias: bool = True
+) -> NDArray[np.uint8]:
+    """Resize RGB bytes [H, W, 3] to a width and height, bilinear and usually antialiased.
 
     The filter is Pillow's. PyTorch's kernel for bytes takes a fifth of the time and differs from
     Pillow by two levels at most.
@@ -125,7 +129,7 @@ def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     usable = pixels.copy() if flipped else np.require(pixels, requirements=["C", "W"])
     planes = torch.from_numpy(usable).permute(2, 0, 1)[None]
     width, height = size
-    fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+    fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=antialias)
     return fitted[0].permute(1, 2, 0).numpy()
 
 
@@ -143,7 +147,12 @@ class Letterbox:
         height: height of the photo in pixels.
         inside: width and height that the photo takes up in the input, multiples of MAP_STRIDE.
         size: side of the input in pixels.
+        mask_stride: input pixels per mask pixel.
+        antialias: whether a photo that shrinks is smoothed before.
     """
+
+    mask_stride: ClassVar[int] = MAP_STRIDE
+    antialias: ClassVar[bool] = True
 
     width: int
     height: int
@@ -166,7 +175,7 @@ class Letterbox:
     @property
     def mask_size(self) -> tuple[int, int]:
         """Columns and rows of a mask that lie on the photo."""
-        columns, rows = (side // MAP_STRIDE for side in self.inside)
+        columns, rows = (side // self.mask_stride for side in self.inside)
         return columns, rows
 
     def mask_pixel(self, x: float, y: float) -> tuple[int, int]:
@@ -217,7 +226,7 @@ class Letterbox:
         """Resize and pad a photo, uint8 RGB [H, W, 3], to the input [1, 3, size, size]."""
         image = torch.full((1, 3, self.size, self.size), float(PAD_BYTE))
         columns, rows = self.inside
-        fitted = torch.from_numpy(resized(pixels, self.inside))
+        fitted = torch.from_numpy(resized(pixels, self.inside, antialias=self.antialias))
         image[0, :, :rows, :columns] = fitted.permute(2, 0, 1)
         return scaled(image)
 
@@ -263,3 +272,19 @@ class Letterbox:
         """The part of a mask [size/2, size/2] that lies on the photo."""
         columns, rows = self.mask_size
         return torch.from_numpy(np.ascontiguousarray(mask[:rows, :columns]))
+
+
+class Stretched(Letterbox):
+    """All of a photo stretched to the square input, as EfficientSAM was trained.
+
+    The photo becomes whole bytes again, where the published code keeps fractions, so that an app
+    can hand over a picture; it changes the input by half a level of 255 at the most.
+    """
+
+    mask_stride = EFFICIENTSAM_MASK_STRIDE
+    antialias = False
+
+    @classmethod
+    def fit(cls, width: int, height: int, size: int = EFFICIENTSAM_SIZE) -> Self:
+        """Stretch a photo over the input."""
+        return cls(width, height, (size, size), size)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, ConfigError, WeightsError
 from squeezesam.files import PathLike, check_name
-from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.building import TrainedNetwork, build_network, folded
 from squeezesam.networks.configs import (
     DEFAULT_DETECTOR,
     DEFAULT_VARIANT,
@@ -20,7 +20,7 @@ from squeezesam.networks.configs import (
     VARIANTS,
     variant_config,
 )
-from squeezesam.networks.weights import TrainedNetwork, load_weights, shipped_weights
+from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import SEGMENTER, NetworkKind
 
 NetworkCallable = Callable[..., tuple[Tensor, Tensor]]
@@ -213,7 +213,24 @@ def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None 
         path = shipped_weights(str(path))
     if path.suffix != WEIGHTS_SUFFIX:
         return _load_artifact(path, size, kind)
-    return folded(load_weights(path, size, kind)[1])
+    variant, trained = load_weights(path, size)
+    network = folded(trained)
+    if kind is not None and not network.kind.serves_as(kind):
+        raise WeightsError(
+            f"{path} holds the {network.kind.title} {variant!r}; give weights of a {kind.title}"
+        )
+    return network if len(network.graphs) == 1 else in_graphs(network)
+
+
+def in_graphs(network: TrainedNetwork) -> LoadedNetwork:
+    """A network of several graphs, of which those run again that depend on what has changed."""
+    runs = [partial(_run_graph, graph) for graph in network.graphs]
+    return LoadedNetwork(network.kind, network.size, GraphSequence(network.kind, runs))
+
+
+def _run_graph(graph: nn.Module, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    answer = graph(*inputs)
+    return (answer,) if isinstance(answer, Tensor) else answer
 
 
 def _load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> LoadedNetwork:
@@ -261,7 +278,7 @@ def build_sam(
     """
     if checkpoint is None:
         return folded(build_network(variant_config(variant), size))
-    name, model = load_weights(checkpoint, size, SEGMENTER)
+    name, model = load_weights(checkpoint, size, variant_config(variant).kind)
     if name != variant:
         raise WeightsError(f"{checkpoint} holds {name!r} weights, not {variant!r}; build {name!r}")
     return folded(model)

@@ -20,16 +20,15 @@ from squeezesam.inference.looks import (
     surroundings,
 )
 from squeezesam.inference.mask_cleanup import DEFAULT_CLEANING, MaskCleaning, Wanted, cleaned_logits
+from squeezesam.inference.prompting import prompting_of
 from squeezesam.inference.prompts import (
     Prompts,
     as_floats,
     check_asks,
     check_prompts,
-    prompt_inputs,
-    prompt_slots,
     split_queries,
 )
-from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER, NetworkKind
+from squeezesam.spec import MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 MaskArrays = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
@@ -133,7 +132,7 @@ class SamPredictor:
             network gives them.
         looking: how close the second look is (`squeezesam.inference.looks`); None looks once, at
         the whole
-            photo.
+            photo, as do networks that take no earlier mask.
 
     Raises:
         ConfigError: the model is a network of another kind.
@@ -147,9 +146,11 @@ class SamPredictor:
         looking: Looking | None = DEFAULT_LOOKING,
     ) -> None:
         check_role("model", model, SEGMENTER)
-        self.model, self.cleaning, self.looking = model, cleaning, looking
-        self.size = input_side(model, size)
-        self.kind: NetworkKind = getattr(model, "kind", SEGMENTER)
+        kind = getattr(model, "kind", SEGMENTER)
+        self.prompting = prompting_of(kind)
+        self.model, self.cleaning = model, cleaning
+        self.looking = looking if self.prompting.takes_masks else None
+        self.size = input_side(model, size, kind)
         self.reset_image()
 
     def reset_image(self) -> None:
@@ -201,7 +202,7 @@ class SamPredictor:
             self._photo = None  # rather than answers about the photo before
             raise
         height, width = pixels.shape[:2]
-        letterbox = Letterbox.fit(width, height, self.size)
+        letterbox = self.prompting.frame.fit(width, height, self.size)
         rgb = pixels if image_format == "RGB" else pixels[..., ::-1]
         # Later looks read it again, and the caller's array may have changed by then.
         own = np.array(rgb, order="C") if isinstance(image, np.ndarray) else rgb
@@ -225,11 +226,13 @@ class SamPredictor:
         Args:
             point_coords: [N, 2] clicks (x, y) in photo pixels, or [B, N, 2].
             point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore; or
-                [B, N].
+                [B, N]. EfficientSAM was trained without background clicks and takes none.
             box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels, or [B, 4].
             mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
-                earlier prediction; or [B, 1, size/2, size/2].
-            multimask_output: three alternative masks instead of the one whole object.
+                earlier prediction; or [B, 1, size/2, size/2]. For EfficientSAM, whose masks have a
+                side of size/4, it is no prompt: it only tells the cleaning what is wanted.
+            multimask_output: three alternative masks instead of the one whole object, which
+                EfficientSAM chooses by its predicted IoUs.
             return_logits: masks as logits instead of booleans.
 
         Returns:
@@ -286,23 +289,23 @@ class SamPredictor:
         prompts = check_prompts(
             point_coords, point_labels, box, width=whole.width, height=whole.height
         )
-        if mask_input is None:
+        self.prompting.check(prompts)
+        if mask_input is None or not self.prompting.takes_masks:
             check_asks(prompts)
-        previous = None if mask_input is None else self._previous_mask(mask_input)
-        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        previous = None if mask_input is None else self._previous_mask(mask_input, whole)
         if self.looking is None:
-            logits, ious = self._look(photo.image, prompts, previous, whole, chosen)
+            logits, ious = self._look(photo.image, prompts, previous, whole, multimask_output)
             return MaskAnswer(logits, ious, View.whole(whole.width, whole.height), whole, whole)
         if previous is None:
-            (previous,), _ = self._look(photo.image, prompts, None, whole, slice(0, 1))
-        return self._closer(photo, prompts, previous, chosen, self.looking)
+            (previous,), _ = self._look(photo.image, prompts, None, whole, False)
+        return self._closer(photo, prompts, previous, multimask_output, self.looking)
 
     def _closer(
         self,
         photo: SetPhoto,
         prompts: Prompts,
         mask: NDArray[np.float32],
-        chosen: slice,
+        multimask_output: bool,
         looking: Looking,
     ) -> MaskAnswer:
         """The closer look at what a mask [size/2, size/2] of the photo has found."""
@@ -310,10 +313,10 @@ class SamPredictor:
         columns, rows = whole.mask_size
         found = mask[:rows, :columns] > MASK_THRESHOLD
         view = surroundings(found, prompts, whole, looking)
-        letterbox = Letterbox.fit(view.width, view.height, self.size)
+        letterbox = self.prompting.frame.fit(view.width, view.height, self.size)
         previous = onto_view(mask, whole, view, letterbox)
         image = photo.image if view.is_whole(whole) else letterbox.apply(view.shown(photo.pixels))
-        logits, ious = self._look(image, view.moved(prompts), previous, letterbox, chosen)
+        logits, ious = self._look(image, view.moved(prompts), previous, letterbox, multimask_output)
         return MaskAnswer(logits, ious, view, letterbox, whole)
 
     def _look(
@@ -322,14 +325,15 @@ class SamPredictor:
         prompts: Prompts,
         previous: NDArray[np.float32] | None,
         letterbox: Letterbox,
-        chosen: slice,
+        multimask_output: bool,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Cleaned logits [C, size/2, size/2] and predicted IoUs [C] of one inference."""
-        coords, labels = prompt_slots(prompts, letterbox.scale)
         before = None if previous is None else torch.from_numpy(previous)[None, None]
         with torch.inference_mode():
-            asked = prompt_inputs(self.kind, coords, labels, before, self.size)
-            all_masks, all_ious = self.model(image, *asked)
+            all_masks, all_ious = self.model(
+                *self.prompting.inputs(image, prompts, before, letterbox)
+            )
+        chosen = self.prompting.chosen(all_ious[0].numpy(), multimask_output)
         logits, ious = all_masks[0, chosen].numpy(), all_ious[0, chosen].numpy()
         if not np.isfinite(logits).all():
             raise ArtifactError(
@@ -346,8 +350,8 @@ class SamPredictor:
             raise ImageError("no photo is set; call set_image first")
         return photo
 
-    def _previous_mask(self, mask_input: ArrayLike) -> NDArray[np.float32]:
-        side = self.size // MAP_STRIDE
+    def _previous_mask(self, mask_input: ArrayLike, photo: Letterbox) -> NDArray[np.float32]:
+        side = self.size // photo.mask_stride
         return as_floats("mask_input", mask_input, (1, side, side))[0]
 
 

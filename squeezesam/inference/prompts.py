@@ -7,7 +7,6 @@ the photo and must keep a positive area there; negative clicks alone, which the 
 an empty mask, are an error.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +21,9 @@ from squeezesam.spec import (
     BOX_SLOTS,
     DISC_RADIUS,
     MAP_STRIDE,
-    POINT_SEGMENTER,
     POINT_SLOTS,
     TOKEN_KINDS,
     TOKEN_SLOTS,
-    NetworkKind,
     PointLabel,
 )
 from squeezesam.strict_json import shown
@@ -354,18 +351,6 @@ def point_inputs(
     side = size // MAP_STRIDE
     mask = coords.new_zeros(1, 1, side, side) if mask_input is None else mask_input
     return coords, labels.to(coords.dtype), mask, coords.new_tensor([float(mask_input is not None)])
-
-
-def prompt_inputs(
-    kind: NetworkKind, coords: Tensor, labels: Tensor, mask_input: Tensor | None, size: int
-) -> tuple[Tensor, ...]:
-    """Slots as a kind of promptable network takes them; see `encode_prompts` and `point_inputs`."""
-    return ENCODINGS.get(kind.name, encode_prompts)(coords, labels, mask_input, size)
-
-
-Encoding = Callable[[Tensor, Tensor, Tensor | None, int], tuple[Tensor, ...]]
-ENCODINGS: dict[str, Encoding] = {POINT_SEGMENTER.name: point_inputs}
-"""By the name of the kind of network; all others take drawn prompts."""
 
 
 class PromptDrawing(nn.Module):

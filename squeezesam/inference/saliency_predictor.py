@@ -147,7 +147,8 @@ class SaliencyPredictor(SamPredictor):
                     "nothing in this photo stands out; click on what you mean, or draw a box"
                 )
             point_coords, point_labels = finding.coords, finding.labels
-            mask_input = finding.mask_input(photo.letterbox)
+            if self.prompting.takes_masks:
+                mask_input = finding.mask_input(photo.letterbox)
         return self._answer_on(photo, point_coords, point_labels, box, mask_input, multimask_output)
 
     def edit(

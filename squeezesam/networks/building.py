@@ -1,17 +1,24 @@
 """From a configuration to its network, and from there to the copy that is exported."""
 
 import copy
-from typing import Protocol, TypeVar, cast, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from torch import nn
 
-from squeezesam.networks.configs import DetectorConfig, ReferenceConfig, SqueezeSamConfig
+from squeezesam.networks.configs import (
+    DetectorConfig,
+    EfficientSamConfig,
+    NetworkConfig,
+    ReferenceConfig,
+    SqueezeSamConfig,
+)
+from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.layers import Attention, ConvBn
-from squeezesam.networks.reference import PUBLISHED_SIZE, ReferenceSam
+from squeezesam.networks.reference import ReferenceSam
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.segmenter import SqueezeSam
-from squeezesam.spec import DETECTOR, SEGMENTER
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -22,6 +29,26 @@ class Foldable(Protocol):
 
     def fold(self) -> None:
         """Do it, for good."""
+
+
+@runtime_checkable
+class WrittenOut(Protocol):
+    """A module that can do without the fused operators that leave a delegate."""
+
+    def write_out(self) -> None:
+        """Do without them, for good."""
+
+
+def written_out(model: Model) -> Model:
+    """A copy of a folded network in operators that the XNNPACK delegate takes, where it knows any.
+
+    It answers one photo and one set of prompts at a time.
+    """
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, WrittenOut):
+            module.write_out()
+    return model
 
 
 def folded(model: Model) -> Model:
@@ -61,9 +88,19 @@ def unfolded(model: SqueezeSam) -> SqueezeSam:
     return plain
 
 
-def build_network(
-    config: SqueezeSamConfig | ReferenceConfig | DetectorConfig, size: int | None = None
-) -> SqueezeSam | ReferenceSam | SaliencyDetector:
+TrainedNetwork = SqueezeSam | SaliencyDetector | EfficientSam
+"""The networks of which weights are kept."""
+
+BUILDERS: dict[type[NetworkConfig], Callable[..., Any]] = {
+    SqueezeSamConfig: SqueezeSam,
+    DetectorConfig: SaliencyDetector,
+    EfficientSamConfig: EfficientSam,
+    ReferenceConfig: ReferenceSam,
+}
+"""Networks by the type of their configurations; each takes one, and perhaps a size."""
+
+
+def build_network(config: NetworkConfig, size: int | None = None) -> TrainedNetwork | ReferenceSam:
     """A network with random weights.
 
     Args:
@@ -73,19 +110,16 @@ def build_network(
     Raises:
         ConfigError: `size` does not fit the network.
     """
-    if isinstance(config, ReferenceConfig):
-        return ReferenceSam(config, PUBLISHED_SIZE if size is None else size)
-    return build_trained(config, size)
+    sizes = () if size is None else (size,)
+    return cast(TrainedNetwork | ReferenceSam, BUILDERS[type(config)](config, *sizes))
 
 
 def build_trained(
-    config: SqueezeSamConfig | DetectorConfig, size: int | None = None
-) -> SqueezeSam | SaliencyDetector:
+    config: SqueezeSamConfig | DetectorConfig | EfficientSamConfig, size: int | None = None
+) -> TrainedNetwork:
     """Build a network of a variant with random weights.
 
     Raises:
         ConfigError: `size` does not fit the network.
     """
-    if isinstance(config, DetectorConfig):
-        return SaliencyDetector(config, DETECTOR.size if size is None else size)
-    return SqueezeSam(config, SEGMENTER.size if size is None else size)
+    return cast(TrainedNetwork, build_network(config, size))

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from squeezesam.errors import ConfigError
+from squeezesam.spec import (
+    DETECTOR,
+    EFFICIENTSAM,
+    EMBEDDING_CHANNELS,
+    EMBEDDING_STRIDE,
+    SEGMENTER,
+    NetworkKind,
+)
 
 BlockKind = Literal["residual", "inverted"]
 
@@ -46,9 +54,11 @@ class SqueezeSamConfig(UNetConfig):
     """One SqueezeSAM.
 
     Attributes:
+        kind: of the network.
         bottom_stride: input pixels per cell of the bottom scale.
     """
 
+    kind: ClassVar[NetworkKind] = SEGMENTER
     bottom_stride: ClassVar[int] = 32
 
 
@@ -57,9 +67,11 @@ class DetectorConfig(UNetConfig):
     """One salient-object detector; it halves its input before all else.
 
     Attributes:
+        kind: of the network.
         bottom_stride: input pixels per cell of the bottom scale.
     """
 
+    kind: ClassVar[NetworkKind] = DETECTOR
     bottom_stride: ClassVar[int] = 64
 
 
@@ -73,7 +85,10 @@ class ReferenceConfig:
         transformer_depth, heads: layers and heads of SAM's two-way transformer at 2x2.
         mlp_width: hidden width of its MLP; unpublished, chosen so that the parameters add up to the
             published 10.16 M.
+        kind: of the network.
     """
+
+    kind: ClassVar[NetworkKind] = SEGMENTER
 
     stem: int = 64
     encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
@@ -87,7 +102,49 @@ class ReferenceConfig:
         return 2 ** len(self.encoder)
 
 
-VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
+@dataclass(frozen=True)
+class EfficientSamConfig:
+    """One EfficientSAM (network/efficientsam.py).
+
+    Attributes:
+        width: channels of the vision transformer.
+        depth: its layers.
+        heads: its attention heads; must divide the width.
+        mlp_ratio: hidden width of its MLPs over its width.
+        grid: side, in tokens, of the photos whose positions were learnt.
+        decoder_depth, decoder_heads, decoder_mlp: layers, heads and hidden width of the decoder's
+            two-way transformer.
+        kind: of the network.
+        bottom_stride: side of a token in input pixels.
+        channels: of the image embeddings and of the decoder.
+    """
+
+    kind: ClassVar[NetworkKind] = EFFICIENTSAM
+    bottom_stride: ClassVar[int] = EMBEDDING_STRIDE
+    channels: ClassVar[int] = EMBEDDING_CHANNELS
+
+    width: int
+    heads: int
+    depth: int = 12
+    mlp_ratio: int = 4
+    grid: int = 14
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ConfigError(
+                f"heads={self.heads} does not divide width={self.width}; choose a divisor"
+            )
+
+
+PromptableConfig = SqueezeSamConfig | ReferenceConfig | EfficientSamConfig
+"""The configurations of networks that take prompts."""
+
+NetworkConfig = PromptableConfig | DetectorConfig
+
+VARIANTS: dict[str, PromptableConfig] = {
     "base": SqueezeSamConfig(
         stem=16,
         encoder=(40, 80, 144, 224),
@@ -103,6 +160,8 @@ VARIANTS: dict[str, SqueezeSamConfig | ReferenceConfig] = {
         transformer_depth=2,
     ),
     "reference": ReferenceConfig(),
+    "efficientsam_ti": EfficientSamConfig(width=192, heads=3),
+    "efficientsam_s": EfficientSamConfig(width=384, heads=6),
 }
 DEFAULT_VARIANT = "base"
 
@@ -114,7 +173,7 @@ DETECTORS: dict[str, DetectorConfig] = {
 DEFAULT_DETECTOR = "saliency"
 
 
-def variant_config(name: str) -> SqueezeSamConfig | ReferenceConfig:
+def variant_config(name: str) -> PromptableConfig:
     """Configuration of a named variant.
 
     Raises:

@@ -10,11 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from squeezesam.environment import check_pair, tool_versions
 from squeezesam.errors import MissingDependencyError, WeightsError
-from squeezesam.networks.building import build_network
+from squeezesam.networks.building import TrainedNetwork, build_network
 from squeezesam.networks.configs import DETECTORS, VARIANTS
 from squeezesam.networks.reference import ReferenceSam
-from squeezesam.networks.saliency_detector import SaliencyDetector
-from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.networks.weights import known_config, network_kind, shipped_weights
 from squeezesam.spec import INPUT_SIZE, SEGMENTER, NetworkKind
 from squeezesam.terminal import aligned_table
@@ -146,7 +144,7 @@ def tools_text() -> str:
     return f"{', '.join(lines)}\n{verdict}"
 
 
-def unallocated(variant: str) -> SqueezeSam | ReferenceSam | SaliencyDetector:
+def unallocated(variant: str) -> TrainedNetwork | ReferenceSam:
     """A variant's or detector's network without memory for its weights: enough to count."""
     with torch.device("meta"):
         return build_network(known_config(variant))

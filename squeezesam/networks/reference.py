@@ -61,29 +61,32 @@ class TwoWayLayer(nn.Module):
         first: bool,
         attention: type[ProjectedAttention],
         activation: type[nn.Module],
+        norm: type[nn.LayerNorm],
     ) -> None:
         super().__init__()
         self.first = first
         self.among_tokens = attention(width, heads)
-        self.norm_among_tokens = nn.LayerNorm(width)
+        self.norm_among_tokens = norm(width)
         self.to_image = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
-        self.norm_to_image = nn.LayerNorm(width)
+        self.norm_to_image = norm(width)
         self.mlp = nn.Sequential(
             nn.Linear(width, mlp_width), activation(), nn.Linear(mlp_width, width)
         )
-        self.norm_mlp = nn.LayerNorm(width)
+        self.norm_mlp = norm(width)
         self.to_tokens = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
-        self.norm_to_tokens = nn.LayerNorm(width)
+        self.norm_to_tokens = norm(width)
+
+    def exchanged(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Tokens [B, T, C] after they have attended to themselves."""
+        if self.first:  # tokens are still their own positions
+            return self.among_tokens(tokens, tokens, tokens)
+        placed = tokens + positions
+        return tokens + self.among_tokens(placed, placed, tokens)
 
     def forward(
         self, tokens: Tensor, cells: Tensor, token_positions: Tensor, cell_positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        if self.first:  # tokens are still their own positions
-            tokens = self.among_tokens(tokens, tokens, tokens)
-        else:
-            placed = tokens + token_positions
-            tokens = tokens + self.among_tokens(placed, placed, tokens)
-        tokens = self.norm_among_tokens(tokens)
+        tokens = self.norm_among_tokens(self.exchanged(tokens, token_positions))
         placed_cells = cells + cell_positions
         tokens = tokens + self.to_image(tokens + token_positions, placed_cells, cells)
         tokens = self.norm_to_image(tokens)
@@ -93,7 +96,13 @@ class TwoWayLayer(nn.Module):
 
 
 class TwoWayTransformer(nn.Module):
-    """Layers in both directions, then a last look of the tokens at the image."""
+    """Layers in both directions, then a last look of the tokens at the image.
+
+    Attributes:
+        layer: what its layers are.
+    """
+
+    layer: type[TwoWayLayer] = TwoWayLayer
 
     def __init__(
         self,
@@ -103,21 +112,23 @@ class TwoWayTransformer(nn.Module):
         mlp_width: int,
         attention: type[ProjectedAttention] = ProjectedAttention,
         activation: type[nn.Module] = nn.ReLU,
+        norm: type[nn.LayerNorm] = nn.LayerNorm,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayLayer(
+            self.layer(
                 width,
                 heads,
                 mlp_width,
                 first=index == 0,
                 attention=attention,
                 activation=activation,
+                norm=norm,
             )
             for index in range(depth)
         )
         self.last = attention(width, heads, CROSS_ATTENTION_DOWNSAMPLE)
-        self.norm_last = nn.LayerNorm(width)
+        self.norm_last = norm(width)
 
     def forward(
         self, tokens: Tensor, cells: Tensor, cell_positions: Tensor

@@ -33,6 +33,11 @@ class SizedNetwork(nn.Module):
     kind: ClassVar[NetworkKind] = SEGMENTER
     size: int
 
+    @property
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """Its graphs in the order of its kind."""
+        return (self,)
+
     def set_size(self, size: int) -> None:
         """Prepare for inputs of `size` pixels; the weights do not change.
 

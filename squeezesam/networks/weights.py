@@ -12,19 +12,16 @@ from torch import Tensor
 
 from squeezesam.errors import ConfigError, WeightsError
 from squeezesam.files import PathLike, check_name, whole_file
-from squeezesam.networks.building import build_trained
+from squeezesam.networks.building import TrainedNetwork, build_trained
 from squeezesam.networks.configs import (
     DETECTORS,
-    DetectorConfig,
+    VARIANTS,
+    NetworkConfig,
     ReferenceConfig,
-    SqueezeSamConfig,
     detector_config,
     variant_config,
 )
-from squeezesam.networks.saliency_detector import SaliencyDetector
-from squeezesam.networks.segmenter import SqueezeSam
-from squeezesam.networks.unet import UNet
-from squeezesam.spec import DETECTOR, SEGMENTER, NetworkKind
+from squeezesam.spec import NetworkKind
 
 LENGTH_BYTES = 8
 """Bytes of the header's length; the header is padded to a multiple of as many."""
@@ -99,11 +96,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
-TrainedNetwork = SqueezeSam | SaliencyDetector
-"""The networks of which weights are kept."""
 
-
-def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) -> None:
+def save_weights(
+    model: TrainedNetwork,
+    path: PathLike,
+    variant: str,
+    dtype: torch.dtype,
+    origin: Mapping[str, str] | None = None,
+) -> None:
     """Write the network's weights; the metadata holds the variant and its configuration.
 
     Args:
@@ -111,6 +111,7 @@ def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) 
         path: the .safetensors file.
         variant: name in `squeezesam.networks.configs.VARIANTS` or `DETECTORS`.
         dtype: element type of the file; loading gives float32 again.
+        origin: what else the metadata says, such as where the weights came from.
 
     Raises:
         OutputError: the place cannot be written to.
@@ -119,7 +120,8 @@ def save_weights(model: UNet, path: PathLike, variant: str, dtype: torch.dtype) 
         name: value.to(dtype).contiguous() if value.is_floating_point() else value
         for name, value in model.state_dict().items()
     }
-    metadata = {"variant": variant, "config": json.dumps(dataclasses.asdict(model.config))}
+    config = json.dumps(dataclasses.asdict(model.config))
+    metadata = {**(origin or {}), "variant": variant, "config": config}
     with whole_file(Path(path)) as partial:
         write_tensors(tensors, partial, metadata)
 
@@ -156,7 +158,7 @@ def load_weights(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
         )
     found = network_kind(variant)
-    if kind is not None and not found.serves_as(kind):
+    if kind is not None and found is not kind:
         raise WeightsError(
             f"{path} holds the {found.title} {variant!r}; give weights of a {kind.title}"
         )
@@ -186,7 +188,17 @@ def load_weights(
     return variant, model.eval()
 
 
-def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConfig:
+def declared_variant(path: PathLike) -> str | None:
+    """The known variant that a weights file says it is of; None where it says none.
+
+    Raises:
+        WeightsError: missing, damaged or not finite.
+    """
+    variant = read_tensors(Path(path))[1].get("variant", "")
+    return variant if variant in VARIANTS or variant in DETECTORS else None
+
+
+def known_config(name: str) -> NetworkConfig:
     """Configuration of a variant or detector.
 
     Raises:
@@ -196,8 +208,12 @@ def known_config(name: str) -> SqueezeSamConfig | ReferenceConfig | DetectorConf
 
 
 def network_kind(name: str) -> NetworkKind:
-    """What a variant or detector takes and gives."""
-    return DETECTOR if name in DETECTORS else SEGMENTER
+    """What a variant or detector takes and gives.
+
+    Raises:
+        ConfigError: unknown.
+    """
+    return known_config(name).kind
 
 
 def shipped_weights(variant: str) -> Path:

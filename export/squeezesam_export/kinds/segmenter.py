@@ -16,12 +16,11 @@ from squeezesam.inference.letterbox import Letterbox
 from squeezesam.inference.load import GraphSequence, LoadedNetwork
 from squeezesam.inference.mask_cleanup import Wanted, cleaned_logits
 from squeezesam.inference.predictor import SamPredictor
+from squeezesam.inference.prompting import prompting_of
 from squeezesam.inference.prompts import (
     PromptDrawing,
     Prompts,
     check_prompts,
-    prompt_inputs,
-    prompt_slots,
 )
 from squeezesam.networks.building import folded
 from squeezesam.networks.configs import DEFAULT_VARIANT
@@ -139,8 +138,7 @@ class SegmenterRecipe(KindRecipe):
         self, image: Tensor, photo: Letterbox, record: CaseRecord, previous: Tensor | None
     ) -> Inputs:
         """The image and the prompts as the kind takes them, by the same code as the predictor's."""
-        coords, labels = prompt_slots(prompts_of(record, photo), photo.scale)
-        return image, *prompt_inputs(self.kind, coords, labels, previous, photo.size)
+        return prompting_of(self.kind).inputs(image, prompts_of(record, photo), previous, photo)
 
 
 class PointSegmenterRecipe(SegmenterRecipe):

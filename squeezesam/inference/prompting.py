@@ -1,0 +1,155 @@
+"""How each kind of promptable network is asked; a new kind is one class and one line in a table."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from squeezesam.errors import PromptError
+from squeezesam.inference.letterbox import Letterbox, Stretched
+from squeezesam.inference.prompts import Prompts, encode_prompts, point_inputs, prompt_slots
+from squeezesam.spec import (
+    EFFICIENTSAM,
+    EFFICIENTSAM_LABELS,
+    EFFICIENTSAM_POINTS,
+    POINT_SEGMENTER,
+    SEGMENTER,
+    NetworkKind,
+    PointLabel,
+)
+
+PADDING = -1.0
+"""Place of an unused slot of EfficientSAM in input pixels, before half a pixel is added."""
+
+
+class Prompting(ABC):
+    """What the predictor has to know about one kind of promptable network.
+
+    Attributes:
+        kind: of the network.
+        frame: how a photo lies in its input.
+        takes_masks: whether an earlier mask is a prompt. Only then there is a closer look
+            (`squeezesam.inference.looks`), and an earlier mask can be given without anything else.
+        labels: of clicks that it was trained with.
+    """
+
+    kind: ClassVar[NetworkKind]
+    frame: ClassVar[type[Letterbox]]
+    takes_masks: ClassVar[bool]
+    labels: ClassVar[frozenset[PointLabel]]
+
+    @abstractmethod
+    def inputs(
+        self, image: Tensor, prompts: Prompts, previous: Tensor | None, frame: Letterbox
+    ) -> tuple[Tensor, ...]:
+        """Inputs of the network, in call order.
+
+        Args:
+            image: the photo as `frame` shows it, [1, 3, S, S].
+            prompts: in photo pixels.
+            previous: logits [1, 1, s, s] of an earlier mask, or None.
+            frame: of the photo.
+        """
+
+    @abstractmethod
+    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
+        """Which of its masks are given, by their predicted IoUs [M]: one, or the alternatives."""
+
+    def check(self, prompts: Prompts) -> None:
+        """Refuse clicks that the network was not trained with.
+
+        Raises:
+            PromptError: there is one.
+        """
+        for (x, y), label in zip(prompts.coords, prompts.labels, strict=True):
+            if label not in self.labels:
+                raise PromptError(
+                    f"{self.kind.title} was trained without clicks of label {label}, such as that "
+                    f"at ({x:g}, {y:g}); leave it out, or give another network"
+                )
+
+
+class SegmenterPrompting(Prompting):
+    """Clicks are drawn, and are tokens beside (`squeezesam.inference.prompts`)."""
+
+    kind = SEGMENTER
+    frame = Letterbox
+    takes_masks = True
+    labels = frozenset({PointLabel.POSITIVE, PointLabel.NEGATIVE})
+
+    def inputs(
+        self, image: Tensor, prompts: Prompts, previous: Tensor | None, frame: Letterbox
+    ) -> tuple[Tensor, ...]:
+        """The image, prompt maps and prompt tokens."""
+        coords, labels = prompt_slots(prompts, frame.scale)
+        return image, *encode_prompts(coords, labels, previous, frame.size)
+
+    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:  # noqa: ARG002
+        """The first mask is meant to be the one answer."""
+        return slice(1, None) if multimask_output else slice(0, 1)
+
+
+class PointSegmenterPrompting(SegmenterPrompting):
+    """The network draws the clicks itself."""
+
+    kind = POINT_SEGMENTER
+
+    def inputs(
+        self, image: Tensor, prompts: Prompts, previous: Tensor | None, frame: Letterbox
+    ) -> tuple[Tensor, ...]:
+        """The image, points, their labels, the earlier mask and whether there is one."""
+        coords, labels = prompt_slots(prompts, frame.scale)
+        return image, *point_inputs(coords, labels, previous, frame.size)
+
+
+class EfficientSamPrompting(Prompting):
+    """Clicks and the corners of a box share six slots; the oldest clicks give way."""
+
+    kind = EFFICIENTSAM
+    frame = Stretched
+    takes_masks = False
+    labels = frozenset({PointLabel.POSITIVE})
+
+    def inputs(
+        self,
+        image: Tensor,
+        prompts: Prompts,
+        previous: Tensor | None,  # noqa: ARG002
+        frame: Letterbox,
+    ) -> tuple[Tensor, ...]:
+        """The image, points and kinds of points.
+
+        As in the published code, half an input pixel is added to what stands in photo pixels.
+        """
+        coords, labels = prompts.coords, prompts.labels.tolist()
+        if prompts.box is not None:
+            coords = np.concatenate([coords, prompts.box.reshape(2, 2)])
+            labels += [PointLabel.BOX_TOP_LEFT, PointLabel.BOX_BOTTOM_RIGHT]
+        coords, labels = coords[-EFFICIENTSAM_POINTS:], labels[-EFFICIENTSAM_POINTS:]
+        unused = EFFICIENTSAM_POINTS - len(labels)
+        scaled = torch.from_numpy(coords * np.array(frame.scale, np.float32))
+        placed = F.pad(scaled, (0, 0, 0, unused), value=PADDING)
+        kinds = [EFFICIENTSAM_LABELS.index(PointLabel(label)) for label in labels] + [0] * unused
+        one_hot = F.one_hot(torch.tensor(kinds), len(EFFICIENTSAM_LABELS)).float()
+        return image, ((2 * placed + 1) / frame.size - 1)[None], one_hot[None]
+
+    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
+        """None of its masks is meant to be the one answer: that is the one of the best IoU."""
+        best = int(ious.argmax())
+        return slice(None) if multimask_output else slice(best, best + 1)
+
+
+PROMPTINGS: tuple[Prompting, ...] = (
+    SegmenterPrompting(),
+    PointSegmenterPrompting(),
+    EfficientSamPrompting(),
+)
+
+
+def prompting_of(kind: NetworkKind) -> Prompting:
+    """How a kind of network that takes prompts is asked."""
+    return next(one for one in PROMPTINGS if kind.is_like(one.kind))
