@@ -16,6 +16,7 @@ Every tensor name, shape, unit, label code and constant has its one home here. N
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Literal
 
 INPUT_SIZE = 320
@@ -366,6 +367,9 @@ POINT_SEGMENTER = NetworkKind(
 )
 """The promptable network and the drawing of its prompts in one file, as in SAM's ONNX files."""
 
+ALTERNATIVES = 3
+"""Masks of EfficientSAM and of the early SqueezeSAM; none is meant to be the one answer."""
+
 EFFICIENTSAM_SIZE = 1024
 """Side of the square input of EfficientSAM in pixels; all of a photo is stretched to it."""
 
@@ -376,9 +380,6 @@ EMBEDDING_CHANNELS = 256
 
 EFFICIENTSAM_MASK_STRIDE = 4
 """Input pixels of EfficientSAM per pixel of its masks."""
-
-EFFICIENTSAM_MASKS = 3
-"""Alternatives that EfficientSAM gives; it has no mask that is meant to be the one answer."""
 
 EFFICIENTSAM_POINTS = 6
 """Slots of EfficientSAM for clicks and corners of a box, padded behind."""
@@ -397,7 +398,7 @@ POINT_KINDS = "point_kinds"
 
 
 def stretched_specs(size: int) -> tuple[TensorSpec, ...]:
-    """Input of EfficientSAM's encoder for a square image of `size` pixels."""
+    """The image of networks that see all of a photo stretched to a square of `size` pixels."""
     return (
         TensorSpec(
             IMAGE,
@@ -437,16 +438,16 @@ def efficientsam_point_specs(size: int) -> tuple[TensorSpec, ...]:
     )
 
 
-def stretched_mask_specs(size: int) -> tuple[TensorSpec, ...]:
-    """What EfficientSAM's decoder gives."""
-    side = size // EFFICIENTSAM_MASK_STRIDE
+def alternative_specs(size: int, stride: int) -> tuple[TensorSpec, ...]:
+    """Alternative masks of `stride` input pixels a pixel."""
+    side = size // stride
     return (
         TensorSpec(
             LOW_RES_MASKS,
-            (1, EFFICIENTSAM_MASKS, side, side),
+            (1, ALTERNATIVES, side, side),
             "logits of alternative masks on the stretched photo; in the mask where > 0",
         ),
-        TensorSpec(IOU_PREDICTIONS, (1, EFFICIENTSAM_MASKS), "predicted IoU of each mask"),
+        TensorSpec(IOU_PREDICTIONS, (1, ALTERNATIVES), "predicted IoU of each mask"),
     )
 
 
@@ -465,9 +466,40 @@ EFFICIENTSAM = in_sequence(
         "efficientsam decoder",
         "EfficientSAM decoder",
         efficientsam_point_specs,
-        stretched_mask_specs,
+        partial(alternative_specs, stride=EFFICIENTSAM_MASK_STRIDE),
         EFFICIENTSAM_SIZE,
         part="decoder",
     ),
+    takes_prompts=True,
+)
+
+EARLY_SIZE = 512
+"""Side of the square input of the early SqueezeSAM in pixels."""
+
+EARLY_RADIUS = 5.0
+"""Radius in input pixels of a click that is drawn for the early SqueezeSAM."""
+
+DRAWN_PROMPTS = "drawn_prompts"
+
+
+def early_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What the early SqueezeSAM takes."""
+    return (
+        *stretched_specs(size),
+        TensorSpec(
+            DRAWN_PROMPTS,
+            (1, 2, size, size),
+            "1 inside of the box, or everywhere without a box, then 1 on discs at the clicks; "
+            "0 elsewhere",
+        ),
+    )
+
+
+EARLY = NetworkKind(
+    "early",
+    "early SqueezeSAM",
+    early_specs,
+    partial(alternative_specs, stride=MAP_STRIDE),
+    EARLY_SIZE,
     takes_prompts=True,
 )

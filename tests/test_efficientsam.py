@@ -18,6 +18,7 @@ from published_efficientsam import (
 from safetensors import safe_open
 from small_networks import run
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam.errors import PromptError, WeightsError
 from squeezesam.files import content_hash
@@ -351,6 +352,14 @@ def test_points_are_encoded_as_published() -> None:
     assert kinds[0].argmax(dim=1).tolist() == [1, 1, 1, 1, 2, 3]
     latest = ((points[0, :4, 0] + 1) / 2 * 64 - 0.5) / 0.32
     assert latest.round().tolist() == [5, 6, 7, 8]
+
+
+def test_a_photo_is_stretched_as_published_to_half_a_level() -> None:
+    photo = photo_of(90, 150)
+    image = Stretched.fit(90, 150, 64).apply(photo)
+    planes = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
+    wanted = F.interpolate(planes, (64, 64), mode="bilinear")
+    assert (image * 128 + 128 - wanted).abs().max() <= 0.5
 
 
 def test_weights_of_another_kind_are_named(weights: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ PIPELINES: dict[str, Callable[["TimedNetwork"], Predictor]] = {
 
 def pipeline_of(kind: NetworkKind) -> str | None:
     """The pipeline of a network that one file holds; None where only the file can be timed."""
-    return SQUEEZESAM if kind.names() == SEGMENTER.names() else None
+    return SQUEEZESAM if kind.is_like(SEGMENTER) else None
 
 
 class TimedSession:

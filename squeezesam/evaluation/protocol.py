@@ -33,7 +33,7 @@ class SimulatedClick(NamedTuple):
 
 
 def next_click(
-    target: Mask, answer: Mask, earlier: Sequence[SimulatedClick] = ()
+    target: Mask, answer: Mask, earlier: Sequence[SimulatedClick] = (), *, background: bool = True
 ) -> SimulatedClick | None:
     """The click that corrects `answer`, or None when nothing is left to correct.
 
@@ -41,12 +41,13 @@ def next_click(
         target: [H, W].
         answer: [H, W], all False for the first click.
         earlier: clicks that were given already.
+        background: whether what is wrong may be clicked, with a negative click.
     """
     taken = np.zeros_like(target)
     for click in earlier:
         taken[click.y, click.x] = True
     missed = deepest_point(target & ~answer, taken)
-    wrong = deepest_point(answer & ~target, taken)
+    wrong = deepest_point(answer & ~target, taken) if background else None
     if missed is not None and (wrong is None or missed.depth > wrong.depth):
         return SimulatedClick(missed.x, missed.y, PointLabel.POSITIVE)
     if wrong is not None:
@@ -201,7 +202,8 @@ class ClickProtocol:
         """What is done."""
         return (
             "Each click goes to the point of the error, missed or wrong, that is farthest from "
-            "the error's border; from the second on, the previous mask is given too. IoU and "
+            "the error's border, or of the missed part alone where a network takes no negative "
+            "clicks; from the second on, the previous mask is given too. IoU and "
             "boundary IoU after k clicks in percent. NoC: clicks to reach an IoU; objects that "
             f"never do count as {self.clicks}, and their share is NoF. Harm: percent of objects "
             "that lose more than 1 or 5 points of IoU by one of the clicks after the first, and by "
@@ -229,9 +231,10 @@ class ClickProtocol:
     def attempts(self, predictor: Predictor, target: WantedObject) -> Iterator[Attempt]:
         """As many as clicks; repeats the last once nothing is left to correct."""
         given: list[SimulatedClick] = []
+        background = PointLabel.NEGATIVE in getattr(predictor, "labels", ALL_LABELS)
         latest = Attempt(click_prompts(given), np.zeros_like(target.mask))
         for _ in range(self.clicks):
-            click = next_click(target.mask, latest.mask, given)
+            click = next_click(target.mask, latest.mask, given, background=background)
             if click is not None:
                 given.append(click)
                 latest = attempt(predictor, target, click_prompts(given), latest)

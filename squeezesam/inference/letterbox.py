@@ -129,7 +129,11 @@ def resized(
     usable = pixels.copy() if flipped else np.require(pixels, requirements=["C", "W"])
     planes = torch.from_numpy(usable).permute(2, 0, 1)[None]
     width, height = size
-    fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=antialias)
+    if antialias:
+        fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+    else:  # PyTorch's kernel for bytes is off by up to a level here
+        fitted = F.interpolate(planes.float(), (height, width), mode="bilinear")
+        fitted = fitted.round_().to(torch.uint8)
     return fitted[0].permute(1, 2, 0).numpy()
 
 
@@ -275,10 +279,11 @@ class Letterbox:
 
 
 class Stretched(Letterbox):
-    """All of a photo stretched to the square input, as EfficientSAM was trained.
+    """All of a photo stretched to the square input.
 
-    The photo becomes whole bytes again, where the published code keeps fractions, so that an app
-    can hand over a picture; it changes the input by half a level of 255 at the most.
+    EfficientSAM and the early SqueezeSAM were trained with such photos. The photo becomes whole
+    bytes again, where the published code keeps fractions, so that an app can hand over a picture;
+    it changes the input by half a level of 255 at the most.
     """
 
     mask_stride = EFFICIENTSAM_MASK_STRIDE
@@ -288,3 +293,9 @@ class Stretched(Letterbox):
     def fit(cls, width: int, height: int, size: int = EFFICIENTSAM_SIZE) -> Self:
         """Stretch a photo over the input."""
         return cls(width, height, (size, size), size)
+
+
+class EarlyStretched(Stretched):
+    """All of a photo stretched to the square input, with masks as large as ours."""
+
+    mask_stride = MAP_STRIDE

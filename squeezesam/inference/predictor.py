@@ -28,7 +28,7 @@ from squeezesam.inference.prompts import (
     check_prompts,
     split_queries,
 )
-from squeezesam.spec import MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER
+from squeezesam.spec import MASK_THRESHOLD, OUTSIDE_LOGIT, SEGMENTER, PointLabel
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 MaskArrays = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
@@ -152,6 +152,11 @@ class SamPredictor:
         self.looking = looking if self.prompting.takes_masks else None
         self.size = input_side(model, size, kind)
         self.reset_image()
+
+    @property
+    def labels(self) -> frozenset[PointLabel]:
+        """Labels of clicks that the network was trained with."""
+        return self.prompting.labels
 
     def reset_image(self) -> None:
         """Forget the photo."""

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from squeezesam.errors import PromptError
-from squeezesam.inference.letterbox import Letterbox, Stretched
+from squeezesam.inference.letterbox import EarlyStretched, Letterbox, Stretched
 from squeezesam.inference.prompts import Prompts, encode_prompts, point_inputs, prompt_slots
 from squeezesam.spec import (
+    EARLY,
+    EARLY_RADIUS,
     EFFICIENTSAM,
     EFFICIENTSAM_LABELS,
     EFFICIENTSAM_POINTS,
@@ -139,14 +141,55 @@ class EfficientSamPrompting(Prompting):
 
     def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
         """None of its masks is meant to be the one answer: that is the one of the best IoU."""
-        best = int(ious.argmax())
-        return slice(None) if multimask_output else slice(best, best + 1)
+        return best_or_all(ious, multimask_output)
+
+
+def best_or_all(ious: NDArray[np.float32], multimask_output: bool) -> slice:
+    """All masks, or the one with the largest predicted IoU [M]."""
+    best = int(ious.argmax())
+    return slice(None) if multimask_output else slice(best, best + 1)
+
+
+class EarlyPrompting(Prompting):
+    """Clicks and the box are drawn at the size of the input, as the published code does."""
+
+    kind = EARLY
+    frame = EarlyStretched
+    takes_masks = False
+    labels = frozenset({PointLabel.POSITIVE})
+
+    def inputs(
+        self,
+        image: Tensor,
+        prompts: Prompts,
+        previous: Tensor | None,  # noqa: ARG002
+        frame: Letterbox,
+    ) -> tuple[Tensor, ...]:
+        """The image, and the box and the clicks as channels; places are pixels, not centres."""
+        scale = torch.tensor(frame.scale)
+        places = torch.arange(frame.size)
+        box = torch.ones(frame.size, frame.size)
+        if prompts.box is not None:
+            low, high = torch.from_numpy(prompts.box).view(2, 2) * scale
+            columns, rows = (
+                (places >= low[axis]) & (places <= high[axis]) for axis in range(len(scale))
+            )
+            box = (rows[:, None] & columns).float()
+        across, down = (torch.from_numpy(prompts.coords) * scale).T[..., None]  # [N, 1] each
+        squared = ((places - down) ** 2)[:, :, None] + ((places - across) ** 2)[:, None]
+        discs = (squared <= EARLY_RADIUS**2).any(dim=0).float()
+        return image, torch.stack([box, discs])[None]
+
+    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
+        """As `EfficientSamPrompting.chosen`."""
+        return best_or_all(ious, multimask_output)
 
 
 PROMPTINGS: tuple[Prompting, ...] = (
     SegmenterPrompting(),
     PointSegmenterPrompting(),
     EfficientSamPrompting(),
+    EarlyPrompting(),
 )
 
 

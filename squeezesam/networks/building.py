@@ -9,11 +9,13 @@ from torch import nn
 
 from squeezesam.networks.configs import (
     DetectorConfig,
+    EarlySamConfig,
     EfficientSamConfig,
     NetworkConfig,
     ReferenceConfig,
     SqueezeSamConfig,
 )
+from squeezesam.networks.early import EarlySam
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.layers import Attention, ConvBn
 from squeezesam.networks.reference import ReferenceSam
@@ -88,13 +90,14 @@ def unfolded(model: SqueezeSam) -> SqueezeSam:
     return plain
 
 
-TrainedNetwork = SqueezeSam | SaliencyDetector | EfficientSam
+TrainedNetwork = SqueezeSam | SaliencyDetector | EfficientSam | EarlySam
 """The networks of which weights are kept."""
 
 BUILDERS: dict[type[NetworkConfig], Callable[..., Any]] = {
     SqueezeSamConfig: SqueezeSam,
     DetectorConfig: SaliencyDetector,
     EfficientSamConfig: EfficientSam,
+    EarlySamConfig: EarlySam,
     ReferenceConfig: ReferenceSam,
 }
 """Networks by the type of their configurations; each takes one, and perhaps a size."""
@@ -115,7 +118,8 @@ def build_network(config: NetworkConfig, size: int | None = None) -> TrainedNetw
 
 
 def build_trained(
-    config: SqueezeSamConfig | DetectorConfig | EfficientSamConfig, size: int | None = None
+    config: SqueezeSamConfig | DetectorConfig | EfficientSamConfig | EarlySamConfig,
+    size: int | None = None,
 ) -> TrainedNetwork:
     """Build a network of a variant with random weights.
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from squeezesam.errors import ConfigError
 from squeezesam.spec import (
     DETECTOR,
+    EARLY,
     EFFICIENTSAM,
     EMBEDDING_CHANNELS,
     EMBEDDING_STRIDE,
@@ -139,7 +140,33 @@ class EfficientSamConfig:
             )
 
 
-PromptableConfig = SqueezeSamConfig | ReferenceConfig | EfficientSamConfig
+@dataclass(frozen=True)
+class EarlySamConfig:
+    """The early public version of SqueezeSAM, as its checkpoint has it (network/early.py).
+
+    Attributes:
+        stem: channels of the 2x2 stride-2 stem.
+        encoder: channels of the levels, each of half the side of the one before.
+        transformer_depth, heads, mlp_width: layers, heads and hidden width of the transformer at
+            the last level.
+        kind: of the network.
+    """
+
+    kind: ClassVar[NetworkKind] = EARLY
+
+    stem: int = 64
+    encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
+    transformer_depth: int = 2
+    heads: int = 8
+    mlp_width: int = 256
+
+    @property
+    def bottom_stride(self) -> int:
+        """Input pixels per cell of the bottom scale."""
+        return 2 ** len(self.encoder)
+
+
+PromptableConfig = SqueezeSamConfig | ReferenceConfig | EfficientSamConfig | EarlySamConfig
 """The configurations of networks that take prompts."""
 
 NetworkConfig = PromptableConfig | DetectorConfig
@@ -162,6 +189,7 @@ VARIANTS: dict[str, PromptableConfig] = {
     "reference": ReferenceConfig(),
     "efficientsam_ti": EfficientSamConfig(width=192, heads=3),
     "efficientsam_s": EfficientSamConfig(width=384, heads=6),
+    "early": EarlySamConfig(),
 }
 DEFAULT_VARIANT = "base"
 

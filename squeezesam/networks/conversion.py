@@ -51,6 +51,32 @@ class Piece:
 Renaming = tuple[tuple[str, str], ...]
 """Patterns of our names, each with its replacement on the way to a published name."""
 
+TRANSFORMER_NAMES: Renaming = (
+    (r"\.norm_among_tokens", ".norm1"),
+    (r"\.norm_to_image", ".norm2"),
+    (r"(transformer.*)\.norm_mlp", r"\1.norm3"),
+    (r"\.norm_to_tokens", ".norm4"),
+    (r"\.among_tokens", ".self_attn"),
+    (r"\.to_image", ".cross_attn_token_to_image"),
+    (r"\.to_tokens", ".cross_attn_image_to_token"),
+    (r"\.norm_last", ".norm_final_attn"),
+    (r"\.last", ".final_attn_token_to_image"),
+    (r"(transformer.*)\.(q|k|v)(?:uery|ey|alue)\.", r"\1.\2_proj."),
+    (r"(transformer.*)\.out\.", r"\1.out_proj."),
+    (r"(transformer.*)\.mlp\.0", r"\1.mlp.layers.0.0"),
+    (r"(transformer.*)\.mlp\.2", r"\1.mlp.fc"),
+)
+"""The two-way transformer, which the authors' networks share."""
+
+HEAD_NAMES: Renaming = (
+    (r"^(?:decoder\.)?filters", "mask_decoder.output_hypernetworks_mlps"),
+    (r"^(?:decoder\.)?quality", "mask_decoder.iou_prediction_head"),
+    (r"(mlps\.\d+|head)\.0\.", r"\1.layers.0.0."),
+    (r"(mlps\.\d+|head)\.2\.", r"\1.layers.1.0."),
+    (r"(mlps\.\d+|head)\.4\.", r"\1.fc."),
+)
+"""What makes masks and predicted IoUs of tokens."""
+
 EFFICIENTSAM_NAMES: Renaming = (
     (r"^encoder\.patches", "image_encoder.patch_embed.proj"),
     (r"^encoder\.positions", "image_encoder.pos_embed"),
@@ -62,26 +88,24 @@ EFFICIENTSAM_NAMES: Renaming = (
     (r"^encoder\.layers\.(\d+)\.attention\.out", r"image_encoder.blocks.\1.attn.proj"),
     (r"^decoder\.frequencies", "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"),
     (r"^decoder\.transformer", "mask_decoder.transformer"),
-    (r"\.norm_among_tokens", ".norm1"),
-    (r"\.norm_to_image", ".norm2"),
-    (r"^(mask_decoder.*)\.norm_mlp", r"\1.norm3"),
-    (r"\.norm_to_tokens", ".norm4"),
-    (r"\.among_tokens", ".self_attn"),
-    (r"\.to_image", ".cross_attn_token_to_image"),
-    (r"\.to_tokens", ".cross_attn_image_to_token"),
-    (r"\.norm_last", ".norm_final_attn"),
-    (r"\.last", ".final_attn_token_to_image"),
-    (r"^(mask_decoder.*)\.(q|k|v)(?:uery|ey|alue)\.", r"\1.\2_proj."),
-    (r"^(mask_decoder.*)\.out\.", r"\1.out_proj."),
-    (r"^(mask_decoder.*)\.mlp\.0", r"\1.mlp.layers.0.0"),
-    (r"^(mask_decoder.*)\.mlp\.2", r"\1.mlp.fc"),
     (r"^decoder\.upscale\.([01])", r"mask_decoder.final_output_upscaling_layers.0.\1"),
     (r"^decoder\.upscale\.3", "mask_decoder.final_output_upscaling_layers.1.0"),
-    (r"^decoder\.filters", "mask_decoder.output_hypernetworks_mlps"),
-    (r"^decoder\.quality", "mask_decoder.iou_prediction_head"),
-    (r"(mlps\.\d+|head)\.0\.", r"\1.layers.0.0."),
-    (r"(mlps\.\d+|head)\.2\.", r"\1.layers.1.0."),
-    (r"(mlps\.\d+|head)\.4\.", r"\1.fc."),
+    *TRANSFORMER_NAMES,
+    *HEAD_NAMES,
+)
+
+EARLY_NAMES: Renaming = (
+    (r"^stem", "patch_embed.proj"),
+    (r"^encoder\.0\.", "unet_encoder.down_layers.0.double_conv."),
+    (r"^encoder\.(\d+)\.", r"unet_encoder.down_layers.\1.maxpool_conv.1.double_conv."),
+    (r"^decoder\.(\d+)\.up", r"unet_decoder.unet_upscaling_layers.\1.up.upsampler_linear.0"),
+    (r"^decoder\.(\d+)\.norm", r"unet_decoder.unet_upscaling_layers.\1.up.norm"),
+    (r"^decoder\.(\d+)\.mix\.", r"unet_decoder.unet_upscaling_layers.\1.conv.double_conv."),
+    (r"(double_conv\.\d)\.0", r"\1.conv.0"),
+    (r"(double_conv\.\d)\.2", r"\1.norm"),
+    (r"^transformer", "get_iou_predictions_and_mask_tokens.transformer"),
+    *TRANSFORMER_NAMES,
+    *HEAD_NAMES,
 )
 
 EFFICIENTSAM_JOINED = {
@@ -96,13 +120,19 @@ EFFICIENTSAM_JOINED = {
         "mask_decoder.mask_tokens.weight",
     ),
 }
+EARLY_JOINED = {
+    "output_tokens": (
+        "get_iou_predictions_and_mask_tokens.iou_token.weight",
+        "get_iou_predictions_and_mask_tokens.mask_tokens.weight",
+    ),
+}
 """Our tensors that are several published ones, one after another."""
 
 PROJECTION = re.compile(r"encoder\.layers\.(\d+)\.attention\.(query|key|value)\.(\w+)")
 
 
 def efficientsam_pieces(name: str) -> tuple[Piece, ...]:
-    """What one of our tensors is made of."""
+    """What a tensor of our EfficientSAM is made of."""
     if name in EFFICIENTSAM_JOINED:
         return tuple(map(Piece, EFFICIENTSAM_JOINED[name]))
     projection = PROJECTION.fullmatch(name)
@@ -110,14 +140,27 @@ def efficientsam_pieces(name: str) -> tuple[Piece, ...]:
         layer, role, kind = projection.groups()
         part = ("query", "key", "value").index(role)
         return (Piece(f"image_encoder.blocks.{layer}.attn.qkv.{kind}", part, 3),)
-    for pattern, replacement in EFFICIENTSAM_NAMES:
+    return (Piece(renamed(name, EFFICIENTSAM_NAMES)),)
+
+
+def early_pieces(name: str) -> tuple[Piece, ...]:
+    """What a tensor of our early SqueezeSAM is made of."""
+    if name in EARLY_JOINED:
+        return tuple(map(Piece, EARLY_JOINED[name]))
+    return (Piece(renamed(name, EARLY_NAMES)),)
+
+
+def renamed(name: str, renaming: Renaming) -> str:
+    """A name of ours as it was published."""
+    for pattern, replacement in renaming:
         name = re.sub(pattern, replacement, name)
-    return (Piece(name),)
+    return name
 
 
 SOURCES = {
     "efficientsam_ti": efficientsam_pieces,
     "efficientsam_s": efficientsam_pieces,
+    "early": early_pieces,
 }
 """Variants of which checkpoints were published, and what each of our tensors is made of there."""
 
@@ -291,6 +334,8 @@ def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
 
 def fits(tensors: list[Tensor], pieces: tuple[Piece, ...], shape: torch.Size) -> bool:
     """Whether published tensors, one after another, are a tensor of some shape."""
+    if not shape:
+        return tensors[0].shape == shape
     lengths = [
         len(one) // piece.parts if one.ndim and len(one) % piece.parts == 0 else -1
         for one, piece in zip(tensors, pieces, strict=True)
@@ -301,7 +346,10 @@ def fits(tensors: list[Tensor], pieces: tuple[Piece, ...], shape: torch.Size) ->
 
 
 def joined(published: Mapping[str, Tensor], pieces: tuple[Piece, ...]) -> Tensor:
-    """The pieces one after another, in float32."""
+    """The pieces one after another, real numbers in float32."""
+    first = published[pieces[0].name]
+    if not first.is_floating_point():
+        return first.clone()
     parts = [published[piece.name].chunk(piece.parts)[piece.part] for piece in pieces]
     return torch.cat([part.detach().float() for part in parts])
 

@@ -24,9 +24,9 @@ from squeezesam.networks.reference import (
 )
 from squeezesam.networks.unet import SizedNetwork
 from squeezesam.spec import (
+    ALTERNATIVES,
     EFFICIENTSAM,
     EFFICIENTSAM_LABELS,
-    EFFICIENTSAM_MASKS,
     EFFICIENTSAM_SIZE,
     PIXEL_MEAN,
     PIXEL_SCALE,
@@ -38,6 +38,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 EPS = 1e-6
 """Of the encoder's norms; those of the decoder have PyTorch's."""
+
+
+def imagenet_scaling() -> tuple[Tensor, Tensor]:
+    """Factor and summand, [1, 3, 1, 1] each, from our `image` to ImageNet's normalisation."""
+    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
+    return 1 / (255 * PIXEL_SCALE * std), (PIXEL_MEAN / 255 - mean) / std
 
 
 class ProductAttention(ProjectedAttention):
@@ -140,8 +146,14 @@ class VitLayer(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """image [B, 3, S, S] -> image_embeddings [B, C, S/16, S/16]."""
+    """image [B, 3, S, S] -> image_embeddings [B, C, S/16, S/16].
 
+    Attributes:
+        rounds_products_only: int8 is for its layers with weights; sums along the layers, norms and
+            attention lose too much by it.
+    """
+
+    rounds_products_only = True
     gain: Tensor
     shift: Tensor
     stretched: Tensor | None
@@ -160,9 +172,9 @@ class ImageEncoder(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             PixelNorm(channels, EPS),
         )
-        mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
-        self.register_buffer("gain", 1 / (255 * PIXEL_SCALE * std), persistent=False)
-        self.register_buffer("shift", (PIXEL_MEAN / 255 - mean) / std, persistent=False)
+        gain, shift = imagenet_scaling()
+        self.register_buffer("gain", gain, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("stretched", None, persistent=False)
 
     @torch.no_grad()
@@ -206,15 +218,20 @@ class PlacedTransformer(TwoWayTransformer):
 
 
 class MaskDecoder(nn.Module):
-    """Image embeddings and prompts -> low_res_masks [B, 3, S/4, S/4] and iou_predictions [B, 3]."""
+    """Image embeddings and prompts -> low_res_masks [B, 3, S/4, S/4] and iou_predictions [B, 3].
 
+    Attributes:
+        rounds_products_only: as in `ImageEncoder`.
+    """
+
+    rounds_products_only = True
     frequencies: Tensor
     placed: Tensor | None
 
     def __init__(self, config: EfficientSamConfig, side: int) -> None:
         super().__init__()
         self.side, width = side, config.channels
-        masks = 1 + EFFICIENTSAM_MASKS  # the first is not given
+        masks = 1 + ALTERNATIVES  # the first is not given
         self.register_buffer("frequencies", torch.randn(2, width // 2))
         self.label_vectors = nn.Parameter(torch.randn(len(EFFICIENTSAM_LABELS), width))
         self.output_tokens = nn.Parameter(torch.randn(1, 1 + masks, width))
