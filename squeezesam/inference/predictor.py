@@ -296,7 +296,7 @@ class SamPredictor:
         )
         self.prompting.check(prompts)
         if mask_input is None or not self.prompting.takes_masks:
-            check_asks(prompts)
+            check_asks(prompts, self.prompting.takes_masks)
         previous = None if mask_input is None else self._previous_mask(mask_input, whole)
         if self.looking is None:
             logits, ious = self._look(photo.image, prompts, previous, whole, multimask_output)

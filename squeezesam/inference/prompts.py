@@ -151,8 +151,12 @@ def check_prompts(
     return Prompts(coords, labels, None if box is None else clip_box(box, width, height))
 
 
-def check_asks(prompts: Prompts) -> None:
+def check_asks(prompts: Prompts, takes_masks: bool = True) -> None:
     """See that prompts, without an earlier mask, say where the object is.
+
+    Args:
+        prompts: to be checked.
+        takes_masks: whether an earlier mask would say it.
 
     Raises:
         PromptError: there are none, or only clicks on what does not belong to it.
@@ -164,7 +168,8 @@ def check_asks(prompts: Prompts) -> None:
             "negative clicks alone do not say what is meant; add a positive click on the object, a "
             "box around it, or an earlier mask of it"
         )
-    raise PromptError("no prompt; give at least one click, a box or an earlier mask")
+    others = ", a box or an earlier mask" if takes_masks else " or a box"
+    raise PromptError(f"no prompt; give at least one click{others}")
 
 
 Query = tuple[Any, Any, Any, Any]

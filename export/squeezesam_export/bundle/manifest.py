@@ -233,9 +233,14 @@ class Manifest:
         return tuple(artifact for network in self.networks for artifact in network.artifacts)
 
     def network(self, kind: NetworkKind) -> BundleNetwork | None:
-        """The first network that serves as one of a kind; None where there is none."""
-        found = (one for one in self.networks if one.recipe.kind.serves_as(kind))
-        return next(found, None)
+        """The first network of a kind, else the first that serves as one; None if there is none."""
+        kinds = [one.recipe.kind for one in self.networks]
+        alike = [kind.name == one.name for one in kinds]
+        serving = [one.serves_as(kind) for one in kinds]
+        for fits in (alike, serving):
+            if True in fits:
+                return self.networks[fits.index(True)]
+        return None
 
 
 def graphs_of(kind: NetworkKind, size: int) -> tuple[Graph, ...]:
