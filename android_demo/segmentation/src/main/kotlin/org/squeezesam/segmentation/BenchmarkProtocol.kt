@@ -19,6 +19,7 @@ data class Subject(val kind: NetworkKind, val precision: String, val threads: In
  * `measure` once in a process of its own and ends that process; `run` takes how, and where nothing
  * is said everything is timed in one process, which the `command` of each record then says. The
  * page cache cannot be emptied by an app, so that only a first load after a restart is a cold one.
+ * An inference includes copying its tensors in and out, as the app does it.
  *
  * @param bundle with the artifacts
  * @param runtime that runs them

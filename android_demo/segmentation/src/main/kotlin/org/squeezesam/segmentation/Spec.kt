@@ -75,24 +75,55 @@ enum class NetworkKind(val inputs: List<String>, val outputs: List<String>) {
     val title: String = name.lowercase()
 }
 
-/** The numbers of the mask cleaning, in mask pixels; see `docs/masks.md`. */
-data class MaskCleaning(val speckArea: Int = 16, val pinholeArea: Int = 16)
+/**
+ * The numbers of the mask cleaning, in mask pixels; see `docs/masks.md`.
+ *
+ * @throws ConfigError one is negative
+ */
+data class MaskCleaning(val speckArea: Int = 16, val pinholeArea: Int = 16) {
+    init {
+        checkRange("speckArea", speckArea, 0)
+        checkRange("pinholeArea", pinholeArea, 0)
+    }
+}
 
 /**
  * The numbers of the closer look; see `docs/looks.md`.
  *
  * @property surroundings side of the view in percent of what it is around
  * @property smallest least side of the view in photo pixels
+ * @throws ConfigError one is too small
  */
-data class Looking(val surroundings: Int = 150, val smallest: Int = 64)
+data class Looking(val surroundings: Int = 150, val smallest: Int = 64) {
+    init {
+        checkRange("surroundings", surroundings, 100)
+        checkRange("smallest", smallest, 1)
+    }
+}
 
-/** The choices of the click sampling; see `ClickSampling` in `squeezesam/inference/saliency_prompt.py`. */
+/**
+ * The choices of the click sampling; see `ClickSampling` in `squeezesam/inference/saliency_prompt.py`.
+ *
+ * @throws ConfigError one is out of its range
+ */
 data class ClickSampling(
     val threshold: Int = 240,
     val peak: Int = 244,
     val smallestPerMille: Int = 4,
     val clicks: Int = 5,
-)
+) {
+    init {
+        checkRange("threshold", threshold, 1, 255)
+        checkRange("peak", peak, 1, 255)
+        checkRange("smallestPerMille", smallestPerMille, 0, 1000)
+        checkRange("clicks", clicks, 1, 5)
+    }
+}
+
+private fun checkRange(name: String, value: Int, least: Int, most: Int = Int.MAX_VALUE) {
+    if (value < least) throw ConfigError("$name=$value must be at least $least")
+    if (value > most) throw ConfigError("$name=$value must be at most $most")
+}
 
 /**
  * What `squeezesam verify` asks of the artifacts of a scheme on the golden cases.

@@ -113,6 +113,21 @@ class PredictorTest {
     }
 
     @Test
+    fun numbersThatCannotBeAreRefused() {
+        val refused: List<() -> Any> = listOf(
+            { MaskCleaning(speckArea = -1) },
+            { MaskCleaning(pinholeArea = -1) },
+            { Looking(surroundings = 99) },
+            { Looking(smallest = 0) },
+            { ClickSampling(threshold = 0) },
+            { ClickSampling(peak = 256) },
+            { ClickSampling(smallestPerMille = 1001) },
+            { ClickSampling(clicks = 6) },
+        )
+        for (numbers in refused) assertFailsWith<ConfigError> { numbers() }
+    }
+
+    @Test
     fun oneLookAndNoCleaningOnRequest() {
         val predictor = SamPredictor(segmenter, cleaning = null, looking = null)
         predictor.setImage(photo())
