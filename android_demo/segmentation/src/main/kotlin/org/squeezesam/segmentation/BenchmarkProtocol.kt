@@ -17,7 +17,8 @@ data class Subject(val kind: NetworkKind, val precision: String, val threads: In
  *
  * The harness gives each artifact a fresh process in each round. An app that wants the same calls
  * `measure` once in a process of its own and ends that process; `run` takes how, and where nothing
- * is said everything is timed in one process, which the `command` of each record then says. The
+ * is said everything is timed in one process. Reports call every measurement a fresh process, so that
+ * an app that times several in one process has to say so in the `command` of its records. The
  * page cache cannot be emptied by an app, so that only a first load after a restart is a cold one.
  * An inference includes copying its tensors in and out, as the app does it.
  *
