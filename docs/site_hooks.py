@@ -28,7 +28,7 @@ ELSEWHERE = {
     "security.md": "SECURITY.md",
     "license.txt": "LICENSE",
     "native-runner.md": "benchmarks/squeezesam_benchmarks/native/README.md",
-    "ios-app.md": "benchmarks/ios_benchmark/README.md",
+    "ios-app.md": "ios_demo/README.md",
     "interpreter.md": "export/squeezesam_export/mlprogram/README.md",
 }
 """Each path on the site, and the file of the repository that it shows."""

@@ -18,13 +18,21 @@ from test_manifest import ARTIFACT, with_artifacts
 from squeezesam_benchmarks.devices import DEVICE_MODULES
 from squeezesam_benchmarks.ios import app
 from squeezesam_benchmarks.protocol import Protocol
-from squeezesam_benchmarks.results.records import Condition, Measurement, read_results
+from squeezesam_benchmarks.results.records import (
+    SCHEMA_VERSION,
+    Condition,
+    DeviceFacts,
+    Measurement,
+    Result,
+    TimedFile,
+    read_results,
+)
 from squeezesam_export.bundle.artifacts import sha256_of, size_of
 from squeezesam_export.bundle.manifest import write_manifest
 from squeezesam_export.targets.table import TARGETS
 
 STAND_IN = Path(__file__).parent / "ios_stand_in"
-SWIFT = Path(__file__).parent.parent / "benchmarks" / "ios_benchmark" / "Sources"
+SWIFT = Path(__file__).parent.parent / "ios_demo" / "App" / "SqueezeSAMDemo" / "Benchmark"
 MODELS = {"xcrun": "iPhone 15 Pro", "pymobiledevice3": "iPhone16,1"}
 """Of the same phone, as each tool names it."""
 
@@ -65,7 +73,7 @@ def write_export(out, *artifacts):
 @pytest.fixture
 def built(tmp_path):
     """What Xcode would have built, as far as the harness looks into it."""
-    path = tmp_path / "SqueezeSAMBenchmark.app"
+    path = tmp_path / "SqueezeSAMDemo.app"
     path.mkdir()
     described = {"CFBundleIdentifier": "org.squeezesam.benchmark.TEAM"}
     (path / "Info.plist").write_bytes(plistlib.dumps(described))
@@ -231,7 +239,7 @@ def test_an_app_without_a_profile_is_refused_before_any_phone_is_asked(on_mac, b
 
 def test_an_app_that_is_not_built_is_told_how_to_build(on_mac, tmp_path):
     line = on_mac.error("--runners", tmp_path / "nothing.app")
-    assert "benchmarks/ios_benchmark/README.md" in line
+    assert "ios_demo/README.md" in line
 
 
 @pytest.mark.parametrize(
@@ -324,9 +332,9 @@ def test_a_directory_without_packages_is_refused_and_the_app_not_installed(on_ma
     assert on_mac.times("install") == 0
 
 
-def swift_fields(struct):
+def swift_fields(struct, file="Records.swift"):
     """Names of a Swift struct's stored properties as its coder writes them, in snake case."""
-    source = (SWIFT / "Records.swift").read_text()
+    source = (SWIFT / file).read_text()
     (body,) = re.findall(rf"^struct {struct}: \w+ \{{\n(.*?)^\}}", source, re.MULTILINE | re.DOTALL)
     names = re.findall(r"^    (?:let|var) `?(\w+)`?", body, re.MULTILINE)
     return {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in names}
@@ -348,8 +356,18 @@ def test_the_app_writes_the_records_that_are_read():
     assert swift_fields("Failure") == {"error"}
 
 
+def test_the_benchmark_screen_writes_lines_of_results():
+    file = "ResultLines.swift"
+    assert swift_fields("ResultLine", file) == fields(Result)
+    assert swift_fields("WholeProtocol", file) == fields(Protocol)
+    assert swift_fields("Device", file) == fields(DeviceFacts)
+    assert swift_fields("TimedArtifact", file) == fields(TimedFile)
+    source = (SWIFT / file).read_text()
+    assert f"let schemaVersion = {SCHEMA_VERSION}\n" in source
+
+
 def test_the_app_knows_the_words_and_compute_units_of_the_harness():
-    launched = (SWIFT / "BenchmarkApp.swift").read_text()
+    launched = (SWIFT / "Verb.swift").read_text()
     verbs = re.findall(r'case \("(\w+)", \d\)', launched)
     assert verbs == [app.CLEAN, app.CONDITION, app.COMPILE, app.RUN]
     timed = (SWIFT / "Timing.swift").read_text()

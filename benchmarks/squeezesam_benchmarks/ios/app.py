@@ -1,4 +1,4 @@
-"""The benchmark app of `benchmarks/ios_benchmark`: what it is asked for, and where it answers."""
+"""The app of `ios_demo`, which is also the benchmark app: what it is asked, where it answers."""
 
 import json
 import plistlib
@@ -13,7 +13,7 @@ from squeezesam_benchmarks.results.records import Record, record_from_json
 COMPUTE_UNITS = ("all", "cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine")
 """Names of Core ML's MLComputeUnits; the first is the default."""
 
-BUILT = Path("ios/Build/Products/Release-iphoneos/SqueezeSAMBenchmark.app")
+BUILT = Path("ios/Build/Products/Release-iphoneos/SqueezeSAMDemo.app")
 """In the cache, where `xcodebuild -derivedDataPath` puts it as its README says."""
 
 FOLDER = "Documents/squeezesam"
@@ -95,8 +95,8 @@ def built_app(path: Path) -> App:
         bundle_id = str(described["CFBundleIdentifier"])
     except (OSError, KeyError, ValueError, ExpatError) as error:
         raise DeviceError(
-            f"no built app at {path}; build it on a Mac as benchmarks/ios_benchmark/README.md "
-            "says, or name its .app with --runners"
+            f"no built app at {path}; build it on a Mac as ios_demo/README.md says, or name "
+            "its .app with --runners"
         ) from error
     if not (path / "embedded.mobileprovision").is_file():
         raise DeviceError(

@@ -1,4 +1,4 @@
-"""An iPhone as a device that runs packages, through the app of `benchmarks/ios_benchmark`.
+"""An iPhone as a device that runs Core ML packages, through the app of `ios_demo`.
 
 The app compiles a package once, in a process of its own; each measurement is a fresh process that
 loads the compiled model. Core ML keeps what it made of a model for the chip in a cache that an app

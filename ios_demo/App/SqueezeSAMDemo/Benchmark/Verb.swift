@@ -1,31 +1,5 @@
 import CoreML
-import SwiftUI
-
-/// An app that does what its launch arguments say and ends; `ios/app.py` has the words.
-@main
-struct BenchmarkApp: App {
-    var body: some Scene {
-        WindowGroup {
-            Text("SqueezeSAM benchmark\nstarted by `squeezesam bench run --on ios`")
-                .multilineTextAlignment(.center)
-                .task { await work() }
-        }
-    }
-
-    @MainActor
-    private func work() async {
-        let words = Array(CommandLine.arguments.dropFirst())
-        if words.isEmpty { return }
-        UIApplication.shared.isIdleTimerDisabled = true
-        do {
-            try await Verb(words: words).perform()
-            exit(EXIT_SUCCESS)
-        } catch {
-            print(error.localizedDescription)
-            exit(EXIT_FAILURE)
-        }
-    }
-}
+import Foundation
 
 /// What one launch is for.
 enum Verb {
@@ -67,7 +41,7 @@ enum Verb {
 /// Writes what `work` gives, or why it gives nothing. That it did not end stands there before, so
 /// that a crash, or iOS closing the app for its memory, shows as that.
 @MainActor
-private func answering<Answer: Encodable>(
+private func answering<Answer: Encodable & Sendable>(
     _ name: String, in folder: Folder, _ work: () async throws -> Answer
 ) async throws {
     try folder.write(Failure(error: "the app crashed, or iOS ended it"), to: name)

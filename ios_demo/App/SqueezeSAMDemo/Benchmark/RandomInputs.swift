@@ -18,7 +18,8 @@ private func randomValue(_ description: MLFeatureDescription) throws -> MLFeatur
     throw BenchmarkError.unknownInput(name: description.name, kind: kind)
 }
 
-private func randomArray(_ constraint: MLMultiArrayConstraint, name: String) throws -> MLMultiArray {
+private func randomArray(_ constraint: MLMultiArrayConstraint, name: String) throws -> MLMultiArray
+{
     let shape = constraint.shape.map(\.intValue)
     switch constraint.dataType {
     case .float32: return filled(shape) { Float.random(in: -1...1) }

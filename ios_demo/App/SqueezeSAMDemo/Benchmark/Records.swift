@@ -52,7 +52,7 @@ struct Failure: Encodable {
 }
 
 /// A value that is written as null where it is unknown; the encoder would leave out a bare optional.
-struct OrNull<Value: Encodable>: Encodable {
+struct OrNull<Value: Encodable & Sendable>: Encodable, Sendable {
     let value: Value?
 
     func encode(to encoder: Encoder) throws {

@@ -26,7 +26,8 @@ struct Folder {
     func job(_ name: String) throws -> Job {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(Job.self, from: Data(contentsOf: url.appendingPathComponent(name)))
+        return try decoder.decode(
+            Job.self, from: Data(contentsOf: url.appendingPathComponent(name)))
     }
 
     /// Writes an answer, whole or not at all.

@@ -1,0 +1,115 @@
+import CoreGraphics
+import SqueezeSAMKit
+import SwiftUI
+import Vision
+
+/// Apple's own request on the photo and clicks at hand, for comparison on one phone.
+///
+/// `GenerateIterativeSegmentationRequest` came with iOS 27 and its SDK; set the compilation condition
+/// IOS_27_SDK to build with it. What Apple documents is used, and nothing else: which network it
+/// is, at which size it runs and whether two requests share anything are not documented.
+struct AppleRequestView: View {
+    @ObservedObject var session: Session
+    @State private var lines: [String] = []
+    @State private var mask: CGImage?
+
+    var body: some View {
+        List {
+            Text(
+                "Apple's request on the same photo and clicks. The first run includes what the "
+                    + "system loads."
+            ).font(.footnote)
+            Button("Run") { Task { await run() } }
+                .disabled(session.selection.actions.isEmpty)
+            ForEach(lines, id: \.self) { Text($0).monospacedDigit() }
+            if let mask {
+                Image(decorative: mask, scale: 1).resizable().scaledToFit()
+                    .accessibilityLabel(Text("Apple's mask"))
+            }
+        }
+        .navigationTitle("Apple's request")
+    }
+
+    private func run() async {
+        #if IOS_27_SDK
+            guard #available(iOS 27, *) else {
+                lines = ["It takes iOS 27."]
+                return
+            }
+            guard let photo = session.photo, let image = photo.image.cgImage else { return }
+            do {
+                let answer = try await AppleAnswer(
+                    image, session.selection.actions, width: photo.pixels.width,
+                    height: photo.pixels.height)
+                (lines, mask) = (answer.lines, answer.mask)
+            } catch {
+                lines = [error.localizedDescription]
+            }
+        #else
+            lines = ["This app was built without the SDK of iOS 27; see ios_demo/README.md."]
+        #endif
+    }
+}
+
+#if IOS_27_SDK
+    /// What Apple's request answers, and how long each part takes.
+    @available(iOS 27, *)
+    private struct AppleAnswer {
+        var lines: [String] = []
+        var mask: CGImage?
+
+        init(_ image: CGImage, _ actions: [SqueezeSAMKit.Selection.Action], width: Int, height: Int)
+            async throws
+        {
+            // Vision's normalized places begin at the lower left.
+            func place(_ point: Point) -> NormalizedPoint {
+                NormalizedPoint(
+                    x: (Double(point.x) + 0.5) / Double(width),
+                    y: 1 - (Double(point.y) + 0.5) / Double(height))
+            }
+            var request: GenerateIterativeSegmentationRequest?
+            for action in actions {
+                switch action {
+                case .automatic: continue
+                case .box(let box):
+                    let (x, y) = (
+                        Double(box.x0) / Double(width), 1 - Double(box.y1) / Double(height)
+                    )
+                    request = GenerateIterativeSegmentationRequest(
+                        seedBox: NormalizedRect(
+                            x: x, y: y, width: Double(box.x1 - box.x0) / Double(width),
+                            height: Double(box.y1 - box.y0) / Double(height)))
+                case .click(let point, let positive):
+                    guard let request else {
+                        if positive {
+                            request = GenerateIterativeSegmentationRequest(seedPoint: place(point))
+                        }
+                        continue
+                    }
+                    try positive
+                        ? request.addIncludedPoint(place(point))
+                        : request.addExcludedPoint(place(point))
+                }
+            }
+            guard let request else {
+                lines = ["It takes a positive click or a box; it has no automatic mask."]
+                return
+            }
+            if case .ready = await request.assetStatus {
+            } else {
+                let time = try await ContinuousClock().measure {
+                    try await request.downloadAssets()
+                }
+                lines.append("download: \(Int(time.milliseconds)) ms")
+            }
+            for name in ["first run, with loading", "second run"] {
+                let started = ContinuousClock.now
+                let observation = try await request.perform(on: image)
+                let time = ContinuousClock.now - started
+                lines.append("\(name): \(Int(time.milliseconds)) ms")
+                mask = try observation?.cgImage
+            }
+            if mask == nil { lines.append("It finds nothing to segment there.") }
+        }
+    }
+#endif
