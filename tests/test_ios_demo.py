@@ -116,7 +116,8 @@ def test_the_export_goes_into_the_app_as_it_is(project: dict[str, Any]) -> None:
     (phase,) = of_kind(project, "PBXResourcesBuildPhase")
     files = [project["objects"][project["objects"][one]["fileRef"]] for one in phase["files"]]
     assert [(file["path"], file["lastKnownFileType"]) for file in files] == [("Export", "folder")]
-    assert (APP / "Export").is_dir()
+    assert "--out ios_demo/App/Export\n" in (DEMO / "README.md").read_text()
+    assert "/Export/" in (APP / ".gitignore").read_text().split()
     assert '"Export"' in (SOURCES / "Session.swift").read_text()
 
 
