@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import socket
+import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -110,6 +113,21 @@ def test_only_the_latest_page_with_the_token_is_heard(link):
             stranger.told("ask", **content)
         assert refused.value.code == status
         refused.value.close()
+
+
+def test_a_browser_that_leaves_is_no_trouble(link, capfd):
+    link, page = link
+    body = json.dumps({"token": page.token, "page": "gone", "facts": FACTS}).encode()
+    head = f"POST /benchmark/ask HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", page.port)) as connection:
+        at_once = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        connection.sendall(head.encode() + body)
+        while link.facts(0) is None:
+            time.sleep(0.001)
+    for _ in range(3):
+        assert page.told("ask", facts=FACTS) is None
+    assert capfd.readouterr().err == ""
 
 
 def test_threads_are_those_that_the_browser_gives(link):

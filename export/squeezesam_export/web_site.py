@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from squeezesam import strict_json
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
@@ -142,11 +143,18 @@ def site_server(
     if not 0 <= port <= LARGEST_PORT:
         raise ConfigError(f"{port} is no port; name one from 0 to {LARGEST_PORT}")
     try:
-        return ThreadingHTTPServer(
-            (HOST, port), partial(handler or SiteHandler, directory=str(site))
-        )
+        return SiteServer((HOST, port), partial(handler or SiteHandler, directory=str(site)))
     except OSError as error:
         raise ConfigError(f"cannot serve on port {port}: {error.strerror}; name another") from error
+
+
+class SiteServer(ThreadingHTTPServer):
+    """A server that says nothing of browsers that leave before they have their answer."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what went wrong, unless the browser left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class SiteHandler(SimpleHTTPRequestHandler):
