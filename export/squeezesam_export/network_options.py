@@ -5,7 +5,7 @@ in `squeezesam_export.kinds`.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,7 @@ class NetworkOptions:
         parser.add_argument(
             self.size,
             type=int,
-            default=self.kind.size,
-            help=f"side of the input of the {self.kind.title} in pixels",
+            help=f"side of the input of the {self.kind.title} in pixels; default: that of its kind",
         )
 
         if self.form:
@@ -88,7 +87,8 @@ class NetworkOptions:
         """What the given options choose; nothing where the network is left out.
 
         Raises:
-            ConfigError: an unknown form.
+            ConfigError: an unknown form or variant, or a form of another network.
+            WeightsError: the weights are missing or damaged.
         """
 
         def given(flag: str | None) -> Any:
@@ -98,7 +98,15 @@ class NetworkOptions:
             return []
         weights, variant, size = given(self.weights), given(self.variant), given(self.size)
         kinds = self.kinds(given(self.form)) if self.form else [self.kind]
-        return [NetworkChoice(kind.name, size, weights, variant) for kind in kinds]
+        other = kind_of(weights, variant, self.kind)
+        if other is not self.kind:
+            if kinds[0] is not self.kind:
+                raise ConfigError(f"an {other.title} has one form; leave {self.form} out")
+            kinds = [other]
+        return [
+            NetworkChoice(kind.name, kind.size if size is None else size, weights, variant)
+            for kind in kinds
+        ]
 
     def kinds(self, words: str) -> list[NetworkKind]:
         """The kinds of a comma-separated list of forms, in the order of the table.
@@ -113,18 +121,34 @@ class NetworkOptions:
                 raise ConfigError(f"unknown {self.form} {name!r}; choose from {known}")
         return [kind for name, kind in self.forms.items() if name in names]
 
-    def words(self, choices: Iterable[NetworkChoice]) -> list[str]:
-        """The options that choose the same networks."""
-        names = {kind.name: form for form, kind in self.forms.items()} or {self.kind.name: ""}
-        chosen = [choice for choice in choices if choice.kind in names]
-        if not chosen:
+    def words(self, choices: Sequence[NetworkChoice]) -> list[str]:
+        """The options that choose the same networks, all of those that serve as this kind."""
+        if not choices:
             return [self.left_out] if self.left_out else []
-        first, forms = chosen[0], [names[choice.kind] for choice in chosen]
+        first = choices[0]
         words = [self.variant, first.variant] if self.variant and first.variant else []
         words += [self.weights, str(first.weights)] if first.weights else []
         words += [self.size, str(first.size)]
+        names = {kind.name: form for form, kind in self.forms.items()}
+        forms = [names[choice.kind] for choice in choices if choice.kind in names]
         usual = forms == [next(iter(self.forms), "")]
-        return words if usual or not self.form else [*words, self.form, ",".join(forms)]
+        return (
+            words if usual or not forms or not self.form else [*words, self.form, ",".join(forms)]
+        )
+
+
+def kind_of(weights: Path | None, variant: str | None, wanted: NetworkKind) -> NetworkKind:
+    """The kind of network that weights or a variant are of, where it serves as the wanted one.
+
+    Raises:
+        ConfigError: an unknown variant.
+        WeightsError: the weights are missing or damaged.
+    """
+    from squeezesam.networks.weights import declared_variant, network_kind
+
+    name = variant if weights is None else declared_variant(weights)
+    kind = wanted if name is None else network_kind(name)
+    return kind if kind.serves_as(wanted) else wanted
 
 
 NETWORK_OPTIONS = (

@@ -22,7 +22,7 @@ from squeezesam_export.bundle.artifacts import (
     size_of,
     utc_date,
 )
-from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
+from squeezesam_export.bundle.contract import CONTRACT
 from squeezesam_export.bundle.golden import (
     golden_cases,
     prompted_cases,
@@ -90,7 +90,8 @@ class ExportOptions:
         words += ["--calibration", str(self.calibration)] if self.calibration else []
         words += ["--keep-float", ",".join(self.keep_float)] if self.keep_float else []
         for options in NETWORK_OPTIONS:
-            words += options.words(self.networks)
+            mine = [one for one in self.networks if RECIPES[one.kind].kind.serves_as(options.kind)]
+            words += options.words(mine)
         return shlex.join(words)
 
 
@@ -162,7 +163,7 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
                     weights_sha256=one.sha256,
                     input_size=one.size,
                     graphs=graphs_of(one.recipe.kind, one.size),
-                    preprocessing=PREPROCESSING,
+                    preprocessing=one.recipe.preprocessing,
                     rules=one.recipe.rules,
                     artifacts=tuple(artifacts[kind]),
                     golden=files[kind],

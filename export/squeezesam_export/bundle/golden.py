@@ -17,7 +17,7 @@ from squeezesam import strict_json
 from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
-from squeezesam.inference.letterbox import Letterbox, scaled
+from squeezesam.inference.letterbox import scaled
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, TensorSpec
 from squeezesam.strict_json import JsonError, shown
 from squeezesam.vectors import looks as look_vectors
@@ -63,7 +63,7 @@ def prompted_cases(
     network, cases = asked.network(), []
     for case in found:
         photo = read_photo(PHOTOS / case.photo)
-        letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], asked.size)
+        letterbox = asked.recipe.frame.fit(photo.shape[1], photo.shape[0], asked.size)
         prompt = recipe.prompt(case, case.outputs, letterbox)
         if prompt is not None:
             image = letterbox.apply(photo)
@@ -160,7 +160,7 @@ def read_file(
     """
     path = checked_path(directory, golden.file, golden.sha256, hasher=hasher)
     recipe, rows = network.recipe, len(golden.cases)
-    letterbox = Letterbox.fit(golden.width, golden.height, network.input_size)
+    letterbox = recipe.frame.fit(golden.width, golden.height, network.input_size)
     specs = {spec.name: spec for graph in network.graphs for spec in graph.inputs + graph.outputs}
     try:
         file = ArrayFile(path)

@@ -13,7 +13,7 @@ from squeezesam.image_io import MAX_PHOTO_SIDE
 from squeezesam.inference.load import MANIFEST_NAME, REFERENCE_INTERPRETER
 from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam.strict_json import JsonError, shown
-from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING, Contract, Preprocessing
+from squeezesam_export.bundle.contract import CONTRACT, Contract, Preprocessing
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.golden_case import CaseRecord
 from squeezesam_export.kinds.recipe import KindRecipe
@@ -337,7 +337,7 @@ def check_networks(path: Path, manifest: Manifest) -> None:
             raise ArtifactError(f"{path} is for inputs of {size} pixels; export again") from error
         if (network.graphs, network.preprocessing, network.rules) != (
             graphs_of(recipe.kind, size),
-            PREPROCESSING,
+            recipe.preprocessing,
             recipe.rules,
         ):
             raise other_contract(path)

@@ -271,7 +271,7 @@ def photo_iou(
     wanted: GoldenCase | None,
 ) -> float:
     """IoU of one mask with PyTorch's; no mask only resembles no mask."""
-    photo = Letterbox.fit(case.letterbox.width, case.letterbox.height, partner.size)
+    photo = asked.frame.fit(case.letterbox.width, case.letterbox.height, partner.size)
     prompt = recipe.prompt(case, network.run(case.inputs), photo)
     if prompt is None or wanted is None:
         return float(prompt is None and wanted is None)

@@ -18,6 +18,7 @@ from squeezesam.inference.load import GraphSequence, Run
 from squeezesam.networks.building import folded
 from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import NetworkKind
+from squeezesam_export.bundle.contract import PREPROCESSING, Preprocessing
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
 from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
@@ -136,6 +137,8 @@ class KindRecipe(ABC):
         default_variant: of its shipped weights, where no variant is named.
         stride: its input sizes are multiples of this.
         size_title: what a message calls its input size.
+        frame: how a photo lies in its input.
+        preprocessing: the same, for an app.
         rules: what an app must know about its answers beside the contract of the whole bundle, as
             a dataclass of JSON values; None where there is nothing.
         vectors: drawn inputs for its rules, by file name.
@@ -151,6 +154,8 @@ class KindRecipe(ABC):
     stride: int
     default_variant: str
     size_title: ClassVar[str] = "size"
+    frame: ClassVar[type[Letterbox]] = Letterbox
+    preprocessing: ClassVar[Preprocessing] = PREPROCESSING
     rules: ClassVar[object] = None
     vectors: ClassVar[Mapping[str, Vectors]] = {}
     measures: ClassVar[tuple[ParityFigure, ...]] = ()
@@ -198,7 +203,7 @@ class KindRecipe(ABC):
             WeightsError: the weights are missing, damaged or of another network.
         """
         variant, network = load_weights(path, size, self.kind)
-        return variant, (folded(network),)
+        return variant, folded(network).graphs
 
     @abstractmethod
     def calibration_inputs(

@@ -52,11 +52,16 @@ def iou_error(case: GoldenCase, outputs: Sequence[Tensor]) -> float:
 
 
 class SegmenterRecipe(KindRecipe):
-    """Exported with every bundle; asked with clicks, a box and a correction."""
+    """Asked with clicks, a box and a correction; the recipe of any network that takes prompts.
+
+    Attributes:
+        second_label: of clicks after the first, where a network is calibrated.
+    """
 
     kind = SEGMENTER
     default_variant = DEFAULT_VARIANT
     stride = BOTTOM_STRIDE
+    second_label: ClassVar[PointLabel] = PointLabel.NEGATIVE
     measures: ClassVar[tuple[ParityFigure, ...]] = (
         ParityFigure(
             "max_iou_error",
@@ -87,10 +92,11 @@ class SegmenterRecipe(KindRecipe):
             return np.floor(rng.uniform(*MIDDLE, (count, 2)) * side)
 
         first, wrong = clicks(1), np.floor(rng.uniform(0, 1, (1, 2)) * side)
-        labels = [int(PointLabel.POSITIVE), int(PointLabel.NEGATIVE)]
+        labels = [int(PointLabel.POSITIVE), int(self.second_label)]
         *_, low_res_masks = predictor.predict(first, labels[:1], multimask_output=False)
         predictor.predict(np.concatenate([first, wrong]), labels, mask_input=low_res_masks)
-        predictor.predict(clicks(MANY_CLICKS), rng.permutation([1, 1, 1, 0, 0]))
+        others = [labels[1]] * 2
+        predictor.predict(clicks(MANY_CLICKS), rng.permutation([1, 1, 1, *others]))
         low, high = rng.uniform(0, 0.4, 2), rng.uniform(0.6, 1, 2)
         predictor.predict(box=np.concatenate([low * side, high * side]))
         return asked
@@ -98,13 +104,13 @@ class SegmenterRecipe(KindRecipe):
     def golden_cases(
         self, network: GraphSequence, example: Example, size: int
     ) -> Sequence[GoldenCase]:
-        """The prompts of `golden_prompts`."""
+        """The answers to `golden_prompts`."""
         photo = read_photo(example.path)
-        letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], size)
+        letterbox = self.frame.fit(photo.shape[1], photo.shape[0], size)
         image = letterbox.apply(photo)
         cases: list[GoldenCase] = []
         masks: dict[str | None, Tensor | None] = {None: None}
-        for record in golden_prompts(example):
+        for record in self.golden_prompts(example):
             before = masks[record.previous]
             with torch.inference_mode():
                 tensors = network.tensors(self.prompted_inputs(image, letterbox, record, before))
@@ -139,6 +145,10 @@ class SegmenterRecipe(KindRecipe):
     ) -> Inputs:
         """The image and the prompts as the kind takes them, by the same code as the predictor's."""
         return prompting_of(self.kind).inputs(image, prompts_of(record, photo), previous, photo)
+
+    def golden_prompts(self, example: Example) -> tuple[CaseRecord, ...]:
+        """What the network is asked about a shipped photo."""
+        return golden_prompts(example)
 
 
 class PointSegmenterRecipe(SegmenterRecipe):

@@ -8,10 +8,19 @@ import torch
 from torch import nn
 
 from squeezesam_export.quantization.calibration import Inputs
-from squeezesam_export.quantization.graph import Recorder, block_names, block_of, module_path
+from squeezesam_export.quantization.graph import (
+    Recorder,
+    block_names,
+    block_of,
+    is_call,
+    module_path,
+)
 
 EPS = 2**-12
 """Smallest scale, as in XNNPACK's own configuration."""
+
+PRODUCTS = ("linear", "conv2d", "conv_transpose2d")
+"""Operators with weights."""
 
 ANNOTATION = "quantization_annotation"
 """Where quantizers note on a node what becomes of its inputs and output."""
@@ -65,21 +74,28 @@ def quantized_each(
     from torchao.quantization.pt2e import ObserverBase
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    names = block_names(model)
+    names, products_only = block_names(model), getattr(model, "rounds_products_only", False)
     program = torch.export.export(model, calibration[0], strict=False)
     prepared = [
-        prepare_pt2e(program.module(), keeping_float(int8_quantizer(), names, kept))
+        prepare_pt2e(
+            program.module(),
+            keeping_float(int8_quantizer(), names, kept, products_only=products_only),
+        )
         for kept in choices
     ]
-    recorder = Recorder(program.module())
+    observed = []
+    for graph in prepared:
+        observers = dict(graph.named_modules(remove_duplicate=False))  # some are shared
+        for node in graph.graph.nodes:
+            observer = observers.get(str(node.target))
+            if node.op == "call_module" and isinstance(observer, ObserverBase):
+                observed.append((observer, node.args[0].name))
+    # Nothing else is kept: the scores of global attention alone would be gigabytes.
+    recorder = Recorder(program.module(), {name for _, name in observed})
     for inputs in calibration:
         recorder(*inputs)
-        for graph in prepared:
-            observers = dict(graph.named_modules(remove_duplicate=False))  # some are shared
-            for node in graph.graph.nodes:
-                observer = observers.get(str(node.target))
-                if node.op == "call_module" and isinstance(observer, ObserverBase):
-                    observer(recorder.seen[node.args[0].name])
+        for observer, name in observed:
+            observer(recorder.seen[name])
     return [convert_pt2e(graph) for graph in prepared]
 
 
@@ -96,20 +112,30 @@ def rounding(model: nn.Module, example: Inputs) -> nn.Module:
     return cast(nn.Module, prepare_qat_pt2e(graph, int8_quantizer(for_training=True)))
 
 
-def keeping_float(quantizer: Any, names: Collection[str], keep_float: Collection[str]) -> Any:
-    """The quantizer, which from now on leaves some blocks of the network alone.
+def keeping_float(
+    quantizer: Any,
+    names: Collection[str],
+    keep_float: Collection[str],
+    *,
+    products_only: bool = False,
+) -> Any:
+    """The quantizer, which from now on leaves some parts of the network alone.
 
     Args:
         quantizer: of the delegate.
         names: all blocks of the network.
         keep_float: those where it inserts nothing.
+        products_only: whether it inserts something around convolutions and linear layers alone.
     """
     annotate = quantizer.annotate
 
     def annotate_some(graph_module: Any) -> Any:
         annotate(graph_module)
         for node in graph_module.graph.nodes:
-            kept = node.op == "call_function" and block_of(module_path(node), names) in keep_float
+            kept = node.op == "call_function" and (
+                block_of(module_path(node), names) in keep_float
+                or (products_only and not any(is_call(node, name) for name in PRODUCTS))
+            )
             if kept or shares_with_float(node):
                 node.meta.pop(ANNOTATION, None)
         return graph_module

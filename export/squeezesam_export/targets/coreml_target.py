@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from squeezesam.errors import ArtifactError, OutputError
 from squeezesam.inference.load import InterpretedNetwork, LoadedNetwork
-from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, NetworkKind
+from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, NetworkKind, TensorSpec
 from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
 from squeezesam_export.quantization import pt2e
@@ -87,10 +87,12 @@ iOS 17, tables for groups of channels with iOS 18."""
 Predict = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Pictures and arrays by name -> arrays by name."""
 
-PICTURE = (
-    "RGB picture, long side resized to the input size, padded bottom and right with grey 128; "
-    "scaled inside the model"
-)
+AS_PICTURE = {
+    "RGB, (byte - 128) / 128": "RGB picture, scaled inside the model",
+    "right with 0": "right with grey 128",
+}
+"""What the meaning of `image` is as a picture."""
+
 DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
 
@@ -110,7 +112,7 @@ def export(job: ExportJob, path: Path) -> LoweringReport:
             f"SqueezeSAM, {job.kind.title} at {job.size}x{job.size}, {job.scheme.name}"
         )
         for spec in job.inputs:
-            package.input_description[spec.name] = spec.meaning if spec.name != IMAGE else PICTURE
+            package.input_description[spec.name] = described(spec)
         for spec in job.outputs:
             package.output_description[spec.name] = spec.meaning
         package.save(path)
@@ -119,6 +121,14 @@ def export(job: ExportJob, path: Path) -> LoweringReport:
     if IMAGE in io_dtypes:
         io_dtypes[IMAGE] = "rgb8"
     return LoweringReport(io_dtypes, f"Core ML, {deployment_target} or later")
+
+
+def described(spec: TensorSpec) -> str:
+    """The meaning of an input of a package."""
+    meaning = spec.meaning
+    for tensor, picture_words in AS_PICTURE.items() if spec.name == IMAGE else ():
+        meaning = meaning.replace(tensor, picture_words)
+    return meaning
 
 
 @contextmanager

@@ -5,7 +5,6 @@ The loader casts instead. XNNPACK keeps the weights of fp16 convolutions in floa
 is hardly smaller.
 """
 
-import copy
 import sys
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from squeezesam.environment import check_pair
 from squeezesam.errors import ArtifactError, SqueezeSamError
 from squeezesam.inference.load import InterpretedNetwork, LoadedNetwork
+from squeezesam.networks.building import written_out
 from squeezesam.spec import NetworkKind
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
 from squeezesam_export.mlprogram.package import empty_model
@@ -150,10 +150,10 @@ def export_xnnpack(job: ExportJob, path: Path) -> LoweringReport:
     with quiet(), optional("executorch"):
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
-        model, dtype = job.model, torch.float32
+        model, dtype = written_out(job.model), torch.float32
         match job.scheme:
             case FloatScheme(dtype=torch.float16):
-                model, dtype = copy.deepcopy(model).half(), torch.float16
+                model, dtype = model.half(), torch.float16
             case StaticInt8(keep_float=kept):
                 model = pt2e.quantized(model, job.calibration, kept)
         return lower(model, job, dtype, XnnpackPartitioner(), "XNNPACK delegate", path)
