@@ -17,7 +17,6 @@ from squeezesam.inference.letterbox import Letterbox
 from squeezesam.inference.prompts import check_prompts, encode_prompts, prompt_slots
 from squeezesam.spec import SEGMENTER
 from squeezesam_export.bundle.artifacts import checked_path, load_first_runnable, sha256_of, size_of
-from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.bundle.manifest import (
     SCHEMA_VERSION,
     Artifact,
@@ -31,6 +30,7 @@ from squeezesam_export.bundle.manifest import (
     read_manifest,
     write_manifest,
 )
+from squeezesam_export.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenClick
 
 SIZE = 128

@@ -19,8 +19,8 @@ from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
 from squeezesam.vectors import looks as look_vectors
 from squeezesam.vectors import masks as mask_vectors
 from squeezesam.vectors import saliency as click_vectors
-from squeezesam_export.bundle.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.bundle.manifest import SCHEMA_VERSION, graphs_of
+from squeezesam_export.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.kinds import RECIPES
 
 SIZE, DETECTOR_SIZE = 64, 64

@@ -22,7 +22,6 @@ from squeezesam_export.bundle.artifacts import (
     size_of,
     utc_date,
 )
-from squeezesam_export.bundle.contract import CONTRACT
 from squeezesam_export.bundle.golden import (
     golden_cases,
     prompted_cases,
@@ -40,6 +39,7 @@ from squeezesam_export.bundle.manifest import (
     write_manifest,
 )
 from squeezesam_export.bundle.verification import broken_bound, measure
+from squeezesam_export.contract import CONTRACT
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.golden_case import GoldenCase
 from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights

@@ -13,7 +13,7 @@ from squeezesam.image_io import MAX_PHOTO_SIDE
 from squeezesam.inference.load import MANIFEST_NAME, REFERENCE_INTERPRETER
 from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam.strict_json import JsonError, shown
-from squeezesam_export.bundle.contract import CONTRACT, Contract, Preprocessing
+from squeezesam_export.contract import CONTRACT, Contract, Preprocessing
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.golden_case import CaseRecord
 from squeezesam_export.kinds.recipe import KindRecipe

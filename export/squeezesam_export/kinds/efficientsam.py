@@ -8,7 +8,7 @@ from squeezesam.examples import Example
 from squeezesam.inference.prompting import EfficientSamPrompting
 from squeezesam.networks.configs import EfficientSamConfig
 from squeezesam.spec import EFFICIENTSAM, PointLabel
-from squeezesam_export.bundle.contract import PREPROCESSING, Preprocessing
+from squeezesam_export.contract import PREPROCESSING, Preprocessing
 from squeezesam_export.kinds.golden_case import CaseRecord
 from squeezesam_export.kinds.segmenter import SegmenterRecipe, golden_prompts
 

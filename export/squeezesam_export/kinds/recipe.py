@@ -18,7 +18,7 @@ from squeezesam.inference.load import GraphSequence, Run
 from squeezesam.networks.building import folded
 from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import NetworkKind
-from squeezesam_export.bundle.contract import PREPROCESSING, Preprocessing
+from squeezesam_export.contract import PREPROCESSING, Preprocessing
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
 from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
