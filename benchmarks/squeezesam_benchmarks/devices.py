@@ -96,8 +96,7 @@ class Device(Abstract):
     """A machine that runs artifacts, each in a fresh process.
 
     A module of DEVICE_MODULES offers `connect(options) -> AbstractContextManager[Device]`. Leaving
-    the
-    context takes everything off the device again, whatever happened.
+    the context takes everything off the device again, whatever happened.
     """
 
     facts: DeviceFacts

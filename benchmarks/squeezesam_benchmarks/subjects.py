@@ -104,8 +104,7 @@ def random_subjects(
 
     Args:
         variants: names in `squeezesam.networks.configs.VARIANTS` or `DETECTORS`; of detectors only
-        the
-            network is timed.
+            the network is timed.
         targets: names in `squeezesam_export.targets.table.TARGETS`.
         folder: where the artifacts go.
         progress: told of each artifact.

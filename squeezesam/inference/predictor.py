@@ -127,12 +127,10 @@ class SamPredictor:
     Args:
         model: a PyTorch network or any exported artifact (`squeezesam.load`).
         size: side of the model's square input in pixels; None where the model says it itself.
-        cleaning: how masks are cleaned (`squeezesam.inference.mask_cleanup`); None leaves them as
-        the
-            network gives them.
-        looking: how close the second look is (`squeezesam.inference.looks`); None looks once, at
-        the whole
-            photo, as do networks that take no earlier mask.
+        cleaning: how masks are cleaned (`squeezesam.inference.mask_cleanup`); None leaves them
+            as the network gives them.
+        looking: how close the second look is (`squeezesam.inference.looks`); None looks once,
+            at the whole photo, as do networks that take no earlier mask.
 
     Raises:
         ConfigError: the model is a network of another kind.
