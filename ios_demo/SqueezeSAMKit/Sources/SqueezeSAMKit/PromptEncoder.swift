@@ -56,6 +56,19 @@ public struct Prompts: Equatable, Sendable {
         labels = kept.map { pointLabels[$0] == 1 ? .positive : .negative }
         self.box = try box.map { try clipped($0, width: width, height: height) }
     }
+
+    /// Sees that the prompts, without an earlier mask, say where the object is.
+    ///
+    /// - Throws: `SqueezeSAMError.prompt` where there are none, or only clicks on what does not
+    ///   belong to it.
+    package func checkAsks() throws {
+        if box != nil || labels.contains(.positive) { return }
+        throw SqueezeSAMError.prompt(
+            coords.isEmpty
+                ? "no prompt; give at least one click, a box or an earlier mask"
+                : "negative clicks alone do not say what is meant; add a positive click on the "
+                    + "object, a box around it, or an earlier mask of it")
+    }
 }
 
 private func clipped(_ box: Box, width: Int, height: Int) throws -> Box {

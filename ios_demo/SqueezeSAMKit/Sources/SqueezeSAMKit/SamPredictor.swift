@@ -200,10 +200,7 @@ public actor SamPredictor {
         let prompts = try Prompts(
             pointCoords: question.pointCoords, pointLabels: question.pointLabels,
             box: question.box, width: whole.width, height: whole.height)
-        if prompts.coords.isEmpty && prompts.box == nil && question.maskInput == nil {
-            throw SqueezeSAMError.prompt(
-                "no prompt; give at least one click, a box or an earlier mask")
-        }
+        if question.maskInput == nil { try prompts.checkAsks() }
         let given = try question.maskInput.map { try checkedMask($0, side: whole.maskSide) }
         let channels = question.multimaskOutput ? 1..<Spec.numMasks : 0..<1
         let all = PhotoCrop.whole(width: whole.width, height: whole.height)

@@ -105,6 +105,7 @@ struct PredictorTests {
             Question(pointCoords: [Point(.nan, 5)], pointLabels: [1]),
             Question(pointCoords: [Point(.infinity, 5)], pointLabels: [-1]),
             Question(pointCoords: [Point(5, 5)], pointLabels: [7]),
+            Question(pointCoords: [Point(5, 5)], pointLabels: [0]),
             Question(pointCoords: [Point(5, 5)], pointLabels: [2]),
             Question(pointCoords: [Point(5, 5)], pointLabels: []),
             Question(pointCoords: [Point(5, 5)], pointLabels: [-1]),

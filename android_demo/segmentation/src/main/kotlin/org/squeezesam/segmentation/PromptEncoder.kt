@@ -19,7 +19,22 @@ import kotlin.math.tanh
  */
 class Prompts(val coords: List<Point>, val labels: List<Int>, val box: Box?) {
     /** Whether nothing is said. */
-    val isEmpty: Boolean get() = coords.isEmpty() && box == null
+    /**
+     * Sees that the prompts, without an earlier mask, say where the object is.
+     *
+     * @throws PromptError there are none, or only clicks on what does not belong to it
+     */
+    fun checkAsks() {
+        if (box != null || PointLabel.POSITIVE in labels) return
+        throw PromptError(
+            if (coords.isEmpty()) {
+                "no prompt; give at least one click, a box or an earlier mask"
+            } else {
+                "negative clicks alone do not say what is meant; add a positive click on the object, " +
+                    "a box around it, or an earlier mask of it"
+            },
+        )
+    }
 
     internal fun coordsOf(label: Int): List<Point> = coords.filterIndexed { i, _ -> labels[i] == label }
 

@@ -163,10 +163,7 @@ open class SamPredictor(
     ): MaskAnswer {
         val whole = photo.letterbox
         val prompts = Prompts.check(pointCoords, pointLabels, box, whole.width, whole.height)
-        if (prompts.isEmpty && maskInput == null) {
-            throw PromptError("no prompt; give at least one click, a box or an earlier mask")
-        }
-        maskInput?.let(::checkMask)
+        if (maskInput == null) prompts.checkAsks() else checkMask(maskInput)
         val channels = if (multimaskOutput) 1 until Spec.NUM_MASKS else 0..0
         val all = View.whole(whole.width, whole.height)
         if (looking == null) {

@@ -72,6 +72,7 @@ class PredictorTest {
             { predictor.predict(listOf(Point(-1f, 5f)), listOf(1)) },
             { predictor.predict(listOf(Point(Float.NaN, 5f)), listOf(1)) },
             { predictor.predict(click, listOf(7)) },
+            { predictor.predict(click, listOf(PointLabel.NEGATIVE)) },
             { predictor.predict(click, emptyList()) },
             { predictor.predict(click) },
             { predictor.predict(pointLabels = listOf(1)) },
