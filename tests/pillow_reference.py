@@ -1,5 +1,7 @@
 """The ways to the input and back by Pillow alone, for ours and the runner's to stand beside."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -7,6 +9,12 @@ from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import MAP_STRIDE
 
 BILINEAR = Image.Resampling.BILINEAR
+
+
+def picture_size(path: Path | str) -> tuple[int, int]:
+    """Width and height of a picture that nobody else opens."""
+    with Image.open(path) as picture:
+        return picture.size
 
 
 def fitted_photo(photo: np.ndarray, size: int) -> np.ndarray:

@@ -208,7 +208,7 @@ def test_one_round_is_enough_where_counts_repeat(tmp_path: Path) -> None:
     class Counting:
         default_threads = (1,)
         deterministic = True
-        device = result("fp32").device
+        facts = result("fp32").device
 
         def check_threads(self, threads: object) -> None: ...
         def prepare(self, subjects: object) -> None: ...

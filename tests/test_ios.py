@@ -66,6 +66,7 @@ def write_export(out, *artifacts):
         described = {"sha256": sha256_of(path), "size_bytes": size_of(path)}
         file = dataclasses.replace(ARTIFACT.graphs[0], file=path.name, **described)
         changes = {"target": target, "precision": precision, "graphs": (file,)}
+        changes["measured_with"] = TARGETS[target].runs_on
         listed.append(dataclasses.replace(ARTIFACT, **changes))
     write_manifest(with_artifacts(listed), out)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from pillow_reference import picture_size
 from small_networks import SIZE, random_network, run
 from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -290,7 +290,7 @@ def check_report(out: Path, output: str) -> None:
     assert all(len(one.answers) == 3 for one in results.variants)
     everything, *_ = rows(results)
     assert 20 < everything.to_float < 100  # percent: random masks lie near the threshold
-    assert Image.open(out / "chart.png").height == TOP + ROW * (1 + len(names)) + BOTTOM
+    assert picture_size(out / "chart.png")[1] == TOP + ROW * (1 + len(names)) + BOTTOM
 
 
 def report_words(weights: Path, scenes: Path, out: Path) -> tuple[object, ...]:

@@ -142,7 +142,7 @@ def test_threads_are_those_that_the_browser_gives(link):
     for wrong in ((), (None,), (0,), (9,)):
         with pytest.raises(ConfigError, match="give 1 to 8"):
             isolated.check_threads(wrong)
-    assert isolated.device.browser == "Test 1"
+    assert isolated.facts.browser == "Test 1"
     assert not isolated.takes(BenchmarkArtifact(Path("a.pte"), "executorch", SUBJECT.artifact))
 
 
