@@ -60,7 +60,7 @@ def pytest_addoption(parser):
         "--minutes",
         type=float,
         default=math.inf,
-        help="start no test of --long later than this (default: no limit)",
+        help="start no test of the options above later than this (default: no limit)",
     )
 
 
@@ -89,8 +89,9 @@ def turn(path, waits_for_export):
 
 def pytest_runtest_setup(item):
     minutes = item.config.getoption("--minutes")
-    if item.get_closest_marker("long") and time.monotonic() - STARTED > 60 * minutes:
-        pytest.skip(f"tests that take minutes; the {minutes:g} of --minutes were over")
+    marked = any(item.get_closest_marker(tier) for tier in TIERS)
+    if marked and time.monotonic() - STARTED > 60 * minutes:
+        pytest.skip(f"a test of a tier; the {minutes:g} of --minutes were over")
 
 
 def pytest_generate_tests(metafunc):
