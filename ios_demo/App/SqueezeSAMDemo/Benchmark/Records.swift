@@ -15,7 +15,7 @@ struct ProcessProtocol: Decodable {
     let sustainedS: Double
 }
 
-/// `schema.py`'s Condition; what the phone does not say is left out.
+/// `results/records.py`'s Condition; what the phone does not say is left out.
 struct Condition: Encodable {
     let thermalState: String?
     let batteryPercent: Double?
@@ -23,7 +23,7 @@ struct Condition: Encodable {
     let powerMode: String
 }
 
-/// `schema.py`'s Measurement. The pipeline belongs to the demo app, so there are no samples of it.
+/// `results/records.py`'s Measurement. The pipeline belongs to the demo app, so there are no samples of it.
 struct Measurement: Encodable {
     let runtime = "coreml"
     let runtimeVersion: OrNull<String>

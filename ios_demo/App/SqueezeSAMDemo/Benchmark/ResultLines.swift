@@ -14,7 +14,7 @@ struct WholeProtocol: Encodable {
     let thermalGateS = 0.0
 }
 
-/// `schema.py`'s Device.
+/// DeviceFacts of `results/records.py`.
 struct Device: Encodable {
     let place = "ios"
     let model: OrNull<String>
@@ -22,6 +22,7 @@ struct Device: Encodable {
     let cpu = OrNull<String>(value: nil)
     let cores: OrNull<Int>
     let os: OrNull<String>
+    let browser = OrNull<String>(value: nil)
 
     /// The phone at hand.
     static func current() -> Device {
@@ -37,7 +38,7 @@ struct Device: Encodable {
     }
 }
 
-/// `schema.py`'s Artifact.
+/// TimedFile of `results/records.py`.
 struct TimedArtifact: Encodable {
     let name: String
     let sha256: String
@@ -48,7 +49,7 @@ struct TimedArtifact: Encodable {
     let manifest = OrNull<String>(value: nil)
 }
 
-/// `schema.py`'s Result: one line of a results file.
+/// `results/records.py`'s Result: one line of a results file.
 struct ResultLine: Encodable {
     let schemaVersion = 2
     let harnessVersion = "demo app"

@@ -107,7 +107,7 @@ class BenchmarkProtocol(
         }
     }
 
-    /** One line of a results file; see `Result` in `schema.py`. */
+    /** One line of a results file; see `Result` in `results/records.py`. */
     fun record(
         subject: Subject,
         protocol: Protocol,

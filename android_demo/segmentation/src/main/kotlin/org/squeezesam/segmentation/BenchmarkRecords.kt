@@ -55,7 +55,7 @@ data class Protocol(
     )
 }
 
-/** The phone that runs the inferences; null for what it does not say. See `schema.py`. */
+/** The phone that runs the inferences; null for what it does not say. See `results/records.py`. */
 data class Device(
     val model: String?,
     val soc: String?,
@@ -100,7 +100,7 @@ interface PhoneState {
     fun rest(milliseconds: Long) = Thread.sleep(milliseconds)
 }
 
-/** One mask of one photo, of a click on its decoded pixels; see `schema.py`. */
+/** One mask of one photo, of a click on its decoded pixels; see `results/records.py`. */
 data class PipelineSample(val preprocessMs: Double, val modelMs: Double, val postprocessMs: Double) {
     internal fun json() = mapOf(
         "preprocess_ms" to preprocessMs,
@@ -113,7 +113,7 @@ data class PipelineSample(val preprocessMs: Double, val modelMs: Double, val pos
     )
 }
 
-/** What one process measured; fields are those of `schema.py`. */
+/** What one process measured; fields are those of `results/records.py`. */
 class Measurement internal constructor(
     val runtime: String,
     val runtimeVersion: String?,
