@@ -175,24 +175,25 @@ def test_the_privacy_manifest_says_what_the_sources_do() -> None:
 @in_root
 class TestStyle:
     def test_the_style_is_that_of_swift_format(self) -> None:
-        swift("swift", "format", "lint", "--strict", "--recursive", APP)
+        swift("sh", "-c", f"cd {APP} && swift format lint --strict --recursive .")
+
+
+@pytest.fixture(scope="module")
+def modules() -> str:
+    """The folder in the root of the stand-ins and of the kit as it is with Core ML."""
+    folder = "/var/cache/squeezesam-stand-ins"
+    made = "swiftc -swift-version 6 -parse-as-library -emit-module -warnings-as-errors -I ."
+    lines = [f"set -e; mkdir -p {folder}; cd {folder}"]
+    lines += [f"{made} -module-name {one} {DEMO}/stand_ins/{one}.swift" for one in STAND_INS]
+    kit = "-module-name SqueezeSAMKit -package-name kit"
+    lines += [f"{made} {kit} {KIT}/Sources/SqueezeSAMKit/*.swift"]
+    swift("sh", "-c", "\n".join(lines))
+    return folder
 
 
 @pytest.mark.slow
 @in_root
 class TestInRoot:
-    @pytest.fixture(scope="class")
-    def modules(self) -> str:
-        """The folder in the root of the stand-ins and of the kit as it is with Core ML."""
-        folder = "/var/cache/squeezesam-stand-ins"
-        made = "swiftc -swift-version 6 -parse-as-library -emit-module -warnings-as-errors -I ."
-        lines = [f"set -e; mkdir -p {folder}; cd {folder}"]
-        lines += [f"{made} -module-name {one} {DEMO}/stand_ins/{one}.swift" for one in STAND_INS]
-        kit = "-module-name SqueezeSAMKit -package-name kit"
-        lines += [f"{made} {kit} {KIT}/Sources/SqueezeSAMKit/*.swift"]
-        swift("sh", "-c", "\n".join(lines))
-        return folder
-
     @pytest.mark.parametrize("condition", ["", "-D IOS_27_SDK"])
     def test_the_app_fits_what_apple_documents(self, condition: str, modules: str) -> None:
         files = " ".join(map(str, sorted(SOURCES.rglob("*.swift"))))
