@@ -104,8 +104,9 @@ export class Bundle {
    * @throws {ArtifactError} a file is missing or was altered, or the runtime takes none
    */
   async loadSegmenter(precision, load) {
-    const [last, ...others] = this.segmentersIn(precision).reverse();
-    for (const record of others.reverse()) {
+    const records = this.segmentersIn(precision);
+    const last = records.length - 1;
+    for (const record of records.slice(0, last)) {
       const bytes = await this.artifactBytes(this.artifact(record, precision));
       try {
         return await load(record, bytes);
@@ -113,7 +114,7 @@ export class Bundle {
         if (!(error instanceof ArtifactError)) throw error;
       }
     }
-    return load(last, await this.artifactBytes(this.artifact(last, precision)));
+    return load(records[last], await this.artifactBytes(this.artifact(records[last], precision)));
   }
 
   /**
@@ -126,7 +127,7 @@ export class Bundle {
   artifact(network, precision) {
     const found = network.artifacts.find((one) => one.precision === precision);
     if (!found) {
-      const known = network.artifacts.map((one) => one.precision).join(", ");
+      const known = network.artifacts.map(precisionOf).join(", ");
       throw new ArtifactError(`the ${network.kind} has no precision ${precision}; use ${known}`);
     }
     return found;

@@ -1,17 +1,17 @@
 /**
- * The page as a place to time artifacts: it asks the server of `squeezesam bench run --on web` what to
- * measure, and tells it what came out. After each measurement it loads itself anew.
+ * The page as a device that times artifacts: it asks the server of `squeezesam bench run --on web`
+ * what to measure, and tells it what came out. After each measurement it loads itself anew.
  */
 
 import { setStatus } from "./panel.js";
 
 const PAGE = crypto.randomUUID();
 
-/** Name and version of the browser, as it says itself. */
+/** Name and version of the browser, as it gives them. */
 function browser() {
   const { userAgentData } = /** @type {any} */ (navigator);
   const brands = /** @type {{brand: string, version: string}[]} */ (userAgentData?.brands ?? []);
-  const real = brands.filter(({ brand }) => !/not.?a.?brand/i.test(brand.replace(/[^a-z]/gi, " ")));
+  const real = brands.filter(({ brand }) => !/not.?a.?brand/i.test(brand));
   const found = real.map(({ brand, version }) => `${brand} ${version}`).join(", ");
   return found ? `${found} (${navigator.userAgent})` : navigator.userAgent;
 }
@@ -40,16 +40,13 @@ export async function serveBenchmark(client, token) {
   };
   setStatus("Waiting for something to measure. Leave this page in front.");
   document.body.classList.add("with-photo");
-  for (;;) {
-    const job = await told(token, "ask", { facts });
-    if (!job) continue;
-    setStatus(`Measuring ${job.file} with ${job.threads} threads …`);
-    const answer = await client.call("measure", job).then(
-      (measurement) => ({ measurement }),
-      ({ message }) => ({ error: String(message) }),
-    );
-    await told(token, "answer", answer);
-    location.reload();
-    return;
-  }
+  let job = null;
+  while (!job) job = await told(token, "ask", { facts });
+  setStatus(`Measuring ${job.file} with ${job.threads} threads …`);
+  const answer = await client.call("measure", job).then(
+    (measurement) => ({ measurement }),
+    ({ message }) => ({ error: String(message) }),
+  );
+  await told(token, "answer", answer);
+  location.reload();
 }

@@ -54,11 +54,17 @@ async function readFile(name) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** @param {Backend} backend */
-async function loadRuntime(backend) {
+/**
+ * @param {Backend} backend
+ * @param {number} threads of WebAssembly
+ * @throws {ConfigError} the browser has no such backend
+ */
+async function loadRuntime(backend, threads) {
+  if (backend === "webgpu") await checkWebGpu();
   const script = backend === "webgpu" ? "ort.webgpu.min.mjs" : "ort.wasm.min.mjs";
   const ort = await import(new URL(script, RUNTIME).href);
   ort.env.wasm.wasmPaths = RUNTIME.href;
+  ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
   return ort;
 }
@@ -97,9 +103,7 @@ class WorkerApi {
   async open({ precision, backend, threads }) {
     const started = performance.now();
     const bundle = await this.#manifest();
-    if (backend === "webgpu") await checkWebGpu();
-    const ort = await loadRuntime(backend);
-    ort.env.wasm.numThreads = threads;
+    const ort = await loadRuntime(backend, threads);
     const load = (
       /** @type {import("../module/manifest.js").NetworkRecord} */ record,
       /** @type {Uint8Array} */ bytes,
@@ -244,10 +248,7 @@ class WorkerApi {
    */
   async measure(job) {
     const bundle = await this.#manifest();
-    if (job.backend === "webgpu") await checkWebGpu();
-    const ort = await loadRuntime(job.backend);
-    ort.env.wasm.numThreads = job.threads;
-    return measured(job, bundle, ort);
+    return measured(job, bundle, await loadRuntime(job.backend, job.threads));
   }
 
   #manifest() {
