@@ -15,7 +15,7 @@ import pytest
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError
-from squeezesam_benchmarks import web_device as web_place
+from squeezesam_benchmarks import web_device
 from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, open_device
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import TimedFile, read_results
@@ -29,7 +29,7 @@ MEASUREMENT = {
     **{"warm_samples_ms": [1.5], "pipeline_samples": [], "sustained_samples_ms": []},
     **{"peak_memory_bytes": None, "memory_kind": None},
 }
-SUBJECT = BenchmarkArtifact(Path("a.onnx"), "onnx", TimedFile("a.onnx", "0" * 64, 1))
+ARTIFACT = BenchmarkArtifact(Path("a.onnx"), "onnx", TimedFile("a.onnx", "0" * 64, 1))
 
 
 class Page:
@@ -58,7 +58,7 @@ class Page:
 
 @pytest.fixture
 def link(tmp_path, monkeypatch):
-    monkeypatch.setattr(web_place, "POLL_S", 0.05)
+    monkeypatch.setattr(web_device, "POLL_S", 0.05)
     (tmp_path / "index.html").write_text("page")
     link = Link()
     with served(tmp_path, link) as port:
@@ -73,7 +73,7 @@ def browser(link, facts=None, backend="wasm"):
 def test_a_page_is_asked_and_its_answer_is_a_measurement(link):
     link, page = link
     thread = page.serves({"measurement": MEASUREMENT})
-    found = browser(link).measure(SUBJECT, 2, Protocol(timed_inferences=4))
+    found = browser(link).measure(ARTIFACT, 2, Protocol(timed_inferences=4))
     thread.join()
     assert found.warm_samples_ms == (1.5,)
     assert link.facts(0) == BrowserFacts(**FACTS)
@@ -86,16 +86,16 @@ def test_what_a_page_cannot_do_is_told(link, monkeypatch):
     link, page = link
     thread = page.serves({"error": "the runtime cannot load the segmenter"})
     with pytest.raises(ArtifactError, match="cannot load the segmenter"):
-        browser(link).measure(SUBJECT, 1, Protocol())
+        browser(link).measure(ARTIFACT, 1, Protocol())
     thread.join()
     thread = page.serves({"measurement": {**MEASUREMENT, "load_ms": -1.0}})
     with pytest.raises(DeviceError, match="gives no measurement"):
-        browser(link).measure(SUBJECT, 1, Protocol())
+        browser(link).measure(ARTIFACT, 1, Protocol())
     thread.join()
     for limit in ("START_LIMIT_S", "LOAD_LIMIT_S", "INFERENCE_LIMIT_S"):
-        monkeypatch.setattr(web_place, limit, 0.01)
+        monkeypatch.setattr(web_device, limit, 0.01)
     with pytest.raises(DeviceError, match="does not answer"):
-        browser(link).measure(SUBJECT, 1, Protocol())
+        browser(link).measure(ARTIFACT, 1, Protocol())
 
 
 def test_only_the_latest_page_with_the_token_is_heard(link):
@@ -103,7 +103,7 @@ def test_only_the_latest_page_with_the_token_is_heard(link):
     old = Page(page.port, page.token, "old")
     assert old.told("ask", facts=FACTS) is None
     thread = page.serves({"measurement": MEASUREMENT})
-    assert browser(link).measure(SUBJECT, 1, Protocol()).load_ms == 2
+    assert browser(link).measure(ARTIFACT, 1, Protocol()).load_ms == 2
     thread.join()
     for stranger, content, status in (
         (Page(page.port, "0" * 16), {"facts": FACTS}, 403),
@@ -135,15 +135,15 @@ def test_threads_are_those_that_the_browser_gives(link):
     isolated = browser(link)
     assert isolated.default_threads == (1, 4)
     isolated.check_threads([1, 8])
-    for place in (browser(link, {**FACTS, "isolated": False}), browser(link, backend="webgpu")):
-        assert place.default_threads == (1,)
+    for single in (browser(link, {**FACTS, "isolated": False}), browser(link, backend="webgpu")):
+        assert single.default_threads == (1,)
         with pytest.raises(ConfigError, match="give 1 to 1"):
-            place.check_threads([2])
+            single.check_threads([2])
     for wrong in ((), (None,), (0,), (9,)):
         with pytest.raises(ConfigError, match="give 1 to 8"):
             isolated.check_threads(wrong)
     assert isolated.facts.browser == "Test 1"
-    assert not isolated.takes(BenchmarkArtifact(Path("a.pte"), "executorch", SUBJECT.artifact))
+    assert not isolated.takes(BenchmarkArtifact(Path("a.pte"), "executorch", ARTIFACT.artifact))
 
 
 def test_options_that_mean_nothing_are_refused():
