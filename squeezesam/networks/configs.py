@@ -78,7 +78,7 @@ class DetectorConfig(UNetConfig):
 
 @dataclass(frozen=True)
 class ReferenceConfig:
-    """The arrangement of the early public version of SqueezeSAM (network/reference.py).
+    """The arrangement of the early public version of SqueezeSAM (networks/reference.py).
 
     Attributes:
         stem: channels of the 2x2 stride-2 stem; also those of the mask features.
@@ -105,7 +105,7 @@ class ReferenceConfig:
 
 @dataclass(frozen=True)
 class EfficientSamConfig:
-    """One EfficientSAM (network/efficientsam.py).
+    """One EfficientSAM (networks/efficientsam.py).
 
     Attributes:
         width: channels of the vision transformer.
@@ -142,7 +142,7 @@ class EfficientSamConfig:
 
 @dataclass(frozen=True)
 class EarlySamConfig:
-    """The early public version of SqueezeSAM, as its checkpoint has it (network/early.py).
+    """The early public version of SqueezeSAM, as its checkpoint has it (networks/early.py).
 
     Attributes:
         stem: channels of the 2x2 stride-2 stem.

@@ -5,7 +5,7 @@ a mask grows into what contains it, or into the region that encloses it, and so 
 geometry alone decides; `kind` labels play no part.
 
 Runs in the data workers and does what tensors do badly: decoding files and resizing photos of
-different sizes. Everything after that is augmentation on the training device (`augment.py`).
+different sizes. Everything after that is augmentation on the training device (`augmentation.py`).
 """
 
 from collections.abc import Mapping, Sequence

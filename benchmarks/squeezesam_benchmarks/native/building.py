@@ -41,7 +41,7 @@ ENUMS = (spec.PointLabel, spec.MapChannel)
 
 def spec_header() -> str:
     """The text of spec.h."""
-    lines = ["// Written by spec_header.py.", "#pragma once", "", "namespace spec {", ""]
+    lines = ["// Written by building.py.", "#pragma once", "", "namespace spec {", ""]
     for name, number in NUMBERS.items():
         kind = "int" if isinstance(number, int) else "float"
         lines.append(f"constexpr {kind} {name} = {number!r};")

@@ -1,7 +1,7 @@
 """The salient-object detector: its rules, golden heat maps and figures.
 
 Every constant of the rules comes from where the code has it; the sentences say in other words what
-`squeezesam.saliency` and `squeezesam.inference.letterbox.Letterbox` do.
+`squeezesam.inference.saliency_prompt` and `squeezesam.inference.letterbox.Letterbox` do.
 """
 
 import math

@@ -1,8 +1,8 @@
 import Foundation
 
 /// Drawn inputs with their answers, which hold the kit's own code to Python's: `mask_cleaning.json`,
-/// `looks.json` and `click_sampling.json` of a bundle. `squeezesam/vectors/masks.py`,
-/// `look_vectors.py` and `saliency/vectors.py` say what each field is.
+/// `looks.json` and `click_sampling.json` of a bundle. The modules
+/// `masks.py`, `looks.py` and `saliency.py` of `squeezesam/vectors` say what each field is.
 public struct GoldenVectors: Sendable {
     private let cases: [VectorCase]
 
@@ -211,7 +211,7 @@ private struct VectorCase: Decodable {
         return try isNear(found, the(placed))
     }
 
-    /// "A port that differs from them by 1e-5 is good enough", as `look_vectors.py` says.
+    /// "A port that differs from them by 1e-5 is good enough", as `squeezesam/vectors/looks.py` says.
     private func isNear(_ found: [Float], _ wanted: [Float]) -> Bool {
         found.count == wanted.count && zip(found, wanted).allSatisfy { abs($0 - $1) <= 1e-5 }
     }
