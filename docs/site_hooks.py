@@ -28,6 +28,7 @@ ELSEWHERE = {
     "security.md": "SECURITY.md",
     "license.txt": "LICENSE",
     "native-runner.md": "benchmarks/squeezesam_benchmarks/native/README.md",
+    "android-app.md": "android_demo/README.md",
     "ios-app.md": "ios_demo/README.md",
     "interpreter.md": "export/squeezesam_export/mlprogram/README.md",
 }
