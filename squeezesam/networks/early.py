@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam.networks.configs import EarlySamConfig, check_size
-from squeezesam.networks.efficientsam import PlacedTransformer, imagenet_scaling
-from squeezesam.networks.reference import RGB_BOX_AND_CLICKS, ConvReluBn
+from squeezesam.networks.efficientsam import PlacedTransformer, alternatives, imagenet_scaling
+from squeezesam.networks.reference import RGB_BOX_AND_CLICKS, ConvReluBn, three_layers
 from squeezesam.networks.unet import SizedNetwork
 from squeezesam.spec import ALTERNATIVES, EARLY, EARLY_SIZE
 
@@ -71,8 +71,10 @@ class EarlySam(SizedNetwork):
         self.decoder = nn.ModuleList(
             EarlyUpBlock(before, after) for before, after in pairwise(reversed(config.encoder))
         )
-        self.filters = nn.ModuleList(relu_layers(bottom, config.encoder[0]) for _ in range(masks))
-        self.quality = relu_layers(bottom, masks)
+        self.filters = nn.ModuleList(
+            three_layers(bottom, config.encoder[0], nn.ReLU) for _ in range(masks)
+        )
+        self.quality = three_layers(bottom, masks, nn.ReLU)
         gain, shift = imagenet_scaling()
         self.register_buffer("gain", gain, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
@@ -104,20 +106,4 @@ class EarlySam(SizedNetwork):
         x = cells.transpose(1, 2).unflatten(2, x.shape[2:])
         for stage in self.decoder:
             x = stage(x, skips.pop())
-        filters = [
-            self.filters[mask](tokens[:, 1 + mask : 2 + mask])
-            for mask in range(1, len(self.filters))
-        ]
-        masks = torch.bmm(torch.cat(filters, dim=1), x.flatten(2)).unflatten(2, x.shape[2:])
-        return masks, self.quality(tokens[:, :1]).flatten(1)[:, 1:]
-
-
-def relu_layers(width: int, width_out: int) -> nn.Sequential:
-    """Three linear layers with ReLUs between."""
-    return nn.Sequential(
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Linear(width, width_out),
-    )
+        return alternatives(tokens, x, self.filters, self.quality)

@@ -21,6 +21,7 @@ from squeezesam.networks.reference import (
     TwoWayTransformer,
     cell_centres,
     fourier_positions,
+    three_layers,
 )
 from squeezesam.networks.unet import SizedNetwork
 from squeezesam.spec import (
@@ -217,6 +218,25 @@ class PlacedTransformer(TwoWayTransformer):
     layer = PlacedLayer
 
 
+def alternatives(
+    tokens: Tensor, features: Tensor, filters: nn.ModuleList, quality: nn.Module
+) -> tuple[Tensor, Tensor]:
+    """Masks and predicted IoUs, without those of the first mask.
+
+    Args:
+        tokens: [B, T, C], the quality of all masks, then each mask, then whatever else.
+        features: of the pixels, [B, F, H, W].
+        filters: what makes F factors of the token of each mask.
+        quality: what makes the IoUs of all masks of the first token.
+
+    Returns:
+        masks [B, 3, H, W] as logits and predicted IoUs [B, 3].
+    """
+    factors = [filters[mask](tokens[:, 1 + mask : 2 + mask]) for mask in range(1, len(filters))]
+    masks = torch.bmm(torch.cat(factors, dim=1), features.flatten(2))
+    return masks.unflatten(2, features.shape[2:]), quality(tokens[:, :1]).flatten(1)[:, 1:]
+
+
 class MaskDecoder(nn.Module):
     """Image embeddings and prompts -> low_res_masks [B, 3, S/4, S/4] and iou_predictions [B, 3].
 
@@ -251,8 +271,8 @@ class MaskDecoder(nn.Module):
             nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
             nn.GELU(),
         )
-        self.filters = nn.ModuleList(three_layers(width, width // 8) for _ in range(masks))
-        self.quality = three_layers(width, masks)
+        self.filters = nn.ModuleList(three_layers(width, width // 8, nn.GELU) for _ in range(masks))
+        self.quality = three_layers(width, masks, nn.GELU)
         self.register_buffer("placed", None, persistent=False)
 
     def fold(self) -> None:
@@ -278,12 +298,7 @@ class MaskDecoder(nn.Module):
             positions,
         )
         features = self.upscale(cells.transpose(1, 2).unflatten(2, image_embeddings.shape[2:]))
-        filters = [
-            self.filters[mask](tokens[:, 1 + mask : 2 + mask])
-            for mask in range(1, len(self.filters))
-        ]
-        masks = torch.bmm(torch.cat(filters, dim=1), features.flatten(2))
-        return masks.unflatten(2, features.shape[2:]), self.quality(tokens[:, :1]).flatten(1)[:, 1:]
+        return alternatives(tokens, features, self.filters, self.quality)
 
 
 class EfficientSam(SizedNetwork):
@@ -331,14 +346,3 @@ class EfficientSam(SizedNetwork):
             low_res_masks [B, 3, S/4, S/4] as logits and iou_predictions [B, 3].
         """
         return self.decoder(self.encoder(image), points, point_kinds)
-
-
-def three_layers(width: int, width_out: int) -> nn.Sequential:
-    """Three linear layers with GELUs between."""
-    return nn.Sequential(
-        nn.Linear(width, width),
-        nn.GELU(),
-        nn.Linear(width, width),
-        nn.GELU(),
-        nn.Linear(width, width_out),
-    )

@@ -201,6 +201,17 @@ def mlp(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width_in, hidden), nn.ReLU(), nn.Linear(hidden, width_out))
 
 
+def three_layers(width: int, width_out: int, activation: type[nn.Module]) -> nn.Sequential:
+    """Three linear layers with activations between."""
+    return nn.Sequential(
+        nn.Linear(width, width),
+        activation(),
+        nn.Linear(width, width),
+        activation(),
+        nn.Linear(width, width_out),
+    )
+
+
 def cell_centres(side: int) -> Tensor:
     """Centres (x, y) of a grid's cells, row by row, from -1 to 1: [side^2, 2]."""
     centres = 2 * (torch.arange(side) + 0.5) / side - 1

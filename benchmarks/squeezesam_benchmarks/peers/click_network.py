@@ -15,6 +15,7 @@ from squeezesam.networks.reference import (
     TwoWayTransformer,
     cell_centres,
     fourier_positions,
+    three_layers,
 )
 from squeezesam.spec import IOU_PREDICTIONS, LOW_RES_MASKS, PointLabel, TensorSpec
 from squeezesam_benchmarks.peers.layers import ChannelNorm, PeerAttention, PeerNetwork
@@ -131,17 +132,6 @@ class SamDecoder(nn.Module):
         masks = self.mask_heads(tokens[:, 1 : 1 + MASK_TOKENS], features)
         ious = self.iou_head(tokens[:, 0])
         return masks[:, self.first_mask :], ious[:, self.first_mask :]
-
-
-def three_layers(width: int, width_out: int, activation: type[nn.Module]) -> nn.Sequential:
-    """Three linear layers with activations between."""
-    return nn.Sequential(
-        nn.Linear(width, width),
-        activation(),
-        nn.Linear(width, width),
-        activation(),
-        nn.Linear(width, width_out),
-    )
 
 
 ENCODER_STRIDE = 16
