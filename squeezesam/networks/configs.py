@@ -77,30 +77,42 @@ class DetectorConfig(UNetConfig):
 
 
 @dataclass(frozen=True)
-class ReferenceConfig:
-    """The arrangement of the early public version of SqueezeSAM (networks/reference.py).
+class EarlyWidths:
+    """Widths and depths of the early public version of SqueezeSAM.
 
     Attributes:
-        stem: channels of the 2x2 stride-2 stem; also those of the mask features.
-        encoder: channels of the eight levels, 256x256 down to 2x2.
-        transformer_depth, heads: layers and heads of SAM's two-way transformer at 2x2.
-        mlp_width: hidden width of its MLP; unpublished, chosen so that the parameters add up to the
-            published 10.16 M.
-        kind: of the network.
+        stem: channels of the 2x2 stride-2 stem.
+        encoder: channels of the levels, each of half the side of the one before.
+        transformer_depth, heads: layers and heads of SAM's two-way transformer at the last level.
+        mlp_width: hidden width of its MLPs.
     """
-
-    kind: ClassVar[NetworkKind] = SEGMENTER
 
     stem: int = 64
     encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
     transformer_depth: int = 2
     heads: int = 8
-    mlp_width: int = 128
+    mlp_width: int = 256
 
     @property
     def bottom_stride(self) -> int:
         """Input pixels per cell of the bottom scale."""
         return 2 ** len(self.encoder)
+
+
+@dataclass(frozen=True)
+class ReferenceConfig(EarlyWidths):
+    """The arrangement of the early public version of SqueezeSAM (networks/reference.py).
+
+    Its mask features have as many channels as the stem.
+
+    Attributes:
+        mlp_width: unpublished, chosen so that the parameters add up to the published 10.16 M.
+        kind: of the network.
+    """
+
+    kind: ClassVar[NetworkKind] = SEGMENTER
+
+    mlp_width: int = 128
 
 
 @dataclass(frozen=True)
@@ -141,29 +153,14 @@ class EfficientSamConfig:
 
 
 @dataclass(frozen=True)
-class EarlySamConfig:
+class EarlySamConfig(EarlyWidths):
     """The early public version of SqueezeSAM, as its checkpoint has it (networks/early.py).
 
     Attributes:
-        stem: channels of the 2x2 stride-2 stem.
-        encoder: channels of the levels, each of half the side of the one before.
-        transformer_depth, heads, mlp_width: layers, heads and hidden width of the transformer at
-            the last level.
         kind: of the network.
     """
 
     kind: ClassVar[NetworkKind] = EARLY
-
-    stem: int = 64
-    encoder: tuple[int, ...] = (64, 128, 128, 128, 128, 164, 256, 256)
-    transformer_depth: int = 2
-    heads: int = 8
-    mlp_width: int = 256
-
-    @property
-    def bottom_stride(self) -> int:
-        """Input pixels per cell of the bottom scale."""
-        return 2 ** len(self.encoder)
 
 
 PromptableConfig = SqueezeSamConfig | ReferenceConfig | EfficientSamConfig | EarlySamConfig
