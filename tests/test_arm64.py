@@ -14,7 +14,6 @@ from squeezesam import cli
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
 from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import SEGMENTER
-from squeezesam_benchmarks.arm64 import device as checking
 from squeezesam_benchmarks.arm64.device import Checker, answers_of, case_bytes, spread
 from squeezesam_benchmarks.arm64.emulator import (
     CPUS,
@@ -321,7 +320,7 @@ def test_artifacts_give_the_same_masks_on_arm64_and_int8_takes_fewer_instruction
     def shared_runner(preset: str, runtime: Runtime, _packages: Path, _folder: Path) -> Path:
         return shared.runners(preset) / runtime.runner
 
-    monkeypatch.setattr(checking, "build_runner", shared_runner)
+    monkeypatch.setattr("squeezesam_benchmarks.arm64.device.build_runner", shared_runner)
     results_file = tmp_path / "results.jsonl"
     words = ["--target", "onnx,executorch", "--precision", "fp32,int8", "--size", "128"]
     out = shared.export("--no-detector", *words)

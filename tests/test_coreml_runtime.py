@@ -14,8 +14,7 @@ from squeezesam.errors import ArtifactError
 from squeezesam.inference.load import InterpretedNetwork, load
 from squeezesam.spec import input_specs
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
-from squeezesam_export.targets import coreml_target
-from squeezesam_export.targets import executorch_target as coreml_delegate
+from squeezesam_export.targets import coreml_target, executorch_target
 from squeezesam_export.targets.quiet import quiet
 from squeezesam_export.targets.table import TARGETS
 
@@ -108,7 +107,7 @@ def test_a_damaged_program_is_refused(kept: int, for_apple: Path, tmp_path: Path
     content = program.read_bytes()
     damaged.write_bytes(content[:kept] if kept > 0 else content[:kept].ljust(len(content), b"0"))
     with pytest.raises(ArtifactError, match="export executorch-coreml again"):
-        coreml_delegate.interpret(damaged)
+        executorch_target.interpret(damaged)
 
 
 @pytest.mark.parametrize("suffix", [".mlpackage", ".pte"])
@@ -120,9 +119,9 @@ def test_another_input_size_is_refused(suffix: str, for_apple: Path) -> None:
 
 def test_a_program_for_another_delegate_has_no_package(exported: Path) -> None:
     program = exported / "nano_executorch_fp32.pte"
-    assert not coreml_delegate.is_delegated(program)
+    assert not executorch_target.is_delegated(program)
     with pytest.raises(ArtifactError, match="Core ML delegate"):
-        coreml_delegate.interpret(program)
+        executorch_target.interpret(program)
 
 
 def test_a_package_with_other_inputs_is_not_our_network(for_apple: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from squeezesam_benchmarks.android import adb as discovery
+from squeezesam_benchmarks.android import adb
 
 FIELDS = "product:p model:Pixel_8 device:d transport_id:1"
 
@@ -39,12 +39,12 @@ FIELDS = "product:p model:Pixel_8 device:d transport_id:1"
 def test_devices_are_listed_as_adb_writes_them(monkeypatch, said, listed, before, after):
     text = f"{before}List of devices attached{after}\n{said}\n\n"
     done = subprocess.CompletedProcess([], 0, text, "")
-    monkeypatch.setattr(discovery, "run_adb", lambda *_: done)
-    found = [(one.serial, one.state, one.model) for one in discovery.listed_devices()]
+    monkeypatch.setattr(adb, "run_adb", lambda *_: done)
+    found = [(one.serial, one.state, one.model) for one in adb.listed_devices()]
     assert found == listed
 
 
 def test_text_without_the_header_lists_nothing(monkeypatch):
     done = subprocess.CompletedProcess([], 0, "adb device", "")
-    monkeypatch.setattr(discovery, "run_adb", lambda *_: done)
-    assert discovery.listed_devices() == []
+    monkeypatch.setattr(adb, "run_adb", lambda *_: done)
+    assert adb.listed_devices() == []

@@ -11,9 +11,9 @@ from conftest import write_scene
 from PIL import Image
 
 from squeezesam.data.open import open_dataset
-from squeezesam.distillation import labels as answers_module
 from squeezesam.distillation.labels import (
     PhotoFolder,
+    _iou,
     answers,
     grid_points,
     label_with_teacher,
@@ -419,4 +419,4 @@ def test_suppression_is_by_mask_and_not_by_box() -> None:
     ring, disc = np.ones((16, 16), bool), np.ones((16, 16), bool)
     ring[4:12, 2:14] = False
     bits = [np.packbits(mask) for mask in (ring, disc)]
-    assert answers_module._iou(*bits) == pytest.approx(ring.sum() / disc.sum())
+    assert _iou(*bits) == pytest.approx(ring.sum() / disc.sum())

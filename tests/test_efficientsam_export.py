@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from bundles import golden_in, network_in
+from sharing import Shared
 from small_networks import run
 
 from squeezesam.inference.load import load
@@ -42,21 +43,17 @@ def weights(_tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundle(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(weights: Path, shared: Shared) -> Path:
     """In fp32 for ONNX Runtime and ExecuTorch."""
-    out = tmp_path_factory.mktemp("export") / "bundle"
-    words = ("export", "--no-detector", "--weights", weights, "--size", SIZE, "--out", out)
-    assert run(*words, "--target", "onnx,executorch", "--precision", "fp32") == 0
-    return out
+    words = ("--no-detector", "--weights", weights, "--size", SIZE)
+    return shared.export(*words, "--target", "onnx,executorch", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def packages(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def packages(weights: Path, shared: Shared) -> Path:
     """In fp16 for Core ML."""
-    out = tmp_path_factory.mktemp("export") / "packages"
-    words = ("export", "--no-detector", "--weights", weights, "--size", SIZE, "--out", out)
-    assert run(*words, "--target", "coreml", "--precision", "fp16") == 0
-    return out
+    words = ("--no-detector", "--weights", weights, "--size", SIZE)
+    return shared.export(*words, "--target", "coreml", "--precision", "fp16")
 
 
 def test_the_weights_say_which_network_is_exported(bundle: Path) -> None:

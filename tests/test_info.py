@@ -1,6 +1,6 @@
 import pytest
 
-from squeezesam import environment as versions
+from squeezesam import environment
 from squeezesam.cli import main
 from squeezesam.errors import MissingDependencyError
 
@@ -27,12 +27,12 @@ def test_info_refuses_an_unknown_variant(capsys):
 @pytest.mark.parametrize("found", [None, "2.12.0", "2.13.1+cpu"])
 def test_another_torch_is_refused_with_the_mend(monkeypatch, found):
     pair = {"torch": found, "executorch": "1.5.1"}
-    monkeypatch.setattr(versions, "_version", pair.get)
+    monkeypatch.setattr(environment, "_version", pair.get)
     with pytest.raises(MissingDependencyError, match="pip install"):
-        versions.check_pair()
+        environment.check_pair()
 
 
 def test_a_local_build_of_the_pair_is_accepted(monkeypatch):
     pair = {"torch": "2.13.0+cpu", "executorch": "1.5.1"}
-    monkeypatch.setattr(versions, "_version", pair.get)
-    versions.check_pair()
+    monkeypatch.setattr(environment, "_version", pair.get)
+    environment.check_pair()

@@ -7,7 +7,6 @@ from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam.networks.configs import DETECTORS
 from squeezesam.spec import DETECTOR, INPUT_SIZE, SEGMENTER
 from squeezesam_benchmarks import pipelines
-from squeezesam_benchmarks import pipelines as salient_pipeline
 from squeezesam_benchmarks.pipelines import SQUEEZESAM, pipeline_samples
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import PipelineSample
@@ -36,8 +35,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    for module in (pipelines, salient_pipeline):
-        monkeypatch.setattr(module, "time", made)
+    monkeypatch.setattr(pipelines, "time", made)
     return made
 
 
@@ -118,7 +116,7 @@ def test_an_automatic_mask_takes_each_network_once_at_its_own_size(clock, monkey
     monkeypatch.setattr(SaliencyPredictor, "_finding_on", slow_find)
     monkeypatch.setattr(SaliencyPredictor, "_closer", slow_closer)
     photo = write_photo(tmp_path, (90, 60))
-    first, second = salient_pipeline.salient_samples(segmenter, detector, photo, TWO_RUNS)
+    first, second = pipelines.salient_samples(segmenter, detector, photo, TWO_RUNS)
     assert (segmenter.calls, detector.calls) == (3 * 3, 3)  # two of three for the network alone
     assert {first.model_ms, second.model_ms} == {13, 103}
     assert {first.detector_ms, second.detector_ms} == {13, 103}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from squeezesam import terminal as progress
+from squeezesam import terminal
 from squeezesam.cli import main
 from squeezesam.data.records import Skipped
 from squeezesam.terminal import aligned_table, markdown_table, printable, printable_streams
@@ -99,7 +99,7 @@ def test_streams_keep_lines_and_what_they_can_write(monkeypatch):
 def test_progress_wipes_its_own_line_alone(monkeypatch):
     raw = io.StringIO()
     raw.isatty = lambda: True
-    monkeypatch.setattr(progress, "TERMINAL_SECONDS", 0)
+    monkeypatch.setattr(terminal, "TERMINAL_SECONDS", 0)
     with contextlib.redirect_stderr(raw), printable_streams():
-        list(progress.with_progress("a\x1b[2J", 1))
+        list(terminal.with_progress("a\x1b[2J", 1))
     assert raw.getvalue().startswith("\r\033[Ka\\x1b[2J: 1 of 1")

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from squeezesam.errors import ArtifactError, WeightsError
-from squeezesam.inference import load as runtimes
 from squeezesam.inference.load import (
     LoadedNetwork,
     detector_beside,
@@ -47,7 +46,7 @@ def _fake_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     def registered(*, group: str) -> list[EntryPoint]:
         return [entry for entry in entries if entry.group == group]
 
-    monkeypatch.setattr(runtimes, "entry_points", registered)
+    monkeypatch.setattr("squeezesam.inference.load.entry_points", registered)
 
 
 @pytest.fixture

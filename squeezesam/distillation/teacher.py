@@ -37,8 +37,8 @@ from squeezesam.evaluation.models import GROUP, load_baseline
 from squeezesam.files import content_hash
 from squeezesam.image_io import Photo, as_photo
 from squeezesam.inference.predictor import Predictor
-from squeezesam.inference.prompts import check_prompts
-from squeezesam.spec import MASK_THRESHOLD, PointLabel
+from squeezesam.inference.prompts import check_prompts, with_corners
+from squeezesam.spec import MASK_THRESHOLD
 
 DEFAULT_BASELINE = "sam-onnx"
 """What a teacher's text is an argument of where it names no baseline."""
@@ -142,10 +142,7 @@ class TorchPredictor:
             raise ImageError("no photo is set; call set_image first")
         height, width = self._image.shape[1:]
         prompts = check_prompts(point_coords, point_labels, box, width=width, height=height)
-        coords, labels = prompts.coords, prompts.labels.tolist()
-        if prompts.box is not None:
-            coords = np.concatenate([coords, prompts.box.reshape(2, 2)])
-            labels += [PointLabel.BOX_TOP_LEFT, PointLabel.BOX_BOTTOM_RIGHT]
+        coords, labels = with_corners(prompts)
         with torch.inference_mode():
             logits, ious = self.segment(
                 self._image, torch.from_numpy(coords), torch.tensor(labels, dtype=torch.int64)

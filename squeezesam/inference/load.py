@@ -24,8 +24,8 @@ from squeezesam.networks.weights import load_weights, shipped_weights
 from squeezesam.spec import SEGMENTER, NetworkKind
 
 NetworkCallable = Callable[..., tuple[Tensor, Tensor]]
-"""(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py; one whose
-`kind` is POINT_SEGMENTER takes the inputs of that kind."""
+"""(image, prompt_maps, prompt_tokens) -> (low_res_masks, iou_predictions), as in spec.py; one that
+has another `kind` takes the inputs of that kind."""
 
 DetectorCallable = Callable[[Tensor], Tensor]
 """image -> saliency_logits, as in spec.py."""

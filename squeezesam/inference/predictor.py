@@ -229,13 +229,14 @@ class SamPredictor:
         Args:
             point_coords: [N, 2] clicks (x, y) in photo pixels, or [B, N, 2].
             point_labels: [N], 1 for the object, 0 for background, -1 for a slot to ignore; or
-                [B, N]. EfficientSAM was trained without background clicks and takes none.
+                [B, N]. EfficientSAM and the early SqueezeSAM were trained without background clicks
+                and take none.
             box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels, or [B, 4].
             mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
-                earlier prediction; or [B, 1, size/2, size/2]. For EfficientSAM, whose masks have a
-                side of size/4, it is no prompt: it only tells the cleaning what is wanted.
+                earlier prediction; or [B, 1, size/2, size/2]. For these two it is no prompt: it
+                only tells the cleaning what is wanted. EfficientSAM's masks have a side of size/4.
             multimask_output: three alternative masks instead of the one whole object, which
-                EfficientSAM chooses by its predicted IoUs.
+                these two choose by their predicted IoUs.
             return_logits: masks as logits instead of booleans.
 
         Returns:

@@ -11,7 +11,13 @@ from torch.nn import functional as F
 
 from squeezesam.errors import PromptError
 from squeezesam.inference.letterbox import EarlyStretched, Letterbox, Stretched
-from squeezesam.inference.prompts import Prompts, encode_prompts, point_inputs, prompt_slots
+from squeezesam.inference.prompts import (
+    Prompts,
+    encode_prompts,
+    point_inputs,
+    prompt_slots,
+    with_corners,
+)
 from squeezesam.spec import (
     EARLY,
     EARLY_RADIUS,
@@ -108,13 +114,23 @@ class PointSegmenterPrompting(SegmenterPrompting):
         return image, *point_inputs(coords, labels, previous, frame.size)
 
 
-class EfficientSamPrompting(Prompting):
+class AlternativesPrompting(Prompting):
+    """None of the masks is meant to be the one answer: that is the one of the best IoU."""
+
+    takes_masks = False
+    labels = frozenset({PointLabel.POSITIVE})
+
+    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
+        """All masks, or the one with the largest predicted IoU."""
+        best = int(ious.argmax())
+        return slice(None) if multimask_output else slice(best, best + 1)
+
+
+class EfficientSamPrompting(AlternativesPrompting):
     """Clicks and the corners of a box share six slots; the oldest clicks give way."""
 
     kind = EFFICIENTSAM
     frame = Stretched
-    takes_masks = False
-    labels = frozenset({PointLabel.POSITIVE})
 
     def inputs(
         self,
@@ -127,10 +143,7 @@ class EfficientSamPrompting(Prompting):
 
         As in the published code, half an input pixel is added to what stands in photo pixels.
         """
-        coords, labels = prompts.coords, prompts.labels.tolist()
-        if prompts.box is not None:
-            coords = np.concatenate([coords, prompts.box.reshape(2, 2)])
-            labels += [PointLabel.BOX_TOP_LEFT, PointLabel.BOX_BOTTOM_RIGHT]
+        coords, labels = with_corners(prompts)
         coords, labels = coords[-EFFICIENTSAM_POINTS:], labels[-EFFICIENTSAM_POINTS:]
         unused = EFFICIENTSAM_POINTS - len(labels)
         scaled = torch.from_numpy(coords * np.array(frame.scale, np.float32))
@@ -139,24 +152,12 @@ class EfficientSamPrompting(Prompting):
         one_hot = F.one_hot(torch.tensor(kinds), len(EFFICIENTSAM_LABELS)).float()
         return image, ((2 * placed + 1) / frame.size - 1)[None], one_hot[None]
 
-    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
-        """None of its masks is meant to be the one answer: that is the one of the best IoU."""
-        return best_or_all(ious, multimask_output)
 
-
-def best_or_all(ious: NDArray[np.float32], multimask_output: bool) -> slice:
-    """All masks, or the one with the largest predicted IoU [M]."""
-    best = int(ious.argmax())
-    return slice(None) if multimask_output else slice(best, best + 1)
-
-
-class EarlyPrompting(Prompting):
+class EarlyPrompting(AlternativesPrompting):
     """Clicks and the box are drawn at the size of the input, as the published code does."""
 
     kind = EARLY
     frame = EarlyStretched
-    takes_masks = False
-    labels = frozenset({PointLabel.POSITIVE})
 
     def inputs(
         self,
@@ -179,10 +180,6 @@ class EarlyPrompting(Prompting):
         squared = ((places - down) ** 2)[:, :, None] + ((places - across) ** 2)[:, None]
         discs = (squared <= EARLY_RADIUS**2).any(dim=0).float()
         return image, torch.stack([box, discs])[None]
-
-    def chosen(self, ious: NDArray[np.float32], multimask_output: bool) -> slice:
-        """As `EfficientSamPrompting.chosen`."""
-        return best_or_all(ious, multimask_output)
 
 
 PROMPTINGS: tuple[Prompting, ...] = (

@@ -245,6 +245,15 @@ def clip_box(box: ArrayLike, width: int, height: int) -> FloatArray:
     return clipped
 
 
+def with_corners(prompts: Prompts) -> tuple[FloatArray, list[int]]:
+    """Clicks, then the two corners of the box where there is one: places [N, 2] and labels [N]."""
+    coords, labels = prompts.coords, prompts.labels.tolist()
+    if prompts.box is None:
+        return coords, labels
+    corners = [PointLabel.BOX_TOP_LEFT, PointLabel.BOX_BOTTOM_RIGHT]
+    return np.concatenate([coords, prompts.box.reshape(BOX_SLOTS, 2)]), labels + corners
+
+
 def prompt_slots(prompts: Prompts, scale: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Lay checked prompts out as slots in the pixels of the network input.
 

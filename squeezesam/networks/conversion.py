@@ -108,7 +108,7 @@ EARLY_NAMES: Renaming = (
     *HEAD_NAMES,
 )
 
-EFFICIENTSAM_JOINED = {
+JOINED = {
     "decoder.label_vectors": (
         "prompt_encoder.invalid_points.weight",
         "prompt_encoder.point_embeddings.weight",
@@ -119,50 +119,38 @@ EFFICIENTSAM_JOINED = {
         "mask_decoder.iou_token.weight",
         "mask_decoder.mask_tokens.weight",
     ),
-}
-EARLY_JOINED = {
     "output_tokens": (
         "get_iou_predictions_and_mask_tokens.iou_token.weight",
         "get_iou_predictions_and_mask_tokens.mask_tokens.weight",
     ),
 }
-"""Our tensors that are several published ones, one after another."""
+"""Our tensors that are several published ones, one after another: EfficientSAM's `decoder.`, and
+that of the early SqueezeSAM."""
 
 PROJECTION = re.compile(r"encoder\.layers\.(\d+)\.attention\.(query|key|value)\.(\w+)")
+"""Our tensors that are a third of a published one; only EfficientSAM's encoder has them."""
 
 
-def efficientsam_pieces(name: str) -> tuple[Piece, ...]:
-    """What a tensor of our EfficientSAM is made of."""
-    if name in EFFICIENTSAM_JOINED:
-        return tuple(map(Piece, EFFICIENTSAM_JOINED[name]))
+def pieces_of(name: str, renaming: Renaming) -> tuple[Piece, ...]:
+    """What a tensor of ours is made of."""
+    if name in JOINED:
+        return tuple(map(Piece, JOINED[name]))
     projection = PROJECTION.fullmatch(name)
     if projection:
         layer, role, kind = projection.groups()
         part = ("query", "key", "value").index(role)
         return (Piece(f"image_encoder.blocks.{layer}.attn.qkv.{kind}", part, 3),)
-    return (Piece(renamed(name, EFFICIENTSAM_NAMES)),)
-
-
-def early_pieces(name: str) -> tuple[Piece, ...]:
-    """What a tensor of our early SqueezeSAM is made of."""
-    if name in EARLY_JOINED:
-        return tuple(map(Piece, EARLY_JOINED[name]))
-    return (Piece(renamed(name, EARLY_NAMES)),)
-
-
-def renamed(name: str, renaming: Renaming) -> str:
-    """A name of ours as it was published."""
     for pattern, replacement in renaming:
         name = re.sub(pattern, replacement, name)
-    return name
+    return (Piece(name),)
 
 
 SOURCES = {
-    "efficientsam_ti": efficientsam_pieces,
-    "efficientsam_s": efficientsam_pieces,
-    "early": early_pieces,
+    "efficientsam_ti": EFFICIENTSAM_NAMES,
+    "efficientsam_s": EFFICIENTSAM_NAMES,
+    "early": EARLY_NAMES,
 }
-"""Variants of which checkpoints were published, and what each of our tensors is made of there."""
+"""Variants of which checkpoints were published, and how our names become the names there."""
 
 
 @dataclass(frozen=True)
@@ -309,7 +297,7 @@ def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
     with torch.device("meta"):
         network = build_network(variant_config(variant))
     ours = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    pieces = {name: SOURCES[variant](name) for name in ours}
+    pieces = {name: pieces_of(name, SOURCES[variant]) for name in ours}
     wanted = {piece.name for made in pieces.values() for piece in made}
     missing, unexpected = wanted - published.keys(), published.keys() - wanted
     misfits = [
