@@ -149,6 +149,7 @@ def test_threads_are_those_that_the_browser_gives(link):
 def test_options_that_mean_nothing_are_refused():
     for options, said in (
         (DeviceOptions(cpu="x"), "--cpu x is not for --on web"),
+        (DeviceOptions(app=True), "--app is not for --on web"),
         (DeviceOptions(compute_units="ane"), "choose from wasm, webgpu"),
         (DeviceOptions(device="phone"), "--device phone is no browser"),
     ):

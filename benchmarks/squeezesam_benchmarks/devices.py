@@ -1,5 +1,6 @@
 """Where artifacts can run; adding a device is a file and a line here."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -142,22 +143,22 @@ class Device(Abstract):
         """
 
 
-def refuse_options(place: str, options: DeviceOptions, *fields: str) -> None:
+def refuse_options(device: str, options: DeviceOptions, *taken: str) -> None:
     """Refuse options that are for other devices.
 
     Args:
-        place: as `bench run --on` says it.
+        device: as `bench run --on` names it.
         options: as given.
-        fields: those of `options` that mean nothing there.
+        taken: fields of `options` that mean something there, of those that are None by default.
 
     Raises:
-        ConfigError: one of them was given.
+        ConfigError: another one was given.
     """
-    for field in fields:
-        value = getattr(options, field)
-        if value is not None:
-            option = f"--{field.replace('_', '-')}" + ("" if value is True else f" {value}")
-            raise ConfigError(f"{option} is not for --on {place}; leave it out")
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.default is None and value is not None and field.name not in taken:
+            option = f"--{field.name.replace('_', '-')}" + ("" if value is True else f" {value}")
+            raise ConfigError(f"{option} is not for --on {device}; leave it out")
 
 
 def open_device(name: str, options: DeviceOptions) -> AbstractContextManager[Device]:

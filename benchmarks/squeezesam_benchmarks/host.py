@@ -158,5 +158,5 @@ def connect(options: DeviceOptions) -> Iterator[Host]:
     Raises:
         ConfigError: an option that is for other devices.
     """
-    refuse_options("host", options, "device", "cpu", "runners", "app", "compute_units")
+    refuse_options("host", options)
     yield Host()

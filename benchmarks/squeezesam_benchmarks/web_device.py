@@ -301,7 +301,7 @@ def connect(options: DeviceOptions) -> Iterator[Browser]:
         DeviceError: no browser opens the page.
         MissingDependencyError: Chromium or the files of ONNX Runtime are missing.
     """
-    refuse_options(NAME, options, "cpu")
+    refuse_options(NAME, options, "device", "runners", "compute_units")
     backend = options.compute_units or BROWSER_BACKENDS[0]
     if backend not in BROWSER_BACKENDS:
         known = ", ".join(BROWSER_BACKENDS)

@@ -154,9 +154,9 @@ def connect(options: DeviceOptions) -> Iterator[Android | AndroidApp]:
         ConfigError: no runners, or an option that is for other devices.
         DeviceError: no device, several without a name, or one that refuses.
     """
-    refuse_options("android", options, "cpu", "compute_units")
+    refuse_options("android", options, "device", "runners", "app")
     if options.app:
-        refuse_options("android --app", options, "runners")
+        refuse_options("android --app", options, "device", "app")
         yield AndroidApp(find_device(options.device))
         return
     runners = runners_folder(options.runners)

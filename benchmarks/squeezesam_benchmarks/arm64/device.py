@@ -268,7 +268,7 @@ def connect(options: DeviceOptions) -> Iterator[EmulatedArm64]:
         ConfigError: an unknown processor, an option for other devices, or no case to compare.
         MissingDependencyError: a program is missing.
     """
-    refuse_options(NAME, options, "device", "runners", "app", "compute_units")
+    refuse_options(NAME, options, "cpu")
     if options.cases < 1:
         raise ConfigError(f"--cases {options.cases} compares nothing; give at least 1")
     cpu = find_cpu(options.cpu or DEFAULT_CPU)

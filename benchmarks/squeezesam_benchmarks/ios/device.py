@@ -187,7 +187,7 @@ def connect(options: DeviceOptions) -> Iterator[Iphone]:
         MissingDependencyError: no tool that reaches iPhones.
     """
     compute_units = options.compute_units or app.COMPUTE_UNITS[0]
-    refuse_options("ios", options, "cpu", "app")
+    refuse_options("ios", options, "device", "runners", "compute_units")
     if compute_units not in app.COMPUTE_UNITS:
         known = ", ".join(app.COMPUTE_UNITS)
         raise ConfigError(f"unknown --compute-units {compute_units!r}; choose from {known}")
