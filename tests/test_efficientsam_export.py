@@ -8,7 +8,7 @@ import pytest
 import torch
 from bundles import golden_in, network_in
 from sharing import Shared
-from small_networks import run
+from small_networks import DETECTOR_SIZE, run
 
 from squeezesam.inference.load import load
 from squeezesam.inference.predictor import SamPredictor
@@ -82,6 +82,17 @@ def test_verify_passes(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None
     rows = [x for x in capsys.readouterr().out.splitlines() if x.startswith("efficientsam")]
     assert rows
     assert all(row.endswith(" ok") for row in rows)
+
+
+def test_verify_asks_it_for_what_the_detector_finds_as_its_predictor_does(
+    weights: Path, detector_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bundle"
+    words = ("--target", "onnx", "--precision", "fp32", "--weights", weights, "--size", SIZE)
+    detector = ("--detector", detector_weights, "--detector-size", DETECTOR_SIZE)
+    assert run("export", *words, *detector, "--out", out) == 0
+    assert any(golden.prompted_by for golden in network_in(out, EFFICIENTSAM).golden)
+    assert run("verify", out) == 0, capsys.readouterr().err
 
 
 def test_golden_cases_ask_what_the_network_can_be_asked(bundle: Path) -> None:

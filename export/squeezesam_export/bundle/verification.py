@@ -15,7 +15,6 @@ from torch import Tensor
 
 from squeezesam.errors import ArtifactError, VerificationError
 from squeezesam.files import PathLike
-from squeezesam.inference.letterbox import Letterbox
 from squeezesam.inference.load import REFERENCE_INTERPRETER, InterpretedNetwork, LoadedNetwork, Run
 from squeezesam.spec import IMAGE, MASK_THRESHOLD
 from squeezesam.terminal import step
@@ -225,7 +224,7 @@ def check_prompted(
     """
     answers = {case.photo: case for case in prompted}
     for case in found:
-        photo = Letterbox.fit(case.letterbox.width, case.letterbox.height, size)
+        photo = asked.frame.fit(case.letterbox.width, case.letterbox.height, size)
         prompt = recipe.prompt(case, case.outputs, photo)
         answer = answers.get(case.photo)
         if (answer and answer.record) != (prompt and prompt[0]) or (
