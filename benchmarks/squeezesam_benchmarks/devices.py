@@ -174,3 +174,21 @@ def open_device(name: str, options: DeviceOptions) -> AbstractContextManager[Dev
         options
     )
     return connection
+
+
+def check_cores(threads: Sequence[int | None], cores: int, refusal: str) -> None:
+    """Refuse numbers of threads that would not have a core each.
+
+    Args:
+        threads: as given.
+        cores: that a device has for them.
+        refusal: what is said of one that it cannot have, such as `cannot be pinned here`.
+
+    Raises:
+        ConfigError: none given, below 1, or more than the cores.
+    """
+    if not threads:
+        raise ConfigError(f"no number of threads given; give 1 to {cores}")
+    for count in threads:
+        if count is None or not 1 <= count <= cores:
+            raise ConfigError(f"threads={count} {refusal}; give 1 to {cores}")

@@ -12,7 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
-from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, refuse_options
+from squeezesam_benchmarks.devices import (
+    BenchmarkArtifact,
+    DeviceOptions,
+    check_cores,
+    refuse_options,
+)
 from squeezesam_benchmarks.native.tools import last_line
 from squeezesam_benchmarks.pipelines import SalientFiles
 from squeezesam_benchmarks.protocol import Protocol
@@ -100,12 +105,7 @@ class Host:
         Raises:
             ConfigError: none given, below 1, or more than the usable cores.
         """
-        cores = usable_cores()
-        if not threads:
-            raise ConfigError(f"no number of threads given; give 1 to {cores}")
-        for count in threads:
-            if count is None or not 1 <= count <= cores:
-                raise ConfigError(f"threads={count} cannot be pinned here; give 1 to {cores}")
+        check_cores(threads, usable_cores(), "cannot be pinned here")
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
         """Everything is here already."""

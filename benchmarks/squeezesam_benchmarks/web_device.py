@@ -26,6 +26,7 @@ from squeezesam_benchmarks.devices import (
     BROWSER_BACKENDS,
     BenchmarkArtifact,
     DeviceOptions,
+    check_cores,
     refuse_options,
 )
 from squeezesam_benchmarks.host import host_condition, host_device, usable_cores
@@ -245,11 +246,7 @@ class Browser:
         Raises:
             ConfigError: none given, below 1, or more than its cores.
         """
-        for count in threads or (None,):
-            if count is None or not 1 <= count <= self.most_threads:
-                raise ConfigError(
-                    f"threads={count} cannot be had in this browser; give 1 to {self.most_threads}"
-                )
+        check_cores(threads, self.most_threads, "cannot be had in this browser")
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
         """Put the bundle beside the page."""

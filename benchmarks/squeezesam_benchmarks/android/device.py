@@ -15,7 +15,7 @@ from pathlib import Path
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError
 from squeezesam.files import content_hash
 from squeezesam_benchmarks.android.adb import Adb, find_device
-from squeezesam_benchmarks.android.app import AndroidApp
+from squeezesam_benchmarks.android.app import INFERENCE_LIMIT_S, LOAD_LIMIT_S, AndroidApp
 from squeezesam_benchmarks.android.facts import android_condition, android_device
 from squeezesam_benchmarks.android.folder import (
     RUNNER_NAME,
@@ -25,7 +25,12 @@ from squeezesam_benchmarks.android.folder import (
     runner_of,
     runners_folder,
 )
-from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, refuse_options
+from squeezesam_benchmarks.devices import (
+    BenchmarkArtifact,
+    DeviceOptions,
+    check_cores,
+    refuse_options,
+)
 from squeezesam_benchmarks.native.runner_command import measurement_of, time_words
 from squeezesam_benchmarks.native.runtimes import RUNTIMES
 from squeezesam_benchmarks.native.tools import last_line
@@ -33,10 +38,6 @@ from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import Condition, Measurement
 
 DEFAULT_THREADS = (1, 4)
-LOAD_LIMIT_S = 120.0
-INFERENCE_LIMIT_S = 30.0
-"""The longest that one may take; a phone that hangs is given up on at last."""
-
 CANNOT_EXECUTE, NO_SUCH_PROGRAM = 126, 127
 """Exit statuses of a shell; the second one is the loader's too, where a library is missing."""
 
@@ -73,13 +74,7 @@ class Android:
         Raises:
             ConfigError: none given, below 1, or more than the device's cores.
         """
-        if not threads:
-            raise ConfigError(f"no number of threads given; give 1 to {self.cores}")
-        for count in threads:
-            if count is None or not 1 <= count <= self.cores:
-                raise ConfigError(
-                    f"threads={count} cannot be pinned on the device; give 1 to {self.cores}"
-                )
+        check_cores(threads, self.cores, "cannot be pinned on the device")
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
         """Push runners, libraries and artifacts, and see that they arrived unaltered.
