@@ -415,7 +415,7 @@ def test_no_adb(bench: Bench, artifacts: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "adb is not installed; apt-get install adb" in bench.errors[0]
 
 
-def test_options_of_other_places_are_refused(bench: Bench, artifacts: Path) -> None:
+def test_options_of_other_devices_are_refused(bench: Bench, artifacts: Path) -> None:
     for option, value in (("--cpu", "cortex-a76"), ("--compute-units", "all")):
         assert bench(artifacts, option, value) == 2
         assert f"{option} {value} is not for --on android" in bench.errors[0]

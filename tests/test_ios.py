@@ -1,4 +1,4 @@
-"""The iOS place, driven whole through stand-ins for Apple's and pymobiledevice3's tools.
+"""The iPhone as a device, driven whole through stand-ins for Apple's and pymobiledevice3's tools.
 
 No iPhone, Mac or Xcode was there: every reply of theirs is synthetic, see tests/ios_stand_in.
 """

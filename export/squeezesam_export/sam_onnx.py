@@ -259,8 +259,8 @@ class SamOnnx:
     are cropped for the aspect ratio of the one photo that they were traced with.
 
     Args:
-        encoder: a file of one of `sam_layouts.ENCODERS`.
-        decoder: a file of one of `sam_layouts.DECODERS`, of the same family.
+        encoder: a file of one of `ENCODERS`.
+        decoder: a file of one of `DECODERS`, of the same family.
 
     Raises:
         ArtifactError: a file is missing, damaged or of no known layout, or they are no pair.

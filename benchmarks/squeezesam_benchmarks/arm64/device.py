@@ -262,7 +262,7 @@ class EmulatedArm64:
 
 @contextmanager
 def connect(options: DeviceOptions) -> Iterator[EmulatedArm64]:
-    """A processor of `cpus.CPUS`.
+    """A processor of `emulator.CPUS`.
 
     Raises:
         ConfigError: an unknown processor, an option for other devices, or no case to compare.

@@ -1,4 +1,4 @@
-"""`squeezesam bench run`: time the artifacts of an export directory in one of the places."""
+"""`squeezesam bench run`: time the artifacts of an export directory on one of the devices."""
 
 import argparse
 from pathlib import Path

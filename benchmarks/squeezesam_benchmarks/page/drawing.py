@@ -26,7 +26,7 @@ class Chart:
         title: what it shows.
         caption: how to read it, and what it does not say.
         figure: of matplotlib.
-        key: colours, as names in `svg.COLOURS`, with what they mean.
+        key: colours, as names in `COLOURS`, with what they mean.
     """
 
     title: str

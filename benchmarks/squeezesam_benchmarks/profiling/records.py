@@ -14,7 +14,7 @@ class Operator:
     Attributes:
         name: in the runtime's own words; unique only together with its place in the order.
         kind: the runtime's name for what it does.
-        block: of the network, as `counting.macs_by_block` names them; `fusion` for what the network
+        block: of the network, as `macs_by_block` names them; `fusion` for what the network
             does between its modules; None where the operator could not be placed.
         moves_data: whether it computes nothing, but moves, converts or reorders values.
         durations_us: of each inference, in order; as exact as the runtime's profiler writes them.
