@@ -55,6 +55,11 @@ class NetworkOptions:
     forms: Mapping[str, NetworkKind] = field(default_factory=dict)
     form_help: str = ""
 
+    @property
+    def usual_form(self) -> str:
+        """The word of the form that is chosen where nobody chooses."""
+        return next(iter(self.forms))
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options."""
         group = parser.add_mutually_exclusive_group()
@@ -77,11 +82,13 @@ class NetworkOptions:
             type=int,
             help=f"side of the input of the {self.kind.title} in pixels; default: that of its kind",
         )
-
         if self.form:
-            usual = next(iter(self.forms))
-            help_text = f"comma-separated, of {', '.join(self.forms)}: {self.form_help}"
-            parser.add_argument(self.form, default=usual, help=f"{help_text} (default {usual})")
+            parser.add_argument(
+                self.form,
+                default=self.usual_form,
+                help=f"comma-separated, of {', '.join(self.forms)}: {self.form_help} "
+                f"(default {self.usual_form})",
+            )
 
     def chosen(self, args: argparse.Namespace) -> list[NetworkChoice]:
         """What the given options choose; nothing where the network is left out.
@@ -131,10 +138,9 @@ class NetworkOptions:
         words += [self.size, str(first.size)]
         names = {kind.name: form for form, kind in self.forms.items()}
         forms = [names[choice.kind] for choice in choices if choice.kind in names]
-        usual = forms == [next(iter(self.forms), "")]
-        return (
-            words if usual or not forms or not self.form else [*words, self.form, ",".join(forms)]
-        )
+        if self.form and forms and forms != [self.usual_form]:
+            words += [self.form, ",".join(forms)]
+        return words
 
 
 def kind_of(weights: Path | None, variant: str | None, wanted: NetworkKind) -> NetworkKind:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -234,13 +235,9 @@ class Manifest:
 
     def network(self, kind: NetworkKind) -> BundleNetwork | None:
         """The first network of a kind, else the first that serves as one; None if there is none."""
-        kinds = [one.recipe.kind for one in self.networks]
-        alike = [kind.name == one.name for one in kinds]
-        serving = [one.serves_as(kind) for one in kinds]
-        for fits in (alike, serving):
-            if True in fits:
-                return self.networks[fits.index(True)]
-        return None
+        named = (one for one in self.networks if one.kind == kind.name)
+        serving = (one for one in self.networks if one.recipe.kind.serves_as(kind))
+        return next(chain(named, serving), None)
 
 
 def graphs_of(kind: NetworkKind, size: int) -> tuple[Graph, ...]:

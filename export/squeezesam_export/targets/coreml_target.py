@@ -39,7 +39,7 @@ from squeezesam_export.targets.target import (
     float32_io,
     kind_named,
     optional,
-    other_inputs,
+    size_shaped,
 )
 
 SMALLEST = 512
@@ -239,9 +239,7 @@ def load(path: Path) -> LoadedNetwork:
         else tuple(one.type.multiArrayType.shape)
         for one in description.input
     ]
-    size = kind.size_of(shapes)
-    if size is None:
-        raise other_inputs(path, shapes)
+    size = size_shaped(path, kind, shapes)
     return LoadedNetwork(kind, size, runner_of(path, package.predict, kind, size))
 
 
@@ -259,10 +257,7 @@ def interpret(path: Path) -> InterpretedNetwork:
         [feature.name for feature in model.inputs],
         [feature.name for feature in model.outputs],
     )
-    size = kind.size_of(shapes)
-    if size is None:
-        raise other_inputs(path, shapes)
-
+    size = size_shaped(path, kind, shapes)
     run = runner_of(path, model.predict, kind, size)
 
     def checked(inputs: Sequence[Tensor]) -> Sequence[Tensor]:

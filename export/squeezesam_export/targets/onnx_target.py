@@ -21,7 +21,7 @@ from squeezesam_export.targets.target import (
     float32_io,
     kind_named,
     optional,
-    other_inputs,
+    size_shaped,
 )
 
 OPSET = 18
@@ -137,9 +137,7 @@ def load(path: Path) -> LoadedNetwork:
     names = [node.name for node in file.inputs]
     shapes = [node.shape for node in file.inputs]
     kind = kind_named(path, names, [node.name for node in file.outputs])
-    size = kind.size_of(shapes)
-    if size is None:
-        raise other_inputs(path, shapes)
+    size = size_shaped(path, kind, shapes)
 
     def answer(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         check_shapes(path, inputs, shapes)

@@ -174,9 +174,23 @@ def kind_named(
     )
 
 
-def other_inputs(path: Path, shapes: Sequence[Sequence[object]]) -> ArtifactError:
-    """That a file takes inputs of shapes that none of our networks has."""
-    return ArtifactError(f"{path} takes {shapes}, which is none of our networks; export it again")
+def size_shaped(path: Path, kind: NetworkKind, shapes: Sequence[Sequence[object]]) -> int:
+    """Side of the square input of a file, by the shapes of its inputs.
+
+    Args:
+        path: of the file.
+        kind: of the network that it holds.
+        shapes: of its inputs; a side that it leaves open is no int.
+
+    Raises:
+        ArtifactError: the kind of network has such shapes at no size.
+    """
+    size = kind.size_of(shapes)
+    if size is None:
+        raise ArtifactError(
+            f"{path} takes {shapes}, which is none of our networks; export it again"
+        )
+    return size
 
 
 def check_shapes(
