@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from small_networks import SIZE, run
 
-from squeezesam.errors import ArtifactError, ConfigError, DeviceError
+from squeezesam.errors import ArtifactError, ConfigError, DeviceError, MissingDependencyError
 from squeezesam_benchmarks import web_device
 from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, open_device
 from squeezesam_benchmarks.protocol import Protocol
@@ -155,6 +155,13 @@ def test_options_that_mean_nothing_are_refused():
     ):
         with pytest.raises(ConfigError, match=said), open_device("web", options):
             pass
+
+
+def test_a_missing_runtime_is_told_with_the_option_that_names_it(tmp_path):
+    options = DeviceOptions(runners=tmp_path)
+    wanted = pytest.raises(MissingDependencyError, match="node_modules folder with --runners")
+    with wanted, open_device("web", options):
+        pass
 
 
 @pytest.mark.web

@@ -305,7 +305,7 @@ def connect(options: DeviceOptions) -> Iterator[Browser]:
         raise ConfigError(f"unknown --compute-units {backend!r}; choose from {known}")
     if options.device not in (None, ADDRESS):
         raise ConfigError(f"--device {options.device} is no browser; leave it out, or {ADDRESS}")
-    scripts = runtime_files(options.runners or RUNTIME_FOLDER)
+    scripts = runtime_files(options.runners or RUNTIME_FOLDER, "--runners")
     program = None if options.device else chromium_program()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder, link = Path(name), Link()

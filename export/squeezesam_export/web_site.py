@@ -101,8 +101,12 @@ def onnx_files(artifacts: Path) -> list[Path]:
     return [path for artifact in found for path in artifact_paths(artifacts, artifact)]
 
 
-def runtime_files(runtime: Path) -> list[Path]:
+def runtime_files(runtime: Path, option: str = "--runtime") -> list[Path]:
     """The files of ONNX Runtime that the page loads.
+
+    Args:
+        runtime: a `node_modules` folder that holds PACKAGE, or the folder of the package itself.
+        option: of the command that takes this folder, for messages.
 
     Raises:
         MissingDependencyError: the package is missing, has another version or lacks files.
@@ -113,7 +117,7 @@ def runtime_files(runtime: Path) -> list[Path]:
     except (OSError, ValueError) as error:
         raise MissingDependencyError(
             f"{package} is no npm package; run '{INSTALLATION}' and name its node_modules folder "
-            "with --runtime"
+            f"with {option}"
         ) from error
     version = content.get("version") if isinstance(content, dict) else None
     if version != PACKAGE_VERSION:
