@@ -14,7 +14,7 @@ from squeezesam.networks.building import folded
 from squeezesam.networks.configs import DETECTORS, DetectorConfig
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.weights import network_kind, save_weights
-from squeezesam.spec import DETECTOR
+from squeezesam.spec import DETECTOR, EFFICIENTSAM, POINT_SEGMENTER
 from squeezesam_benchmarks import salient_subjects
 from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.host import Host
@@ -160,6 +160,9 @@ def test_segmenters_meet_the_detector_of_their_runtime_and_precision(monkeypatch
         for precision in ("fp32", "int8")
     ]
     listed.remove(subject("saliency", "executorch", "int8"))
+    one = subject("base", "onnx", "int8")
+    others = (POINT_SEGMENTER, *EFFICIENTSAM.graphs)
+    listed += [dataclasses.replace(one, kind=kind) for kind in others]
     monkeypatch.setattr(salient_subjects, "exported_subjects", lambda *_: listed)
     photo = Path("photo.jpg")
     (pair,) = paired_subjects(Path("artifacts"), "int8", Host(), photo)

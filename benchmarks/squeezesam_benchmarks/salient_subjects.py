@@ -40,6 +40,8 @@ def paired_subjects(
 ) -> list[BenchmarkArtifact]:
     """The segmenters of an export directory in a precision, each with the detector of its kind.
 
+    Networks that are asked otherwise, such as those of two graphs, are left out.
+
     Raises:
         ArtifactError: no manifest, an altered artifact, or no such pair that runs there.
     """
@@ -49,7 +51,7 @@ def paired_subjects(
     pairs = [
         with_detector(one, detectors[one.target], photo)
         for one in of_precision
-        if one.kind is not DETECTOR and one.target in detectors
+        if one.kind.is_like(SEGMENTER) and one.target in detectors
     ]
     if not pairs:
         raise ArtifactError(
