@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from squeezesam.cli import main
 from squeezesam.errors import ArtifactError, ConfigError, PromptError
 from squeezesam.networks.building import folded
+from squeezesam.networks.efficientsam import mixed_by_products
 from squeezesam.networks.overview import macs_by_operator, parameters
 from squeezesam.spec import input_specs
 from squeezesam_benchmarks.host import Host
@@ -26,7 +27,7 @@ from squeezesam_benchmarks.peers.comparison import (
     to_executorch,
     to_onnx,
 )
-from squeezesam_benchmarks.peers.layers import fused_by_torch, in_form, written_out
+from squeezesam_benchmarks.peers.layers import fused_by_torch, in_form
 from squeezesam_benchmarks.peers.plain_vit import PlainVitConfig
 from squeezesam_benchmarks.peers.report import peers_report
 from squeezesam_benchmarks.peers.tiny_vit import TinyVitConfig, joined, windows
@@ -179,7 +180,7 @@ def test_folding_and_the_form_of_attention_leave_the_answer(network):
     torch.manual_seed(0)
     name = "mobilesam-shaped" if network.masks == 4 else "efficientsam-ti-shaped"
     wanted = answer(SHALLOW[name](SMALL).eval(), *click(network))
-    for form in (fused_by_torch, written_out):
+    for form in (fused_by_torch, mixed_by_products):
         assert_same_answer(
             [one.numpy() for one in answer(in_form(network, form), *click(network))], wanted
         )

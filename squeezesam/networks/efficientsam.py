@@ -47,8 +47,27 @@ def imagenet_scaling() -> tuple[Tensor, Tensor]:
     return 1 / (255 * PIXEL_SCALE * std), (PIXEL_MEAN / 255 - mean) / std
 
 
+def mixed_by_products(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """Attention written out as products of three dimensions; four would be copied.
+
+    Args:
+        query: [B, H, T, D], as what is returned.
+        key: [B, H, U, D].
+        value: [B, H, U, D].
+        bias: added to the scores, [H, T, U]; None for none.
+    """
+    scaled = query.flatten(0, 1) * query.shape[-1] ** -0.5
+    scores = torch.bmm(scaled, key.flatten(0, 1).transpose(1, 2))
+    if bias is not None:
+        scores = (scores.unflatten(0, query.shape[:2]) + bias).flatten(0, 1)
+    weights = torch.softmax(scores, dim=-1)
+    return torch.bmm(weights, value.flatten(0, 1)).unflatten(0, query.shape[:2])
+
+
 class ProductAttention(ProjectedAttention):
-    """Attention that can be written out as products of three dimensions; four would be copied."""
+    """Attention that can be written out as products."""
 
     is_written_out = False
 
@@ -59,10 +78,7 @@ class ProductAttention(ProjectedAttention):
     def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         if not self.is_written_out:
             return super().mix(query, key, value)
-        batch, heads = query.shape[:2]
-        query, key, value = (x.flatten(0, 1) for x in (query, key, value))
-        scores = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2))
-        return torch.bmm(torch.softmax(scores, dim=-1), value).unflatten(0, (batch, heads))
+        return mixed_by_products(query, key, value)
 
 
 class TokenNorm(nn.LayerNorm):

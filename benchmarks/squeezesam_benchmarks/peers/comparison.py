@@ -9,6 +9,7 @@ import torch
 
 from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.networks.building import folded
+from squeezesam.networks.efficientsam import mixed_by_products
 from squeezesam.spec import SEGMENTER, TensorSpec
 from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.host import Host
@@ -19,7 +20,6 @@ from squeezesam_benchmarks.peers.layers import (
     PeerNetwork,
     fused_by_onnxruntime,
     in_form,
-    written_out,
 )
 from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM
 from squeezesam_benchmarks.protocol import Protocol
@@ -87,7 +87,7 @@ def to_onnx(network: PeerNetwork, path: Path) -> LoweringReport:
 
 def to_executorch(network: PeerNetwork, path: Path) -> LoweringReport:
     """As XNNPACK takes most of it; the LayerNorms stay outside, as they do in every export."""
-    return executorch_target.export_xnnpack(peer_job(in_form(network, written_out)), path)
+    return executorch_target.export_xnnpack(peer_job(in_form(network, mixed_by_products)), path)
 
 
 EXPORTERS: dict[ExportTarget, Callable[[PeerNetwork, Path], LoweringReport]] = {

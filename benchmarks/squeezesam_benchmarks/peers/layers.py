@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from squeezesam.networks.efficientsam import mixed_by_products
 from squeezesam.networks.reference import ProjectedAttention
 from squeezesam.spec import TensorSpec
 
@@ -73,20 +74,10 @@ def fused_by_torch(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | Non
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
-def written_out(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """Scale, product, bias, softmax, product."""
-    scaled = query.flatten(0, 1) * query.shape[-1] ** -0.5
-    scores = torch.bmm(scaled, key.flatten(0, 1).transpose(1, 2))
-    if bias is not None:
-        scores = (scores.unflatten(0, query.shape[:2]) + bias).flatten(0, 1)
-    weights = torch.softmax(scores, dim=-1)
-    return torch.bmm(weights, value.flatten(0, 1)).unflatten(0, query.shape[:2])
-
-
 def fused_by_onnxruntime(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
     """ONNX Runtime's operator, for export only; with a bias it is no faster than written out."""
     if bias is not None:
-        return written_out(query, key, value, bias)
+        return mixed_by_products(query, key, value, bias)
     heads = query.shape[1]
     joined = [x.transpose(1, 2).flatten(2) for x in (query, key, value)]  # [B, T, H * D]
     mixed = torch.onnx.ops.symbolic(
