@@ -7,9 +7,9 @@
     python3 ios_demo/swift_root.py run --share ios_demo swift format lint -r ios_demo
     python3 ios_demo/swift_root.py remove
 
-It takes root and `apt-get install --no-install-recommends mmdebstrap`. `pytest --swift` uses the
-folder where the variable names it. Mounts are made in a mount namespace of the command's own, so
-that none is left when the command ends, however it ends.
+It needs root rights and `apt-get install --no-install-recommends mmdebstrap`. `pytest --swift` uses
+the folder that the variable names. Each command has a mount namespace of its own, so that no mount
+is left when the command ends, however it ends.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("swiftlang", "ca-certificates", "libc6-dev", "libstdc++-14-dev")
 MADE = "etc/squeezesam-swift-root"
-"""A file of a folder that was made here as a whole; no other folder is used or removed."""
+"""A file that `make` writes last; a folder without it is neither used nor removed."""
 
 ENTER = """set -e
 root=$1; shift
@@ -42,14 +42,14 @@ exec chroot "$root" "$@"
 
 
 class RootError(Exception):
-    """What the user can mend, in one line."""
+    """A fault that the user can fix, in one line."""
 
 
 def named_root() -> Path:
-    """The folder that the variable names, absolute.
+    """The absolute path of the folder that the variable names.
 
     Raises:
-        RootError: it names none, or one in the source tree.
+        RootError: the variable is not set, or the folder touches the source tree.
     """
     value = os.environ.get(VARIABLE, "")
     if not value:
@@ -61,10 +61,10 @@ def named_root() -> Path:
 
 
 def made_root() -> Path:
-    """The folder that the variable names, once it is made.
+    """The folder that the variable names, if `make` has finished it.
 
     Raises:
-        RootError: it is not there as a whole.
+        RootError: as `named_root` says, or `make` has not finished the folder.
     """
     root = named_root()
     if not (root / MADE).is_file():
@@ -73,10 +73,13 @@ def made_root() -> Path:
 
 
 def make(mirror: str) -> None:
-    """Make the folder, whole or not at all.
+    """Make the folder, completely or not at all.
+
+    Args:
+        mirror: address of a Debian archive.
 
     Raises:
-        RootError: there is something else, or a tool is missing or fails.
+        RootError: the folder exists already, or a tool is missing or fails.
     """
     root = named_root()
     if root.exists():
@@ -98,7 +101,7 @@ def remove() -> None:
     """Remove the folder.
 
     Raises:
-        RootError: it is not one that was made here, or something is mounted in it.
+        RootError: `make` did not make it, or something is mounted in it.
     """
     root = made_root()
     mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -113,10 +116,11 @@ def run(shared: list[Path], words: list[str]) -> int:
 
     Args:
         shared: folders of this machine that the command sees under the same absolute path.
-        words: of the command. It sees the variables whose names begin with SQUEEZESAM_.
+        words: the command and its arguments. The command sees the environment variables whose names
+            begin with SQUEEZESAM_.
 
     Raises:
-        RootError: there is no such folder or tool.
+        RootError: a folder or a tool is missing.
     """
     root = made_root()
     check_tools("unshare", "chroot", "mount")
@@ -132,10 +136,10 @@ def run(shared: list[Path], words: list[str]) -> int:
 
 
 def check_tools(*names: str) -> None:
-    """See that this machine can do it.
+    """Check that the user is root and that these tools are installed.
 
     Raises:
-        RootError: not as root, or a tool is missing.
+        RootError: the user is not root, or a tool is missing.
     """
     if os.geteuid() != 0:
         raise RootError("only root can do this; use sudo -E")
@@ -147,16 +151,18 @@ def check_tools(*names: str) -> None:
 
 
 def main() -> int:
-    """What the command line asks for.
+    """Do what the command line asks for.
 
     Returns:
-        The exit status: that of the command for `run`, 2 where something is wrong.
+        The exit status: that of the command for `run`, 2 after an error, otherwise 0.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("make").add_argument("--mirror", default=MIRROR, help="of Debian")
+    verbs.add_parser("make").add_argument(
+        "--mirror", default=MIRROR, help="address of a Debian archive"
+    )
     verbs.add_parser("remove")
     running = verbs.add_parser("run")
     running.add_argument("--share", type=Path, action="append", default=[], metavar="FOLDER")
