@@ -172,15 +172,8 @@ def package(
         write_apk(unsigned, apk_entries(tools, resources, dex, bundle), options.stored)
         sdk = ["--min-sdk-version", str(MIN_SDK)]
         words = ["--ks", key, "--ks-pass", f"pass:{PASSWORD}", *sdk]
-        words += [
-            "--v1-signing-enabled",
-            "false",
-            "--lib-page-alignment",
-            str(PAGE),
-            "--out",
-            out,
-            unsigned,
-        ]
+        words += ["--v1-signing-enabled", "false", "--lib-page-alignment", str(PAGE)]
+        words += ["--out", out, unsigned]
         tools.apksigner("sign", *words)
         tools.apksigner("verify", *sdk, out)
         out.with_name(f"{out.name}.idsig").unlink(missing_ok=True)

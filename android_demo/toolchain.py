@@ -91,12 +91,9 @@ class Toolchain:
     @property
     def test_jars(self) -> list[Path]:
         """JUnit 4 and kotlin-test."""
-        names = ("junit4.jar", "hamcrest.jar")
+        junit = ("junit4.jar", "hamcrest.jar")
         kotlin = ("kotlin-test.jar", "kotlin-test-junit.jar", "kotlin-stdlib.jar")
-        return [
-            *(self.java_home / name for name in names),
-            *(self.kotlin / name for name in kotlin),
-        ]
+        return [self.java_home / one for one in junit] + [self.kotlin / one for one in kotlin]
 
     def compile_kotlin(self, sources: Sequence[Path], classpath: Sequence[Path], out: Path) -> None:
         """Compile Kotlin to a jar that dx can read.
@@ -113,12 +110,9 @@ class Toolchain:
         words += ["-Xsam-conversions=class", "-Xstring-concat=inline", "-Werror"]
         jars = [*classpath, self.kotlin / "kotlin-stdlib.jar"]
         words += ["-cp", joined(jars), "-d", str(out), *map(str, sources)]
-        compiler = [self.kotlin / "kotlin-compiler.jar", self.kotlin / "kotlin-stdlib.jar"]
-        compiler += [
-            self.kotlin / "kotlin-script-runtime.jar",
-            self.kotlin / "annotations-13.0.jar",
-        ]
-        compiler += [self.kotlin / "kotlinx-coroutines-core-jvm.jar"]
+        names = ["kotlin-compiler", "kotlin-stdlib", "kotlin-script-runtime", "annotations-13.0"]
+        names.append("kotlinx-coroutines-core-jvm")
+        compiler = [self.kotlin / f"{name}.jar" for name in names]
         java = ["-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", joined(compiler)]
         run(["java", *java, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", *words])
 

@@ -32,7 +32,9 @@ from squeezesam_export.bundle.manifest import write_manifest
 from squeezesam_export.targets.table import TARGETS
 
 STAND_IN = Path(__file__).parent / "ios_stand_in"
-SWIFT = Path(__file__).parent.parent / "ios_demo" / "App" / "SqueezeSAMDemo" / "Benchmark"
+DEMO = Path(__file__).parent.parent / "ios_demo"
+SWIFT = DEMO / "App" / "SqueezeSAMDemo" / "Benchmark"
+KIT = DEMO / "SqueezeSAMKit" / "Sources" / "SqueezeSAMKit"
 MODELS = {"xcrun": "iPhone 15 Pro", "pymobiledevice3": "iPhone16,1"}
 """Of the same phone, as each tool names it."""
 
@@ -373,8 +375,8 @@ def test_the_app_knows_the_words_and_compute_units_of_the_harness():
     launched = (SWIFT / "Verb.swift").read_text()
     verbs = re.findall(r'case \("(\w+)", \d\)', launched)
     assert verbs == [app.CLEAN, app.CONDITION, app.COMPILE, app.RUN]
-    timed = (SWIFT / "Timing.swift").read_text()
-    assert tuple(re.findall(r'"(\w+)": \.\1', timed)) == app.COMPUTE_UNITS
+    runtime = (KIT / "CoreMLRuntime.swift").read_text()
+    assert tuple(re.findall(r"^ +case (\w+)$", runtime, re.MULTILINE)) == app.COMPUTE_UNITS
     folder = (SWIFT / "Folder.swift").read_text()
     (name,) = re.findall(r'appendingPathComponent\("(\w+)", isDirectory', folder)
     assert f"Documents/{name}" == app.FOLDER

@@ -172,12 +172,6 @@ def test_the_privacy_manifest_says_what_the_sources_do() -> None:
     assert listed == used
 
 
-@in_root
-class TestStyle:
-    def test_the_style_is_that_of_swift_format(self) -> None:
-        swift("sh", "-c", f"cd {APP} && swift format lint --strict --recursive .")
-
-
 @pytest.fixture(scope="module")
 def modules() -> str:
     """The folder in the root of the stand-ins and of the kit as it is with Core ML."""

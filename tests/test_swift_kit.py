@@ -99,7 +99,7 @@ class TestInRoot:
         assert os.environ[ROOT] not in Path("/proc/self/mountinfo").read_text()
 
     def test_the_style_is_that_of_swift_format(self) -> None:
-        swift("sh", "-c", f"cd {KIT} && swift format lint --strict --recursive .")
+        swift("sh", "-c", f"cd {DEMO} && swift format lint --strict --recursive App SqueezeSAMKit")
 
     @pytest.mark.slow
     @pytest.mark.usefixtures("kit")

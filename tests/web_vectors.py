@@ -1,6 +1,7 @@
-"""What Python answers to drawn inputs, for the JavaScript module to answer in the same way."""
+"""What Python answers to drawn inputs, for the ports in JavaScript, Swift and Kotlin to repeat."""
 
 import base64
+import copy
 import dataclasses
 import hashlib
 import json
@@ -30,6 +31,16 @@ CONSTANTS = (
     *("TOKEN_KINDS", "TOKEN_FEATURES", "NUM_MASKS", "MASK_THRESHOLD", "FLIPPED_LOGIT"),
     *("OUTSIDE_LOGIT", "EDGE_SHARPNESS"),
 )
+SPOILED = {
+    "clean": "cleaned",
+    "logits": "cleaned",
+    "heat": "bytes",
+    "clicks": "blob_area",
+    "view": "view",
+    "onto_view": "previous",
+    "onto_photo": "placed",
+}
+"""The field with the answer of each kind of golden case; `spoiled` knows that of `places`."""
 
 
 def packed(array):
@@ -140,7 +151,7 @@ def upsampling_cases():
 
 
 def stand_in_segmenter(image, prompt_maps, prompt_tokens):
-    """Arithmetic in the place of a network; `module.test.mjs` has the same."""
+    """Arithmetic in the place of a network; the tests of each port have the same."""
     light = image.mean(dim=1)[:, ::2, ::2]
     positive, negative, box, earlier = prompt_maps.unbind(dim=1)
     logits = 8 * light + 3 * positive - 3 * negative + 2 * box + 3 * earlier - 1
@@ -232,20 +243,41 @@ def manifest(content):
         "schema_version": SCHEMA_VERSION,
         "networks": [network(spec.SEGMENTER, SIZE), network(spec.DETECTOR, DETECTOR_SIZE)],
         "contract": dataclasses.asdict(CONTRACT),
+        "vectors": [],
     }
 
 
+def spoiled(case):
+    """A golden case with a wrong answer."""
+    wrong = copy.deepcopy(case)
+    places = "heat_size" if "heat_pixels" in case else "mask_size"
+    name = SPOILED.get(case["kind"], places)
+    answer = wrong[name]
+    if isinstance(answer, str):
+        mask = np.frombuffer(base64.b64decode(answer), np.uint8)
+        wrong[name] = packed(np.append(1 - mask[:1], mask[1:]))
+    elif isinstance(answer, list):
+        answer[0] += 1 if answer[0] != 255 else -1
+    else:
+        wrong[name] = answer + 1
+    return wrong
+
+
 def write_vectors(directory: Path) -> None:
-    """Write every file that `module.test.mjs` reads."""
+    """Write every file that the tests of the ports share."""
+    golden = {
+        "looks": look_vectors.golden_vectors(),
+        "mask_cleaning": mask_vectors.golden_vectors(),
+        "click_sampling": click_vectors.golden_vectors(),
+    }
     predictor = SaliencyPredictor(stand_in_segmenter, stand_in_detector, SIZE, DETECTOR_SIZE)
     files = {
         "constants": constants(),
         "letterbox": list(letterbox_cases()),
         "prompts": list(prompt_cases()),
         "upsampling": list(upsampling_cases()),
-        "looks": look_vectors.golden_vectors(),
-        "mask_cleaning": mask_vectors.golden_vectors(),
-        "click_sampling": click_vectors.golden_vectors(),
+        **golden,
+        **{f"{name}_wrong": [spoiled(case) for case in cases] for name, cases in golden.items()},
         "answers": answers(predictor, drawn_photo()),
         "manifest": manifest(b"network"),
     }

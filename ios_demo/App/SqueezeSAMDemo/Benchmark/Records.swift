@@ -23,7 +23,7 @@ struct Condition: Encodable {
     let powerMode: String
 }
 
-/// `results/records.py`'s Measurement. The pipeline belongs to the demo app, so there are no samples of it.
+/// `results/records.py`'s Measurement. This app times a model alone, so there are no pipeline samples.
 struct Measurement: Encodable {
     let runtime = "coreml"
     let runtimeVersion: OrNull<String>

@@ -1,12 +1,15 @@
 import CoreML
+import SqueezeSAMKit
 
 /// Does the protocol once: load, first inference, warm-up, timed inferences, sustained mode.
 ///
 /// Not async on purpose: in async code Swift picks Core ML's async `prediction`, which may overlap.
 /// The model is compiled already, so `loadMs` is from the `.mlmodelc` to a model that is ready.
 func measure(_ compiled: URL, _ job: Job, condition: Condition) throws -> Measurement {
-    let configuration = MLModelConfiguration()
-    configuration.computeUnits = try computeUnits(named: job.computeUnits)
+    guard let units = ComputeUnits(rawValue: job.computeUnits) else {
+        throw BenchmarkError.unknownComputeUnits(job.computeUnits)
+    }
+    let configuration = units.configuration
     let loadStarted = DispatchTime.now()
     let model = try MLModel(contentsOf: compiled, configuration: configuration)
     let loadMs = millisecondsSince(loadStarted)
@@ -57,15 +60,4 @@ private func elapsedMs(_ action: () throws -> Void) throws -> Double {
 
 private func millisecondsSince(_ start: DispatchTime) -> Double {
     Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1_000_000
-}
-
-private func computeUnits(named name: String) throws -> MLComputeUnits {
-    let known: [String: MLComputeUnits] = [
-        "all": .all,
-        "cpuOnly": .cpuOnly,
-        "cpuAndGPU": .cpuAndGPU,
-        "cpuAndNeuralEngine": .cpuAndNeuralEngine,
-    ]
-    guard let units = known[name] else { throw BenchmarkError.unknownComputeUnits(name) }
-    return units
 }

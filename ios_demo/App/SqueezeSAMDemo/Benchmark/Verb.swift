@@ -38,8 +38,8 @@ enum Verb {
     }
 }
 
-/// Writes what `work` gives, or why it gives nothing. That it did not end stands there before, so
-/// that a crash, or iOS closing the app for its memory, shows as that.
+/// Writes what `work` gives, or why it gives nothing. Before the work it writes that the app did not
+/// come to its end, which is what stays there if the app crashes or iOS ends it for its memory.
 @MainActor
 private func answering<Answer: Encodable & Sendable>(
     _ name: String, in folder: Folder, _ work: () async throws -> Answer

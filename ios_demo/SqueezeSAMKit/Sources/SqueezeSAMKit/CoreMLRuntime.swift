@@ -10,7 +10,7 @@
         case cpuAndGPU
         case cpuAndNeuralEngine
 
-        var units: MLComputeUnits {
+        private var units: MLComputeUnits {
             switch self {
             case .all: return .all
             case .cpuOnly: return .cpuOnly
@@ -19,7 +19,8 @@
             }
         }
 
-        var configuration: MLModelConfiguration {
+        /// What Core ML loads a model with, to keep to these processors.
+        public var configuration: MLModelConfiguration {
             let configuration = MLModelConfiguration()
             configuration.computeUnits = units
             return configuration

@@ -215,7 +215,7 @@ extension ExportBundle {
     }
 
     private static func content(of url: URL, limit: Int) throws -> Data {
-        do {
+        try reading(url) {
             let size = try size(of: url)
             guard size <= limit else {
                 throw SqueezeSAMError.artifact(
@@ -223,6 +223,13 @@ extension ExportBundle {
                 )
             }
             return try Data(contentsOf: url)
+        }
+    }
+
+    /// What `work` reads; where the system refuses, the error is one for the user.
+    private static func reading<Value>(_ url: URL, _ work: () throws -> Value) throws -> Value {
+        do {
+            return try work()
         } catch let error as SqueezeSAMError {
             throw error
         } catch {
@@ -233,7 +240,7 @@ extension ExportBundle {
 
     /// SHA-256 of a file, or of each file of a folder by its relative name.
     private static func hashes(of url: URL) throws -> (file: String?, files: [String: String]) {
-        do {
+        try reading(url) {
             guard
                 try kind(
                     of: url, named: url.lastPathComponent, below: url.deletingLastPathComponent())
@@ -247,11 +254,6 @@ extension ExportBundle {
             try checkSize(total, url.lastPathComponent)
             let pairs = try names.map { ($0, try sha256(of: url.appendingPathComponent($0))) }
             return (nil, Dictionary(uniqueKeysWithValues: pairs))
-        } catch let error as SqueezeSAMError {
-            throw error
-        } catch {
-            throw SqueezeSAMError.artifact(
-                "\(url.lastPathComponent) cannot be read; export again or copy it anew")
         }
     }
 

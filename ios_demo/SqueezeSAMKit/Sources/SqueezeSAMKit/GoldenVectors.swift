@@ -37,18 +37,18 @@ private struct VectorCase: Decodable {
     let width: Int?
     let height: Int?
     let mask: Data?
-    let positive: [[Float]]?
-    let negative: [[Float]]?
-    let box: [Float]?
+    let positive: [Point]?
+    let negative: [Point]?
+    let box: Box?
     let window: [Int]?
     let previous: Values?
     let cleaning: MaskCleaning?
     let cleaned: Values?
     let logits: [Float]?
     let maskSize: [Int]?
-    let photoPixels: [[Float]]?
+    let photoPixels: [Point]?
     let maskPixels: [[Int]]?
-    let boxes: [[Float]]?
+    let boxes: [Box]?
     let windows: [[Int]]?
     let looking: Looking?
     let moved: Moved?
@@ -63,9 +63,9 @@ private struct VectorCase: Decodable {
     let heatPixels: [[Int]]?
 
     struct Moved: Decodable {
-        let positive: [[Float]]
-        let negative: [[Float]]
-        let box: [Float]?
+        let positive: [Point]
+        let negative: [Point]
+        let box: Box?
     }
 
     /// A mask as bytes, or logits.
@@ -123,6 +123,10 @@ private struct VectorCase: Decodable {
         return Letterbox(width: sides[0], height: sides[1], size: try size ?? the(inputSize))
     }
 
+    private func letterbox(of view: PhotoCrop) throws -> Letterbox {
+        Letterbox(width: view.width, height: view.height, size: try the(inputSize))
+    }
+
     private func crop() throws -> PhotoCrop {
         let sides = try the(view)
         guard sides.count == 4 else { throw SqueezeSAMError.artifact("\(name) has no view") }
@@ -148,8 +152,8 @@ private struct VectorCase: Decodable {
 
     private func areMaskPlacesFound() throws -> Bool {
         let letterbox = try letterbox()
-        let places = try the(photoPixels).map { Point($0[0], $0[1]) }.map(letterbox.maskPixel)
-        let found = try the(boxes).map { Box($0[0], $0[1], $0[2], $0[3]) }.map { box in
+        let places = try the(photoPixels).map(letterbox.maskPixel)
+        let found = try the(boxes).map { box in
             let window = letterbox.maskWindow(box)
             return [
                 window.columns.lowerBound, window.rows.lowerBound, window.columns.upperBound,
@@ -165,7 +169,7 @@ private struct VectorCase: Decodable {
         let places = try the(heatPixels).map { letterbox.photoPixel(Pixel($0[0], $0[1])) }
         return try pair(letterbox.inside) == the(inside)
             && pair(letterbox.heatSize) == the(heatSize)
-            && places.map { [Float($0.x), Float($0.y)] } == the(photoPixels)
+            && places.map { Point(Float($0.x), Float($0.y)) } == the(photoPixels)
     }
 
     private func areClicksFound() throws -> Bool {
@@ -178,36 +182,31 @@ private struct VectorCase: Decodable {
     private func isViewFound() throws -> Bool {
         let (on, beside) = (try the(positive), try the(negative))
         let prompts = Prompts(
-            coords: (on + beside).map { Point($0[0], $0[1]) },
-            labels: on.map { _ in .positive } + beside.map { _ in .negative },
-            box: box.map { Box($0[0], $0[1], $0[2], $0[3]) })
+            coords: on + beside,
+            labels: on.map { _ in .positive } + beside.map { _ in .negative }, box: box)
         let mask = try the(mask).map { $0 != 0 }
         let view = Looks.surroundings(mask, prompts, try letterbox(), try the(looking))
         let found = Looks.moved(prompts, to: view)
-        func places(_ label: PointLabel) -> [[Float]] {
-            zip(found.coords, found.labels).filter { $0.1 == label }.map { [$0.0.x, $0.0.y] }
+        func places(_ label: PointLabel) -> [Point] {
+            zip(found.coords, found.labels).filter { $0.1 == label }.map(\.0)
         }
         let wanted = try the(moved)
         return try view == crop() && places(.positive) == wanted.positive
-            && places(.negative) == wanted.negative && found.box?.edges == wanted.box
+            && places(.negative) == wanted.negative && found.box == wanted.box
     }
 
     private func isMovedOntoView() throws -> Bool {
         let view = try crop()
-        let letterbox = Letterbox(
-            width: view.width, height: view.height, size: try the(inputSize))
         let found = Looks.ontoView(
-            try the(logits), photo: try self.letterbox(the(maskInputSize)), view: view,
-            letterbox: letterbox)
+            try the(logits), photo: try letterbox(the(maskInputSize)), view: view,
+            letterbox: try letterbox(of: view))
         return try isNear(found, the(previous?.logits))
     }
 
     private func isMovedOntoPhoto() throws -> Bool {
         let view = try crop()
-        let letterbox = Letterbox(
-            width: view.width, height: view.height, size: try the(inputSize))
         let found = Looks.ontoPhoto(
-            try the(logits), view: view, letterbox: letterbox, photo: try self.letterbox())
+            try the(logits), view: view, letterbox: try letterbox(of: view), photo: try letterbox())
         return try isNear(found, the(placed))
     }
 
@@ -218,7 +217,7 @@ private struct VectorCase: Decodable {
 
     private func pair(_ pixel: Pixel) -> [Int] { [pixel.x, pixel.y] }
 
-    private func pixels(_ places: [[Float]]) -> [Pixel] {
-        places.map { Pixel(Int($0[0]), Int($0[1])) }
+    private func pixels(_ places: [Point]) -> [Pixel] {
+        places.map { Pixel(Int($0.x), Int($0.y)) }
     }
 }

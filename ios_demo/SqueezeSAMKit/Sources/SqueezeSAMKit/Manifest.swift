@@ -2,7 +2,7 @@ import Foundation
 
 /// The part of an export's `manifest.json` that the kit uses; see
 /// `export/squeezesam_export/bundle/manifest.py`.
-public struct Manifest: Codable, Sendable {
+public struct Manifest: Decodable, Sendable {
     /// The version of `manifest.json` that the kit reads.
     public static let schemaVersion = 7
     public static let fileName = "manifest.json"
@@ -13,7 +13,7 @@ public struct Manifest: Codable, Sendable {
     public let vectors: [HashedFile]
 
     /// A network of the bundle; the kit runs those of `NetworkKind` and leaves others alone.
-    public struct Network: Codable, Sendable {
+    public struct Network: Decodable, Sendable {
         public let kind: String
         public let variant: String
         public let inputSize: Int
@@ -24,17 +24,17 @@ public struct Manifest: Codable, Sendable {
         public let golden: [GoldenFile]?
     }
 
-    public struct Graph: Codable, Sendable {
+    public struct Graph: Decodable, Sendable {
         public let inputs: [Tensor]
         public let outputs: [Tensor]
     }
 
-    public struct Tensor: Codable, Equatable, Sendable {
+    public struct Tensor: Decodable, Equatable, Sendable {
         public let name: String
         public let shape: [Int]
     }
 
-    public struct Artifact: Codable, Sendable {
+    public struct Artifact: Decodable, Sendable {
         public let target: String
         /// The name of its scheme.
         public let precision: String
@@ -42,7 +42,7 @@ public struct Manifest: Codable, Sendable {
     }
 
     /// One exported file, or directory in the case of an .mlpackage.
-    public struct GraphFile: Codable, Sendable {
+    public struct GraphFile: Decodable, Sendable {
         public let file: String
         public let sha256: String
         /// SHA-256 of each file of a directory by its relative name.
@@ -50,13 +50,13 @@ public struct Manifest: Codable, Sendable {
         public let sizeBytes: Int
     }
 
-    public struct HashedFile: Codable, Sendable {
+    public struct HashedFile: Decodable, Sendable {
         public let file: String
         public let sha256: String
     }
 
     /// The golden cases of one photo, as an .npz.
-    public struct GoldenFile: Codable, Sendable {
+    public struct GoldenFile: Decodable, Sendable {
         public let file: String
         public let sha256: String
         public let photo: String
@@ -66,33 +66,33 @@ public struct Manifest: Codable, Sendable {
         public let cases: [GoldenCase]
     }
 
-    public struct GoldenCase: Codable, Sendable {
+    public struct GoldenCase: Decodable, Sendable {
         public let name: String
         public let clicks: [Click]
-        public let box: [Float]?
+        public let box: Box?
         public let previous: String?
     }
 
-    public struct Click: Codable, Sendable {
+    public struct Click: Decodable, Sendable {
         public let x: Float
         public let y: Float
         public let label: Int
     }
 
-    public struct Preprocessing: Codable, Sendable {
+    public struct Preprocessing: Decodable, Sendable {
         public let padByte: Int
         public let pixelMean: Float
         public let pixelScale: Float
     }
 
-    public struct Contract: Codable, Sendable {
+    public struct Contract: Decodable, Sendable {
         public let promptEncoding: PromptEncoding
         public let maskThreshold: Float
         public let maskCleaning: Cleaning
         public let looking: Closer
         public let edgeSharpness: Double
 
-        public struct PromptEncoding: Codable, Sendable {
+        public struct PromptEncoding: Decodable, Sendable {
             public let pointLabels: [String: Int]
             public let mapStride: Int
             public let mapChannels: [String]
@@ -102,29 +102,29 @@ public struct Manifest: Codable, Sendable {
             public let positionFrequencies: Int
         }
 
-        public struct Cleaning: Codable, Sendable {
+        public struct Cleaning: Decodable, Sendable {
             public let numbers: MaskCleaning
             public let flippedLogit: Float
         }
 
-        public struct Closer: Codable, Sendable {
+        public struct Closer: Decodable, Sendable {
             public let numbers: Looking
             public let outsideLogit: Float
         }
     }
 
     /// What the detector's answers mean.
-    public struct Rules: Codable, Sendable {
+    public struct Rules: Decodable, Sendable {
         public let heatMap: HeatMap?
         public let clickSampling: ClickSampling?
 
-        public struct HeatMap: Codable, Sendable {
+        public struct HeatMap: Decodable, Sendable {
             public let stride: Int
             public let levels: Int
         }
     }
 
-    private struct Version: Codable {
+    private struct Version: Decodable {
         let schemaVersion: Int?
     }
 

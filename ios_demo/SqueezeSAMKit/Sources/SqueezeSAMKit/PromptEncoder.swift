@@ -90,8 +90,8 @@ public struct EncodedPrompts: Equatable, Sendable {
     public let tokens: [Float]
 }
 
-/// Prompts as the network's input tensors; see `squeezesam/inference/prompts.py`, whose arithmetic in 32-bit
-/// floats is kept.
+/// Prompts as the network's input tensors. The arithmetic is that of `squeezesam/inference/prompts.py`,
+/// in 32-bit floats.
 public struct PromptEncoder: Sendable {
     private let letterbox: Letterbox
 

@@ -80,12 +80,8 @@ public actor SamPredictor {
         model: any NetworkRuntime, detector: (any NetworkRuntime)? = nil,
         options: PredictorOptions = PredictorOptions()
     ) throws {
-        for (name, network, kind) in [
-            ("model", model, NetworkKind.segmenter), ("detector", detector ?? model, .detector),
-        ] where (name == "model" || detector != nil) && network.kind != kind {
-            throw SqueezeSAMError.config(
-                "the \(name) is a \(network.kind.rawValue); give a \(kind.rawValue) in its place")
-        }
+        try check(model, "model", is: .segmenter)
+        if let detector { try check(detector, "detector", is: .detector) }
         self.model = model
         self.detector = detector
         self.options = options
@@ -271,6 +267,13 @@ public actor SamPredictor {
         let started = ContinuousClock.now
         defer { options.onStage?(stage, ContinuousClock.now - started) }
         return try await work()
+    }
+}
+
+private func check(_ network: any NetworkRuntime, _ name: String, is kind: NetworkKind) throws {
+    guard network.kind == kind else {
+        throw SqueezeSAMError.config(
+            "the \(name) is a \(network.kind.rawValue); give a \(kind.rawValue) in its place")
     }
 }
 

@@ -151,10 +151,9 @@ public struct SelfCheck: Sendable {
 
 extension Manifest.GoldenCase {
     func prompts(width: Int, height: Int) throws -> Prompts {
-        let corners = box.flatMap { $0.count == 4 ? Box($0[0], $0[1], $0[2], $0[3]) : nil }
-        return try Prompts(
+        try Prompts(
             pointCoords: clicks.map { Point($0.x, $0.y) }, pointLabels: clicks.map(\.label),
-            box: corners, width: width, height: height)
+            box: box, width: width, height: height)
     }
 }
 

@@ -88,7 +88,8 @@ public struct Looking: Codable, Equatable, Sendable {
     }
 }
 
-/// The choices of the click sampling; see `ClickSampling` in `squeezesam/inference/saliency_prompt.py`.
+/// The choices of the click sampling; see `ClickSampling` in
+/// `squeezesam/inference/saliency_prompt.py`.
 public struct ClickSampling: Codable, Equatable, Sendable {
     public var threshold: Int
     public var peak: Int
@@ -106,7 +107,7 @@ public struct ClickSampling: Codable, Equatable, Sendable {
 }
 
 /// Whole places: pixels of a mask, a heat map or a photo.
-public struct Pixel: Hashable, Codable, Sendable {
+public struct Pixel: Hashable, Sendable {
     public var x: Int
     public var y: Int
 
@@ -116,8 +117,8 @@ public struct Pixel: Hashable, Codable, Sendable {
     }
 }
 
-/// A place on a photo, in photo pixels.
-public struct Point: Hashable, Codable, Sendable {
+/// A place on a photo, in photo pixels. In JSON it is a list of two numbers.
+public struct Point: Hashable, Decodable, Sendable {
     public var x: Float
     public var y: Float
 
@@ -125,10 +126,16 @@ public struct Point: Hashable, Codable, Sendable {
         self.x = x
         self.y = y
     }
+
+    public init(from decoder: any Decoder) throws {
+        let places = try numbers(decoder, count: 2)
+        self.init(places[0], places[1])
+    }
 }
 
-/// A box in photo pixels, from its top left to its bottom right corner.
-public struct Box: Hashable, Codable, Sendable {
+/// A box in photo pixels, from its top left to its bottom right corner. In JSON it is a list of four
+/// numbers.
+public struct Box: Hashable, Decodable, Sendable {
     public var x0: Float
     public var y0: Float
     public var x1: Float
@@ -141,5 +148,22 @@ public struct Box: Hashable, Codable, Sendable {
         self.y1 = y1
     }
 
+    public init(from decoder: any Decoder) throws {
+        let edges = try numbers(decoder, count: 4)
+        self.init(edges[0], edges[1], edges[2], edges[3])
+    }
+
     var edges: [Float] { [x0, y0, x1, y1] }
+}
+
+/// The numbers of a list in JSON that must have so many.
+private func numbers(_ decoder: any Decoder, count: Int) throws -> [Float] {
+    let found = try decoder.singleValueContainer().decode([Float].self)
+    guard found.count == count else {
+        throw DecodingError.dataCorrupted(
+            DecodingError.Context(
+                codingPath: decoder.codingPath,
+                debugDescription: "\(found.count) numbers instead of \(count)"))
+    }
+    return found
 }

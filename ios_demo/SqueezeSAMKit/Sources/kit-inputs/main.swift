@@ -15,7 +15,7 @@ struct Asked: Decodable {
     let pixels: String
     let size: Int
     let clicks: [[Float]]
-    let box: [Float]?
+    let box: Box?
     let maskInput: String?
     let bytesPerRow: Int
     let out: String
@@ -32,7 +32,7 @@ func answer(_ asked: Asked) throws {
     let prompts = try Prompts(
         pointCoords: asked.clicks.map { Point($0[0], $0[1]) },
         pointLabels: asked.clicks.map { Int($0[2]) },
-        box: asked.box.map { Box($0[0], $0[1], $0[2], $0[3]) }, width: width, height: height)
+        box: asked.box, width: width, height: height)
     let before = try asked.maskInput.map { path in
         try Data(contentsOf: URL(fileURLWithPath: path)).withUnsafeBytes {
             Array($0.bindMemory(to: Float.self))

@@ -2,7 +2,7 @@ import Foundation
 import SqueezeSAMKit
 import Testing
 
-/// What Python answered, as `tests/test_swift_kit.py` and `tests/web_vectors.py` write it.
+/// What Python answered, as `tests/swift_vectors.py` and `tests/web_vectors.py` write it.
 let vectorFolder = ProcessInfo.processInfo.environment["SQUEEZESAM_VECTORS"]
 let exportFolder = ProcessInfo.processInfo.environment["SQUEEZESAM_BUNDLE"]
 let onnxLibrary = ProcessInfo.processInfo.environment["SQUEEZESAM_ONNX_LIBRARY"]
@@ -39,7 +39,12 @@ func share(_ one: [Bool], _ other: [Bool]) -> Double {
     return either == 0 ? 1 : Double(both) / Double(either)
 }
 
-/// The message of what `work` throws, or nil where it throws nothing.
+extension SqueezeSAMError {
+    /// The name of its case.
+    var kind: String? { Mirror(reflecting: self).children.first?.label }
+}
+
+/// The error that `work` throws, or nil where it throws none.
 func refusal(_ work: () async throws -> Void) async -> SqueezeSAMError? {
     do {
         try await work()
@@ -53,9 +58,9 @@ func refusal(_ work: () async throws -> Void) async -> SqueezeSAMError? {
 struct Answers: Decodable {
     struct Asked: Decodable {
         struct Question: Decodable {
-            let pointCoords: [[Float]]?
+            let pointCoords: [Point]?
             let pointLabels: [Int]?
-            let box: [Float]?
+            let box: Box?
             let multimaskOutput: Bool?
         }
 
@@ -71,7 +76,7 @@ struct Answers: Decodable {
     let photo: [Int]
     let pixels: Data
     let heat: Data
-    let clicks: [[Float]]
+    let clicks: [Point]
     let asked: [Asked]
 }
 
@@ -85,9 +90,9 @@ func askAll(
     for asked in given.asked {
         let isEdit = asked.method == "edit"
         let question = Question(
-            pointCoords: (asked.question.pointCoords ?? []).map { Point($0[0], $0[1]) },
+            pointCoords: asked.question.pointCoords ?? [],
             pointLabels: asked.question.pointLabels ?? [],
-            box: asked.question.box.map { Box($0[0], $0[1], $0[2], $0[3]) },
+            box: asked.question.box,
             maskInput: asked.previous.flatMap { lowRes[$0] },
             multimaskOutput: asked.question.multimaskOutput ?? !isEdit)
         let answer = try await isEdit ? predictor.edit(question) : predictor.predict(question)

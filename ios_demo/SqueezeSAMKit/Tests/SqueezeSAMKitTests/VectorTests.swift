@@ -26,9 +26,9 @@ struct VectorTests {
     struct PromptCase: Decodable {
         let photo: [Int]
         let size: Int
-        let coords: [[Float]]
+        let coords: [Point]
         let labels: [Int]
-        let box: [Float]?
+        let box: Box?
         let maskInput: Data?
         let promptMaps: Data
         let promptTokens: Data
@@ -38,8 +38,7 @@ struct VectorTests {
         for given in try vectors("prompts", as: [PromptCase].self) {
             let (width, height) = (given.photo[0], given.photo[1])
             let prompts = try Prompts(
-                pointCoords: given.coords.map { Point($0[0], $0[1]) }, pointLabels: given.labels,
-                box: given.box.map { Box($0[0], $0[1], $0[2], $0[3]) }, width: width,
+                pointCoords: given.coords, pointLabels: given.labels, box: given.box, width: width,
                 height: height)
             let letterbox = Letterbox(width: width, height: height, size: given.size)
             let found = PromptEncoder(letterbox).encode(

@@ -29,7 +29,6 @@ import org.squeezesam.segmentation.Runtime
 import org.squeezesam.segmentation.SaliencyPredictor
 import org.squeezesam.segmentation.SamPredictor
 import org.squeezesam.segmentation.SqueezeSamError
-import org.squeezesam.segmentation.View
 import org.squeezesam.segmentation.cutOut
 
 /** What lives as long as the process, however often the screen is turned. */
@@ -275,14 +274,9 @@ class Engine(private val context: Application) {
         val answer = selection.state.answer
         val (title, kept, open) = Triple(name, selection, photo)
         status = context.getString(if (photo == null) R.string.welcome else if (answer == null) R.string.begin else R.string.go_on)
-        if (answer == null || open == null) {
-            drawn = null
-            work {
-                store.keep(title, kept)
-                finish {}
-            }
-        } else work {
-            val picture = drawing(answer, open)
+        if (answer == null || open == null) drawn = null
+        work {
+            val picture = if (answer == null || open == null) null else drawing(answer, open)
             store.keep(title, kept)
             finish { drawn = picture }
         }
@@ -320,7 +314,7 @@ class Engine(private val context: Application) {
 
     private fun keep() {
         val (title, kept) = name to selection
-        // The selection does not change while a piece of work is done: only between two of them.
+        // The selection changes only between two pieces of work, never during one.
         enqueue { work { store.keep(title, kept); finish {} } }
     }
 
@@ -337,7 +331,7 @@ class Engine(private val context: Application) {
                 } catch (error: IOException) {
                     throw OutputError("the cut-out cannot be written (${error.message}); choose another place", error)
                 } catch (error: SecurityException) {
-                    throw OutputError("the other app does not let the cut-out be written; choose another place", error)
+                    throw OutputError("the other app does not allow the cut-out to be written; choose another place", error)
                 } finally {
                     picture.recycle()
                 }

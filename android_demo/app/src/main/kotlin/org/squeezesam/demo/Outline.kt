@@ -2,6 +2,7 @@ package org.squeezesam.demo
 
 import kotlin.math.abs
 import org.squeezesam.segmentation.MaskAnswer
+import org.squeezesam.segmentation.Spec
 
 // Knows no Android, so that it is tested on the JVM.
 
@@ -26,7 +27,7 @@ object Outline {
         val (columns, rows) = answer.letterbox.maskSize
         val (left, top) = answer.view.left to answer.view.top
         val (across, down) = answer.view.width.toFloat() / columns to answer.view.height.toFloat() / rows
-        val stride = answer.letterbox.size / 2
+        val stride = answer.letterbox.size / Spec.MAP_STRIDE
         return rings(answer.logits.first(), stride, columns, rows).onEach { ring ->
             for (i in ring.indices step 2) {
                 ring[i] = ring[i] * across + left

@@ -46,7 +46,7 @@ object PhotoReader {
         } catch (error: IOException) {
             throw ImageError("the photo cannot be read (${error.message}); choose another one", error)
         } catch (error: SecurityException) {
-            throw ImageError("the other app does not give this photo away; open it from here", error)
+            throw ImageError("the other app does not allow this app to read the photo; open it from here", error)
         } finally {
             partial.delete()
         }

@@ -13,12 +13,11 @@ internal class ArrayOfNumbers(val shape: List<Int>, val type: String, private va
     /** Bytes 0..255 or float32, as floats. */
     fun floats(): FloatArray = when (type) {
         "|u1" -> FloatArray(size) { (bytes.get(bytes.position() + it).toInt() and 0xFF).toFloat() }
-        "<f4" -> FloatArray(size).also { bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
-        else -> FloatArray(size).also { all ->
-            val longs = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN).asLongBuffer()
-            for (i in all.indices) all[i] = longs.get(i).toFloat()
-        }
+        "<f4" -> FloatArray(size).also { littleEndian().asFloatBuffer().get(it) }
+        else -> littleEndian().asLongBuffer().let { longs -> FloatArray(size) { longs.get(it).toFloat() } }
     }
+
+    private fun littleEndian() = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN)
 
     /** One of the parts that its first axis has, or the only one. */
     fun part(number: Int): FloatArray {
@@ -48,7 +47,7 @@ internal fun readArrays(name: String, bytes: ByteArray): Map<String, ArrayOfNumb
         ZipInputStream(ByteArrayInputStream(bytes)).use { zip ->
             while (true) {
                 val entry = zip.nextEntry ?: break
-                val content = zip.limitedBytes(MAX_UNPACKED_BYTES - unpacked)
+                val content = zip.bytes(MAX_UNPACKED_BYTES - unpacked) ?: throw IOException("it is too large")
                 unpacked += content.size
                 arrays[entry.name.removeSuffix(".npy")] = arrayOf(content)
             }
@@ -58,17 +57,6 @@ internal fun readArrays(name: String, bytes: ByteArray): Map<String, ArrayOfNumb
         throw ArtifactError("$name is no golden file (${reason(error)}); export again", error)
     } catch (error: IllegalArgumentException) { // of names in a damaged list of files
         throw ArtifactError("$name is no golden file (${reason(error)}); export again", error)
-    }
-}
-
-private fun ZipInputStream.limitedBytes(most: Long): ByteArray {
-    val all = java.io.ByteArrayOutputStream()
-    val part = ByteArray(1 shl 16)
-    while (true) {
-        val count = read(part)
-        if (count < 0) return all.toByteArray()
-        all.write(part, 0, count)
-        if (all.size() > most) throw IOException("it is too large")
     }
 }
 

@@ -6,7 +6,7 @@ import java.io.IOException
 /**
  * How every artifact is timed; see `squeezesam_benchmarks/protocol.py`, whose defaults these are.
  *
- * @throws ConfigError nothing would be measured
+ * @throws ConfigError a number is too small or not finite
  */
 data class Protocol(
     val warmUpInferences: Int = 3,
@@ -36,7 +36,7 @@ data class Protocol(
         for ((name, value, smallest) in least) {
             val number = value.toDouble()
             if (!(number >= smallest && number < Double.POSITIVE_INFINITY)) {
-                throw ConfigError("a $name of $value cannot be; give at least $smallest")
+                throw ConfigError("a $name of $value cannot be used; give at least $smallest")
             }
         }
     }

@@ -73,22 +73,18 @@ class ModelBundle private constructor(
      *
      * @throws ArtifactError the file is missing, was altered or does not hold what it must
      */
-    internal fun goldenArrays(golden: GoldenFile): Map<String, ArrayOfNumbers> {
-        val bytes = files.bytes(golden.file, MAX_GOLDEN_BYTES)
-        checkSha256(golden.file, bytes, golden.sha256)
-        return readArrays(golden.file, bytes)
-    }
+    internal fun goldenArrays(golden: GoldenFile): Map<String, ArrayOfNumbers> =
+        readArrays(golden.file, goldenBytes(golden.file, golden.sha256))
 
     /**
      * A file of vectors, drawn inputs with their answers.
      *
      * @throws ArtifactError it is missing, was altered or is no JSON
      */
-    internal fun vectors(file: HashedFile): Json {
-        val bytes = files.bytes(file.file, MAX_GOLDEN_BYTES)
-        checkSha256(file.file, bytes, file.sha256)
-        return parsed(file.file, bytes)
-    }
+    internal fun vectors(file: HashedFile): Json = parsed(file.file, goldenBytes(file.file, file.sha256))
+
+    private fun goldenBytes(name: String, sha256: String): ByteArray =
+        files.bytes(name, MAX_GOLDEN_BYTES).also { checkSha256(name, it, sha256) }
 
     companion object {
         internal const val MANIFEST_NAME = "manifest.json"
@@ -129,23 +125,23 @@ class ModelBundle private constructor(
     }
 }
 
-/** All of a file, if it has no more bytes than it may; never much more than these are read. */
-private fun BundleFiles.bytes(name: String, most: Long): ByteArray {
-    try {
-        open(name).use { stream ->
-            val all = ByteArrayOutputStream()
-            val part = ByteArray(PART_BYTES)
-            while (true) {
-                val count = stream.read(part)
-                if (count < 0) return all.toByteArray()
-                all.write(part, 0, count)
-                if (all.size() > most) {
-                    throw ArtifactError("$name has more than $most bytes; export again or copy it anew")
-                }
-            }
-        }
-    } catch (error: IOException) {
-        throw ArtifactError("$name cannot be read (${reason(error)}); export again or copy it anew", error)
+/** All of a file, if it has no more bytes than it may. */
+private fun BundleFiles.bytes(name: String, most: Long): ByteArray = try {
+    open(name).use { it.bytes(most) }
+        ?: throw ArtifactError("$name has more than $most bytes; export again or copy it anew")
+} catch (error: IOException) {
+    throw ArtifactError("$name cannot be read (${reason(error)}); export again or copy it anew", error)
+}
+
+/** The rest of a stream; null where it has more than `most` bytes, of which not many more are read. */
+internal fun InputStream.bytes(most: Long): ByteArray? {
+    val all = ByteArrayOutputStream()
+    val part = ByteArray(PART_BYTES)
+    while (true) {
+        val count = read(part)
+        if (count < 0) return all.toByteArray()
+        all.write(part, 0, count)
+        if (all.size() > most) return null
     }
 }
 

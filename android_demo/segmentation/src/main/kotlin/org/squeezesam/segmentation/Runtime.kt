@@ -47,7 +47,7 @@ interface Runtime {
      * @param network that it belongs to
      * @param threads to run on; at least 1
      * @throws ArtifactError the runtime does not take it, or it has other inputs or outputs
-     * @throws ConfigError the runtime's library is not in this app, or the number of threads is not one
+     * @throws ConfigError the runtime's library is not in this app, or the number of threads is out of range
      */
     fun load(bytes: ByteArray, network: Network, threads: Int): LoadedNetwork
 
@@ -75,7 +75,7 @@ internal object RuntimeErrors {
     fun noLibrary(name: String) = ConfigError("$name is not in this app for this processor; choose another runtime")
 
     fun checkThreads(threads: Int) {
-        if (threads !in 1..MOST_THREADS) throw ConfigError("$threads threads cannot be; give 1 to $MOST_THREADS")
+        if (threads !in 1..MOST_THREADS) throw ConfigError("$threads threads cannot be used; give 1 to $MOST_THREADS")
     }
 
     private const val MOST_THREADS = 64
