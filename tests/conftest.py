@@ -57,6 +57,11 @@ def pytest_addoption(parser):
         "--rounds", type=int, default=1, help="how many seeds the tests of --fuzz draw (default 1)"
     )
     parser.addoption(
+        "--made",
+        type=Path,
+        help="a folder for exports and builds that several runs share (default: new)",
+    )
+    parser.addoption(
         "--minutes",
         type=float,
         default=math.inf,
@@ -136,11 +141,12 @@ def scenes(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory, pytestconfig):
     """What is made once in a run, whichever process asks for it."""
     folder = tmp_path_factory.getbasetemp()
     is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
-    return Shared((folder.parent if is_one_of_many else folder) / "shared")
+    of_this_run = (folder.parent if is_one_of_many else folder) / "shared"
+    return Shared(pytestconfig.getoption("--made") or of_this_run)
 
 
 @pytest.fixture(scope="session")

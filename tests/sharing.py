@@ -29,7 +29,7 @@ class Shared:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def made(self, make: Callable[[Path], object], *key: object) -> Path:
         """The folder that `make` filled; what `make` returns is thrown away.

@@ -131,6 +131,7 @@ def test_without_a_detector_the_manifest_describes_none(exported: Path) -> None:
         load(exported, kind=DETECTOR)
 
 
+@pytest.mark.slow
 def test_each_network_has_a_size_of_its_own(
     weights: Path, detector_weights: Path, tmp_path: Path
 ) -> None:
@@ -379,6 +380,7 @@ def test_vectors_that_this_version_does_not_find(
     assert "other answers than this version" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_detector_of_other_weights_fails(
     float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

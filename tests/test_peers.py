@@ -149,6 +149,7 @@ def test_a_u2net_of_a_size_that_does_not_halve_is_refused(size):
 
 
 @pytest.mark.parametrize("target", EXPORTERS, ids=lambda target: target.name)
+@pytest.mark.slow
 def test_an_exported_u2net_answers_like_pytorch_and_is_delegated_whole(target, tmp_path):
     torch.manual_seed(0)
     network = folded(U2Net(64))
@@ -202,6 +203,7 @@ def test_the_click_counts_and_where_the_padding_lies_does_not(network):
     assert not torch.allclose(answer(network, image, coords, labels)[0], masks, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_onnx_peer_answers_like_pytorch(network, tmp_path):
     path = tmp_path / "peer.onnx"
     to_onnx(network, path)

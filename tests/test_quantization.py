@@ -240,7 +240,10 @@ def test_int8_weights_are_within_half_a_step() -> None:
 # Artifacts
 
 
-@pytest.mark.parametrize("precision", ["int8", "w8a16", "int8-weights"])
+@pytest.mark.parametrize(
+    "precision",
+    ["int8", *(pytest.param(name, marks=pytest.mark.slow) for name in ("w8a16", "int8-weights"))],
+)
 def test_quantized_onnx(
     precision: str, model: SqueezeSam, calibration: Calibration, float_size: int, tmp_path: Path
 ) -> None:
@@ -295,6 +298,7 @@ def test_quantized_executorch_is_as_good_as_its_graph(
     assert sum(of_runtime) == pytest.approx(sum(of_graph), rel=0.3)
 
 
+@pytest.mark.slow
 def test_blocks_kept_in_float_stay_out_of_the_quantized_graph(
     model: SqueezeSam, calibration: Calibration
 ) -> None:
@@ -358,6 +362,7 @@ def test_core_ml_int8_without_executorch(
         coreml_target.export(job, tmp_path / "a.mlpackage")
 
 
+@pytest.mark.slow
 def test_the_manifest_says_what_was_quantized_and_how(weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ("--target", "onnx", "--precision", "fp32,int8", "--keep-float", "stem,mask_head")
@@ -386,6 +391,7 @@ def test_unfolding_changes_no_answer_and_can_be_folded_again() -> None:
             torch.testing.assert_close(given, wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_rounding_network_rounds_and_learns() -> None:
     network = random_network(0)
     rounding = RoundingNetwork(network, Stage(SIZE, 1, 2))
@@ -404,6 +410,7 @@ def test_a_rounding_network_rounds_and_learns() -> None:
         rounding.set_size(96)
 
 
+@pytest.mark.slow
 def test_qat_resumes_to_the_same_weights(
     weights: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
