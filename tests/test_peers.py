@@ -316,6 +316,7 @@ def test_two_models_of_one_name_are_refused(tmp_path):
         PeerOptions(PURPOSES["clicks"], (tmp_path / "a.onnx", tmp_path / "b" / "a.onnx"), (), QUICK)
 
 
+@pytest.mark.slow
 def test_the_report_gives_ratios_to_base_of_the_same_runtime(tmp_path):
     network = folded(shallow_efficient_sam(SMALL))
     ours = random_subjects(["base"], ["onnx"], tmp_path, lambda _: None, size=64)
@@ -357,6 +358,7 @@ def with_samples(run, milliseconds):
     return known
 
 
+@pytest.mark.slow
 def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(comparison, "TARGETS", ("onnx",))
     monkeypatch.setitem(comparison.PURPOSES, "clicks", Purpose(("base",), (), SAM))
@@ -372,6 +374,7 @@ def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
     assert len(out.read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_every_peer_of_a_click_is_counted_and_exported(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "EXPORTERS", {onnx_target.TARGET: to_onnx})
     monkeypatch.setattr(comparison, "random_peer", lambda name: folded(SHALLOW[name](SMALL)))
@@ -381,6 +384,7 @@ def test_every_peer_of_a_click_is_counted_and_exported(tmp_path, monkeypatch):
     assert [line for line in told if "GMAC" in line]
 
 
+@pytest.mark.slow
 def test_the_detector_is_timed_beside_u2nets_shape_by_their_networks_alone(
     tmp_path, monkeypatch, capsys
 ):
