@@ -20,6 +20,8 @@ from squeezesam_export.bundle.manifest import read_manifest
 from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
 
+pytestmark = pytest.mark.slow
+
 TINY = "efficientsam_tiny"
 SIZE = 64
 
