@@ -55,6 +55,7 @@ def section(page, title):
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.slow
 def test_one_command_makes_the_page_the_pictures_and_the_card(
     command, weights, detector_weights, capsys, monkeypatch
 ):
@@ -139,6 +140,7 @@ def one_set(place, command):
     return command
 
 
+@pytest.mark.slow
 def test_other_weights_are_measured_again_and_the_same_detector_is_not(one_set, measured, tmp_path):
     other = tmp_path / "other" / "nano.safetensors"
     save_weights(random_network(5), other, "nano", torch.float32)
@@ -147,6 +149,7 @@ def test_other_weights_are_measured_again_and_the_same_detector_is_not(one_set, 
     assert sha(other) in Path("docs/results.md").read_text()
 
 
+@pytest.mark.slow
 def test_another_photo_or_limit_is_measured_and_damage_is_mended(one_set, measured):
     kept = Path("runs/figures/nano_davis345/results.json")
     kept.write_text(kept.read_text()[:100])
