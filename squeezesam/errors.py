@@ -46,6 +46,10 @@ class OutputError(SqueezeSamError, OSError):
     """A place that cannot be written to."""
 
 
+class ProcessError(SqueezeSamError, RuntimeError):
+    """Another of several processes that share work cannot be reached, or ended too early."""
+
+
 class MissingDependencyError(SqueezeSamError, ImportError):
     """An optional package, or the pinned pair of packages, that a command needs and lacks."""
 

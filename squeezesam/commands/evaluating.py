@@ -10,6 +10,7 @@ from PIL import Image
 from squeezesam.cli import given
 from squeezesam.commands.evaluate import CLICKS, REPORT_NAME, RESULTS_NAME, SALIENT
 from squeezesam.data.open import open_with_parents
+from squeezesam.data.parts import RECORDS, SharedWork
 from squeezesam.data.records import Dataset
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.contact_sheet import contact_sheet
@@ -33,12 +34,17 @@ from squeezesam.inference.predictor import Predictor
 from squeezesam.inference.saliency_prompt import ClickSampling
 from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.networks.weights import shipped_weights
+from squeezesam.training.processes import joined_processes
 
 SHEET_PREFIX = "contact_sheet_"
 
 
 def run_evaluation(args: argparse.Namespace) -> None:
-    """Evaluate and print the tables; with --out, write everything there."""
+    """Evaluate and print the tables; with --out, write everything there.
+
+    Until all is done, --out keeps what was measured part by part, and a run that ended early goes
+    on from there. Started by torchrun, each process measures its share and the first one writes.
+    """
     if args.report:
         if args.data or args.out:
             raise ConfigError("--report only prints; leave --data and --out out")
@@ -51,8 +57,14 @@ def run_evaluation(args: argparse.Namespace) -> None:
     datasets = [dataset for dataset, _ in found]
     subject, predictor = load_subject(args)
     if args.out is not None:
-        check_place(args.out, (RESULTS_NAME, REPORT_NAME, f"{SHEET_PREFIX}*.jpg"))
-    evaluation = evaluate_all(subject, predictor, found, protocols, args.limit)
+        check_place(args.out, (RESULTS_NAME, REPORT_NAME, f"{SHEET_PREFIX}*.jpg", RECORDS))
+    with joined_processes() as processes:
+        if processes.count > 1 and args.out is None:
+            raise ConfigError("several processes need --out, a folder to leave their parts in")
+        work = None if args.out is None else SharedWork(args.out / RECORDS, {}, processes)
+        evaluation = evaluate_all(subject, predictor, found, protocols, args.limit, work)
+    if not processes.is_first:
+        return
     report = markdown_report([evaluation])
     if args.out is not None:
         sheets = draw_sheets(evaluation, datasets, protocols, predictor)

@@ -145,7 +145,7 @@ def pack_photo(image: AnnotatedImage) -> PackedPhoto:
     if image.ignore is not None:
         record["ignore"] = _segmentation(image.ignore.coverage() > HALF)
     text = json.dumps(record, separators=(",", ":")).encode()
-    members = _member(f"{name}.jpg", content) + _member(f"{name}.json", text)
+    members = tar_member(f"{name}.jpg", content) + tar_member(f"{name}.json", text)
     return PackedPhoto(name, members, len(image.annotations))
 
 
@@ -179,7 +179,7 @@ def bounding_box(mask: Mask) -> list[int]:
     return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
-def _member(name: str, content: bytes) -> bytes:
+def tar_member(name: str, content: bytes) -> bytes:
     """A file as it stands in a tar; without a date or an owner, so that bytes repeat."""
     header = tarfile.TarInfo(name)
     header.size = len(content)

@@ -2,7 +2,8 @@
 
 Every photo is asked about once, and the answers stay in a folder of SA-1B layout, which trains like
 any other data set. Each label records what it was made from; a label of another teacher, photo or
-options is made again, the others are kept, so an interrupted run goes on where it stopped.
+options is made again, the others are kept, so an interrupted run goes on where it stopped. Tar
+shards become tar shards (`squeezesam/distillation/shards.py`).
 
 Masks are kept hard, as run lengths at the photo's size. A teacher's logits would be softer targets,
 but their scale differs from teacher to teacher, they need far more space, and training averages a
@@ -14,7 +15,7 @@ mask over the pixels of its own coarser grid anyway, which leaves the border sof
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,11 @@ Origin = dict[str, Any]
 
 
 def label_with_teacher(
-    teacher: Teacher, dataset: Dataset, folder: PathLike, options: LabelOptions = DEFAULTS
+    teacher: Teacher,
+    dataset: Dataset,
+    folder: PathLike,
+    options: LabelOptions = DEFAULTS,
+    own: Container[int] | None = None,
 ) -> Sa1bFolder:
     """A data set of the teacher's masks, made or found in `folder`.
 
@@ -179,6 +184,8 @@ def label_with_teacher(
             the photo. A damaged one is skipped.
         folder: for the labels; further files in it do no harm and are left alone.
         options: what is asked and which answers are kept.
+        own: indices of the photos to label now; None for all. Several processes may label photos of
+            one data set in one folder, each its own. A run over all of them follows.
 
     Returns:
         The labelled photos of `dataset`, with all that was skipped.
@@ -189,8 +196,10 @@ def label_with_teacher(
             made.
     """
     folder = Path(folder)
-    clear_leftovers(folder)
-    pairs: dict[str, tuple[str, str]] = {}
+    if own is None:
+        clear_leftovers(folder)
+    claimed: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
     skipped = [*dataset.skipped]
     for index in with_progress(f"labels in {folder}", len(dataset)):
         try:
@@ -198,29 +207,27 @@ def label_with_teacher(
             # One folder holds all labels, whatever folders the photos come from.
             photo = image.name.replace("/", "-")
             stem = split_name(photo)[0]
-            if same_name(stem) in pairs:
-                raise DataError(f"{pairs[same_name(stem)][0]} has the same stem; rename one")
-            pair = photo, f"{stem}.json"
-            _label(teacher, image, folder / pair[0], folder / pair[1], options)
+            if same_name(stem) in claimed:
+                raise DataError(f"{claimed[same_name(stem)]} has the same stem; rename one")
+            claimed[same_name(stem)] = photo
+            if own is None or index in own:
+                _label(teacher, image, folder / photo, folder / f"{stem}.json", options)
         except DataError as error:
             skipped.append(Skipped(f"{dataset.name}[{index}]", str(error)))
         else:
-            pairs[same_name(stem)] = pair
+            pairs.append((photo, f"{stem}.json"))
     if not pairs:
         reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
         raise DataError(f"{dataset.name} holds no usable photo{reason}")
-    return Sa1bFolder(folder, tuple(pairs.values()), tuple(skipped))
+    return Sa1bFolder(folder, tuple(pairs), tuple(skipped))
 
 
 def _label(
     teacher: Teacher, image: AnnotatedImage, photo: Path, label: Path, options: LabelOptions
 ) -> None:
     """See that `photo` and `label` hold the image and the teacher's masks of it."""
-    try:
-        content = image.source.read()
-    except (OSError, ImageError) as error:
-        raise DataError(f"photo {image.name} cannot be read ({error}); restore it") from error
-    origin = _origin(teacher, image, content, options)
+    content = encoded(image)
+    origin = origin_of(teacher, image, content, options)
     check_name(label, DataError)
     earlier = _earlier_origin(label)
     has_photo = photo.is_file() and photo.read_bytes() == content
@@ -228,22 +235,55 @@ def _label(
         raise OutputError(f"{photo} is another photo; name another folder for the labels")
     if has_photo and earlier == origin:
         return
-    pixels = image.pixels()
-    found = answers(teacher.predictor, pixels, _clicks(image, origin, options), options)
-    record = {
-        "image": {"file_name": photo.name, "width": image.width, "height": image.height},
-        "annotations": [_entry(answer) for answer in found],
-        "teacher": origin,
-    }
+    text = labelled(teacher, image, photo.name, origin, options)[0]
     if not has_photo:
         _store_photo(image, content, photo)
     with whole_file(label) as partial:
-        partial.write_text(json.dumps(record, separators=(",", ":")))
+        partial.write_text(text)
 
 
-def _origin(
+def encoded(image: AnnotatedImage) -> bytes:
+    """The bytes of a photo.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    try:
+        return image.source.read()
+    except (OSError, ImageError) as error:
+        raise DataError(f"photo {image.name} cannot be read ({error}); restore it") from error
+
+
+def labelled(
+    teacher: Teacher, image: AnnotatedImage, photo: str, origin: Origin, options: LabelOptions
+) -> tuple[str, int]:
+    """The teacher's label of a photo as the text of its JSON file, and the number of its masks.
+
+    Args:
+        teacher: who is asked.
+        image: the photo, perhaps with masks to click in.
+        photo: name that it has beside the label.
+        origin: what the label is made from.
+        options: what is asked and which answers are kept.
+
+    Raises:
+        ConfigError: the teacher predicts no IoU.
+        DataError: the photo is damaged.
+    """
+    pixels = image.pixels()
+    found = answers(teacher.predictor, pixels, _clicks(image, origin, options), options)
+    record = {
+        "image": {"file_name": photo, "width": image.width, "height": image.height},
+        "annotations": [_entry(answer) for answer in found],
+        "teacher": origin,
+    }
+    return json.dumps(record, separators=(",", ":")), len(found)
+
+
+def origin_of(
     teacher: Teacher, image: AnnotatedImage, content: bytes, options: LabelOptions
 ) -> Origin:
+    """What the label of a photo with these bytes is made from."""
     return {
         "recipe": RECIPE,
         "identity": teacher.identity,
@@ -261,14 +301,29 @@ def _earlier_origin(label: Path) -> Origin | None:
         OutputError: no teacher made this file, and it might be somebody's work.
     """
     try:
-        origin: Origin = json.loads(read_bytes(label, MAX_RECORD_BYTES))["teacher"]
+        return stated_origin(read_bytes(label, MAX_RECORD_BYTES), label)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise OutputError(
-            f"{label} was made by no teacher; name another folder for the labels"
-        ) from error
+    except OSError as error:
+        raise made_by_no_teacher(label) from error
+
+
+def stated_origin(text: bytes, place: Path) -> Origin:
+    """What a label was made from, as its text says.
+
+    Raises:
+        OutputError: no teacher made what is at this place, and it might be somebody's work.
+    """
+    try:
+        origin: Origin = json.loads(text)["teacher"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise made_by_no_teacher(place) from error
     return origin
+
+
+def made_by_no_teacher(place: Path) -> OutputError:
+    """The error of a file that must not be replaced."""
+    return OutputError(f"{place} was made by no teacher; name another folder for the labels")
 
 
 def _clicks(image: AnnotatedImage, origin: Origin, options: LabelOptions) -> Points:

@@ -4,13 +4,16 @@ A photo is set once, since with most predictors of the SAM family that is the ex
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam import strict_json
+from squeezesam.data.parts import SharedWork, cut, fingerprint
 from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
 from squeezesam.environment import machine, package_versions, typed_command
 from squeezesam.errors import DataError
@@ -53,6 +56,7 @@ def evaluate_all(
     datasets: Sequence[tuple[Dataset, str]],
     protocols: Mapping[str, EvaluationProtocol],
     limit: int | None,
+    work: SharedWork | None = None,
 ) -> Evaluation:
     """Evaluate on several data sets, for the record of this command line; see `evaluate`.
 
@@ -62,10 +66,25 @@ def evaluate_all(
         datasets: each with a name of its own, and the name of the folder that it was found in.
         protocols: by name.
         limit: only so many photos of each data set.
+        work: shares the photos among processes, and keeps what was measured part by part; all
+            processes get the whole. None does all here and keeps nothing.
 
     Raises:
         DataError: a data set in which not one object could be evaluated.
+        OutputError, ProcessError: as `SharedWork.do` does.
     """
+    origin = {
+        "model": dataclasses.asdict(subject),
+        "protocols": {name: dataclasses.asdict(each) for name, each in protocols.items()},
+        "limit": limit,
+        "tools": package_versions(),
+    }
+
+    def measured(dataset: Dataset, parent: str) -> DataResult:
+        own = None if work is None else work.within(dataset.name, origin)
+        result = evaluate(predictor, dataset, protocols, limit, own)
+        return dataclasses.replace(result, parent=parent)
+
     return Evaluation(
         SCHEMA_VERSION,
         command=typed_command(),
@@ -73,11 +92,23 @@ def evaluate_all(
         subject=subject,
         tools=package_versions(),
         machine=machine(),
-        data=tuple(
-            dataclasses.replace(evaluate(predictor, dataset, protocols, limit), parent=parent)
-            for dataset, parent in datasets
-        ),
+        data=tuple(measured(dataset, parent) for dataset, parent in datasets),
     )
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What was measured on some photos of a data set.
+
+    Attributes:
+        photos: number of photos that were evaluated.
+        skipped: photos and annotations that could not be used.
+        objects: by protocol.
+    """
+
+    photos: int
+    skipped: tuple[Skipped, ...]
+    objects: dict[str, tuple[ObjectResult, ...]]
 
 
 def evaluate(
@@ -85,6 +116,7 @@ def evaluate(
     dataset: Dataset,
     protocols: Mapping[str, EvaluationProtocol],
     limit: int | None = None,
+    work: SharedWork | None = None,
 ) -> DataResult:
     """Try every object of a data set; damaged photos and masks are skipped and listed.
 
@@ -93,14 +125,65 @@ def evaluate(
         dataset: photos with masks.
         protocols: by name.
         limit: only so many photos, spread evenly: neighbours are often frames of one video.
+        work: see `evaluate_all`.
 
     Raises:
         DataError: not one object could be evaluated.
+        OutputError, ProcessError: as `SharedWork.do` does.
     """
+    places = spread_places(dataset, limit)
+    parts = cut(dataset, places)
+
+    def measured(undone: Sequence[str]) -> Iterator[PartResult]:
+        all_places = [place for part in undone for place in parts[part]]
+        shown = in_progress(dataset.name, all_places)
+        for part in undone:
+            photos = islice(shown, len(parts[part]))
+            yield evaluate_photos(predictor, dataset, photos, protocols)
+        next(shown, None)  # It ends the line of progress.
+
+    if work is None:
+        results = list(measured([*parts]))
+    else:
+        kept = work.do(
+            [*parts],
+            lambda part: fingerprint(dataset, parts[part]),
+            lambda undone: map(dataclasses.asdict, measured(undone)),
+        )
+        results = [strict_json.decode(PartResult, each) for each in kept]
+    skipped = (*dataset.skipped, *(each for result in results for each in result.skipped))
+    if not any(objects for result in results for objects in result.objects.values()):
+        reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
+        raise DataError(
+            f"{dataset.name} holds no whole object to evaluate; give one with masks{reason}"
+        )
+    return DataResult(
+        dataset.name,
+        sum(result.photos for result in results),
+        skipped,
+        tuple(
+            ProtocolResult(
+                name,
+                dataclasses.asdict(protocol),
+                protocol.definition,
+                tuple(each for result in results for each in result.objects[name]),
+            )
+            for name, protocol in protocols.items()
+        ),
+    )
+
+
+def evaluate_photos(
+    predictor: Predictor,
+    dataset: Dataset,
+    places: Iterable[int],
+    protocols: Mapping[str, EvaluationProtocol],
+) -> PartResult:
+    """Try every object of some photos; see `evaluate`."""
     results: dict[str, list[ObjectResult]] = {name: [] for name in protocols}
-    skipped = list(dataset.skipped)
+    skipped: list[Skipped] = []
     photos = 0
-    for photo in usable_photos(dataset, limit, skipped):
+    for photo in photos_at(dataset, places, skipped):
         photos += 1
         predictor.set_image(photo.pixels)
         for name, protocol in protocols.items():
@@ -121,22 +204,20 @@ def evaluate(
                     labels=tuple(newest_label(attempt) for attempt in attempts),
                 )
                 results[name].append(result)
-    if not any(results.values()):
-        reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
-        raise DataError(
-            f"{dataset.name} holds no whole object to evaluate; give one with masks{reason}"
-        )
-    return DataResult(
-        dataset.name,
-        photos,
-        tuple(skipped),
-        tuple(
-            ProtocolResult(
-                name, dataclasses.asdict(protocol), protocol.definition, tuple(results[name])
-            )
-            for name, protocol in protocols.items()
-        ),
-    )
+    objects = {name: tuple(each) for name, each in results.items()}
+    return PartResult(photos, tuple(skipped), objects)
+
+
+def spread_places(dataset: Dataset, limit: int | None) -> list[int]:
+    """Indices of at most `limit` photos, spread evenly; of all where that is None."""
+    count = min(len(dataset), limit or len(dataset))
+    return [number * len(dataset) // count for number in range(count)]
+
+
+def in_progress(label: str, places: Sequence[int]) -> Iterator[int]:
+    """The indices of photos in turn, with progress on stderr."""
+    for number in with_progress(label, len(places)):
+        yield places[number]
 
 
 def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -> Iterator[Photo]:
@@ -147,9 +228,13 @@ def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -
         limit: only so many photos, spread evenly.
         skipped: takes what turns out to be damaged.
     """
-    count = min(len(dataset), limit or len(dataset))
-    for number in with_progress(dataset.name, count):
-        place = number * len(dataset) // count
+    places = in_progress(dataset.name, spread_places(dataset, limit))
+    yield from photos_at(dataset, places, skipped)
+
+
+def photos_at(dataset: Dataset, places: Iterable[int], skipped: list[Skipped]) -> Iterator[Photo]:
+    """The photos of some indices; see `usable_photos`."""
+    for place in places:
         try:
             image = dataset[place]
             pixels = image.pixels()

@@ -1,23 +1,26 @@
-"""One training process or several (torchrun): who am I, and how do gradients and statistics meet.
+"""One process or several (torchrun): who am I, and how do gradients and statistics meet.
 
 `torchrun --nproc-per-node 8 -m squeezesam train ...` sets the environment read here; without it
-there is one process and nothing below communicates.
+there is one process and nothing below communicates. `distill` and `eval` share their work in the
+same way (`squeezesam/data/parts.py`).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from squeezesam.errors import ConfigError, WeightsError
+from squeezesam.errors import ConfigError, ProcessError, WeightsError
+
+T = TypeVar("T")
 
 PATIENCE = timedelta(days=2)
 """How long processes wait for one another; the first may label all photos with a teacher."""
@@ -25,7 +28,7 @@ PATIENCE = timedelta(days=2)
 
 @dataclass(frozen=True)
 class Processes:
-    """One process among all that train together.
+    """One process among all that work together.
 
     Attributes:
         rank: number of this one.
@@ -41,6 +44,25 @@ class Processes:
     def is_first(self) -> bool:
         """Whether this one writes logs and checkpoints."""
         return self.rank == 0
+
+    def own(self, parts: Sequence[T]) -> Sequence[T]:
+        """What this process does of work that is cut into parts."""
+        return parts[self.rank :: self.count]
+
+    def meet(self) -> None:
+        """Wait until every process is here.
+
+        Raises:
+            ProcessError: one of them has ended.
+        """
+        if self.count == 1:
+            return
+        try:
+            dist.barrier()
+        except RuntimeError as error:
+            raise ProcessError(
+                f"process {self.rank} of {self.count} has lost another one, which ended early"
+            ) from error
 
     def share_of(self, batch: int) -> int:
         """Samples of a batch that fall to each process.
@@ -99,20 +121,40 @@ class Processes:
 
 @contextmanager
 def joined_processes() -> Iterator[Processes]:
-    """Join the group that torchrun describes, and leave it at the end."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
+    """Join the group that torchrun describes, and leave it at the end.
+
+    Raises:
+        ConfigError: what describes the group is no number.
+        ProcessError: the group cannot be joined.
+    """
+    count, rank, local = (
+        _number(name, usual) for name, usual in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0))
+    )
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if count == 1:
         yield Processes(rank, count, device)
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        raise ProcessError(
+            f"process {rank} cannot join the {count} of WORLD_SIZE ({error}); start them with "
+            "torchrun, or unset RANK and WORLD_SIZE"
+        ) from error
     try:
         yield Processes(rank, count, device)
     finally:
         dist.destroy_process_group()
+
+
+def _number(name: str, usual: int) -> int:
+    """Number that a variable of the environment holds."""
+    text = os.environ.get(name, str(usual))
+    if not text.isdecimal():
+        raise ConfigError(f"the environment has {name}={text!r}, which is no number; unset it")
+    return int(text)
 
 
 def share_statistics(model: nn.Module) -> None:
