@@ -9,6 +9,7 @@ from conftest import write_scene
 from pillow_reference import picture_size
 
 from squeezesam.cli import main
+from squeezesam.evaluation import run
 from squeezesam.networks.configs import SqueezeSamConfig, variant_config
 from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.networks.weights import save_weights
@@ -76,6 +77,31 @@ def test_a_model_and_a_baseline_side_by_side(weights, capsys):
     subject = json.loads(Path("ours/results.json").read_text())["subject"]
     assert subject["input_size"] == 64
     assert list(subject["files"]) == ["nano.safetensors"]
+
+
+def test_a_killed_run_goes_on_and_mixes_with_no_other(shapes, monkeypatch, capsys):
+    words = ["eval", "--data", "shapes", "--baseline", "grabcut", "--clicks", "1", "--out"]
+    assert main([*words, "one"]) == 0
+    measure, seen = run.evaluate_photos, []
+
+    def killed(*arguments):
+        seen.append(arguments)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return measure(*arguments)
+
+    monkeypatch.setattr(run, "evaluate_photos", killed)
+    assert main([*words, "two"]) == 130
+    capsys.readouterr()
+    assert main([*words[:-2], "2", "--out", "two"]) == 2
+    line = capsys.readouterr().err
+    assert "two/.parts/shapes/000000.json differs from this run in its protocols" in line
+    assert line.count("\n") == 1
+    assert main([*words, "two"]) == 0
+    assert len(seen) == 3 + 2
+    one, two = (json.loads(Path(f"{name}/results.json").read_text()) for name in ("one", "two"))
+    assert one["data"] == two["data"]
+    assert not Path("two/.parts").exists()
 
 
 def test_without_out_nothing_is_written(shapes, capsys):

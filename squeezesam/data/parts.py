@@ -1,9 +1,9 @@
 """Work that is cut into parts, shared among processes and kept part by part.
 
 Which parts a process does follows from its rank and from the number of processes alone. What a
-part gave is kept in a file of its own, its record, beside what it was made from. So a run that ended
-early goes on where it stopped, with any number of processes, and the records in the order of the
-parts are what one process would have had.
+part gave is kept in a file of its own, its record, beside what it was made from. So a run that
+ended early goes on where it stopped, with any number of processes, and the records in the order of
+the parts are what one process would have had.
 """
 
 import hashlib
