@@ -79,7 +79,8 @@ def test_a_model_and_a_baseline_side_by_side(weights, capsys):
     assert list(subject["files"]) == ["nano.safetensors"]
 
 
-def test_a_killed_run_goes_on_and_mixes_with_no_other(shapes, monkeypatch, capsys):
+@pytest.mark.usefixtures("shapes")
+def test_a_killed_run_goes_on_and_mixes_with_no_other(monkeypatch, capsys):
     words = ["eval", "--data", "shapes", "--baseline", "grabcut", "--clicks", "1", "--out"]
     assert main([*words, "one"]) == 0
     measure, seen = run.evaluate_photos, []
