@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--init", type=Path, help="start from these weights")
     parser.add_argument(
-        "--recipe", help="general, people, saliency (default: what suits the variant)"
+        "--recipe", help="general, people, saliency, efficientsam (default: what suits the variant)"
     )
     parser.add_argument(
         "--stage",

@@ -20,12 +20,12 @@ from squeezesam.networks.overview import parameters
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.networks.weights import known_config, load_weights, save_weights
-from squeezesam.spec import DETECTOR, SEGMENTER
+from squeezesam.spec import DETECTOR, EFFICIENTSAM, SEGMENTER
 from squeezesam.terminal import aligned_table
 from squeezesam.training.config import DEFAULT_RECIPES, GENERAL, Stage, TrainConfig, recipe, without
 from squeezesam.training.loop import Network, Trainer
 from squeezesam.training.processes import Processes, joined_processes
-from squeezesam.training.trainers import ClickTrainer, SalientTrainer
+from squeezesam.training.trainers import ClickTrainer, EfficientSamTrainer, SalientTrainer
 
 
 def summary(trainer: Trainer[Network], variant: str) -> str:
@@ -58,13 +58,15 @@ def summary(trainer: Trainer[Network], variant: str) -> str:
 TRAINERS: dict[str, type[Trainer[Any]]] = {
     SEGMENTER.name: ClickTrainer,
     DETECTOR.name: SalientTrainer,
+    EFFICIENTSAM.name: EfficientSamTrainer,
 }
 """By the kind of network."""
 
 
 def run_training(args: argparse.Namespace) -> None:
     """Train and write OUT/VARIANT.safetensors with the averaged weights."""
-    config = recipe(args.recipe or DEFAULT_RECIPES.get(args.variant, GENERAL))
+    kind = known_config(args.variant).kind
+    config = recipe(args.recipe or DEFAULT_RECIPES.get(kind.name, GENERAL))
     if args.stage:
         config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))
     if args.learning_rate is not None:
@@ -176,7 +178,9 @@ def starting_network(variant: str, init: Path | None) -> TrainedNetwork:
     """
     config = known_config(variant)
     if isinstance(config, ReferenceConfig) or config.kind.name not in TRAINERS:
-        raise ConfigError(f"variant {variant!r} is for comparison only; train base or nano")
+        raise ConfigError(
+            f"variant {variant!r} is for comparison only; train base, nano or efficientsam_ti"
+        )
     if init is None:
         return build_trained(config)
     name, model = load_weights(init)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from squeezesam.errors import PromptError
 from squeezesam.inference.letterbox import EarlyStretched, Letterbox, Stretched
@@ -15,6 +14,7 @@ from squeezesam.inference.prompts import (
     Prompts,
     encode_prompts,
     point_inputs,
+    point_slots,
     prompt_slots,
     with_corners,
 )
@@ -22,16 +22,11 @@ from squeezesam.spec import (
     EARLY,
     EARLY_RADIUS,
     EFFICIENTSAM,
-    EFFICIENTSAM_LABELS,
-    EFFICIENTSAM_POINTS,
     POINT_SEGMENTER,
     SEGMENTER,
     NetworkKind,
     PointLabel,
 )
-
-PADDING = -1.0
-"""Place of an unused slot of EfficientSAM in input pixels, before half a pixel is added."""
 
 
 class Prompting(ABC):
@@ -139,18 +134,10 @@ class EfficientSamPrompting(AlternativesPrompting):
         previous: Tensor | None,  # noqa: ARG002
         frame: Letterbox,
     ) -> tuple[Tensor, ...]:
-        """The image, points and kinds of points.
-
-        As in the published code, half an input pixel is added to what stands in photo pixels.
-        """
+        """The image, points and kinds of points."""
         coords, labels = with_corners(prompts)
-        coords, labels = coords[-EFFICIENTSAM_POINTS:], labels[-EFFICIENTSAM_POINTS:]
-        unused = EFFICIENTSAM_POINTS - len(labels)
         scaled = torch.from_numpy(coords * np.array(frame.scale, np.float32))
-        placed = F.pad(scaled, (0, 0, 0, unused), value=PADDING)
-        kinds = [EFFICIENTSAM_LABELS.index(PointLabel(label)) for label in labels] + [0] * unused
-        one_hot = F.one_hot(torch.tensor(kinds), len(EFFICIENTSAM_LABELS)).float()
-        return image, ((2 * placed + 1) / frame.size - 1)[None], one_hot[None]
+        return image, *point_slots(scaled[None], torch.tensor([labels]), frame.size)
 
 
 class EarlyPrompting(AlternativesPrompting):

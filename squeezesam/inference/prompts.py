@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from squeezesam.errors import PromptError
 from squeezesam.networks.layers import position_features
 from squeezesam.spec import (
     BOX_SLOTS,
     DISC_RADIUS,
+    EFFICIENTSAM_LABELS,
+    EFFICIENTSAM_POINTS,
     MAP_STRIDE,
     POINT_SLOTS,
     TOKEN_KINDS,
@@ -32,6 +35,9 @@ FloatArray = NDArray[np.float32]
 
 UNREACHABLE = 1e9
 """A squared distance beyond all others; infinity is not safe in the shaders of WebGPU."""
+
+PADDING = -1.0
+"""Place of an unused slot of EfficientSAM in input pixels, before half a pixel is added."""
 
 UNSUITABLE = (TypeError, ValueError, OverflowError, RuntimeError, RecursionError)
 """What numpy and PyTorch raise of values that are no array of numbers."""
@@ -303,6 +309,31 @@ def encode_prompts(
         else torch.tanh(mask_input[:, 0] / 2),
     ]
     return torch.stack(maps, dim=1), encode_tokens(coords, labels, size)
+
+
+def point_slots(coords: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Encode clicks and corners of a box as EfficientSAM's prompt inputs; the oldest give way.
+
+    As in the published code, half an input pixel is added to what stands in input pixels.
+
+    Args:
+        coords: [B, P, 2] (x, y) in input pixels, oldest first.
+        labels: [B, P], of EFFICIENTSAM_LABELS; padding may stand anywhere.
+        size: side of the network input in pixels.
+
+    Returns:
+        points [B, 6, 2] and point_kinds [B, 6, 4], padded behind.
+    """
+    coords = F.pad(coords, (0, 0, 0, EFFICIENTSAM_POINTS))
+    labels = F.pad(labels, (0, EFFICIENTSAM_POINTS), value=int(PointLabel.PAD))
+    used = labels != PointLabel.PAD
+    kept = used & (used.flip(1).cumsum(dim=1).flip(1) <= EFFICIENTSAM_POINTS)
+    first = (~kept).int().sort(dim=1, stable=True).indices[:, :EFFICIENTSAM_POINTS]
+    labels = torch.where(kept, labels, int(PointLabel.PAD)).gather(1, first)
+    placed = torch.where(kept[..., None], coords, PADDING)
+    placed = placed.gather(1, first[..., None].expand(-1, -1, 2))
+    codes = torch.tensor(EFFICIENTSAM_LABELS, device=labels.device)
+    return (2 * placed + 1) / size - 1, (labels[..., None] == codes).to(coords.dtype)
 
 
 def draw_discs(coords: Tensor, shown: Tensor, side: int) -> Tensor:

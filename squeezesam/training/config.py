@@ -14,10 +14,11 @@ from squeezesam.data.records import Dataset, Prominence
 from squeezesam.errors import ConfigError
 from squeezesam.networks.configs import check_size
 from squeezesam.networks.segmenter import BOTTOM_STRIDE
-from squeezesam.spec import DETECTOR_SIZE, INPUT_SIZE
+from squeezesam.spec import DETECTOR, DETECTOR_SIZE, EFFICIENTSAM, EFFICIENTSAM_SIZE, INPUT_SIZE
 from squeezesam.training.augmentation import AugmentConfig, PasteConfig, WarpConfig
 from squeezesam.training.closer import CloserConfig
 from squeezesam.training.losses import LossConfig
+from squeezesam.training.optimizer import Decay
 from squeezesam.training.salient_samples import SalientConfig
 from squeezesam.training.samples import CropConfig, SampleConfig
 from squeezesam.training.simulated_user import PromptConfig
@@ -84,9 +85,13 @@ class TrainConfig:
         stages: one after another, under one learning-rate schedule.
         shares: chance of each data set by name; the others divide the rest
             (`squeezesam.training.samples.mixture`).
-        learning_rate: peak, after `warmup` steps, decaying by a cosine to 1 % of it.
+        learning_rate: peak, after `warmup` steps, decaying to 1 % of it.
+        betas: of AdamW; how slowly it forgets the gradients and their squares.
+        decay: course of the learning rate after the warm-up.
         rounds: chance of 1, 2, 3... answers to a batch, each correcting the last and each an
-            optimizer step.
+            optimizer step, or all of them one step where they share the features of their photo.
+        objects: masks that are asked for in each photo of a batch, by a network whose encoder runs
+            once for all of them.
         ema: decay of the averaged weights, which are the ones kept.
         precision: type of the network's arithmetic; weights and losses are always fp32.
         compile: compile the network; pays on a GPU, not on the CPUs that were measured.
@@ -103,10 +108,13 @@ class TrainConfig:
     stages: tuple[Stage, ...] = (Stage(224, 4000, 24), Stage(INPUT_SIZE, 8000, 16))
     shares: Mapping[str, float] = field(default_factory=dict)
     learning_rate: float = 1.5e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    decay: Decay = "cosine"
     weight_decay: float = 0.02
     warmup: int = 300
     clip: float = 1.0
     rounds: tuple[float, ...] = (0.56, 0.2, 0.1, 0.05, 0.03, 0.03, 0.02, 0.01)
+    objects: int = 8
     ema: float = 0.999
     precision: Precision = "bf16"
     compile: bool = False
@@ -123,6 +131,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
             raise ConfigError(f"learning rate {self.learning_rate} must be positive and finite")
+        if self.objects < 1:
+            raise ConfigError(f"objects {self.objects} must be at least 1")
         if self.seed < 0 or self.workers < 0:
             raise ConfigError(f"seed {self.seed} and workers {self.workers} must not be negative")
 
@@ -181,9 +191,21 @@ RECIPES: dict[str, TrainConfig] = {
         ),
         salient=SalientConfig(prominence=Prominence(smallest=0.01), nothing=0.15),
     ),
+    # EfficientSAM on SA-1B as published (arXiv 2312.00863): 5 epochs of 11 million photos. The
+    # paper says nothing of the warm-up, which is Segment Anything's.
+    "efficientsam": TrainConfig(
+        stages=(Stage(EFFICIENTSAM_SIZE, 430_000, 128),),
+        learning_rate=4e-4,
+        decay="linear",
+        weight_decay=0.1,
+        warmup=250,
+        rounds=(0.4, 0.2, 0.2, 0.1, 0.1),
+        samples=SampleConfig(mirror=0.0),
+        prompts=PromptConfig(box=0.4, box_and_click=0.1, several=0.2, salient=0.0),
+    ),
 }
-DEFAULT_RECIPES = {"saliency": "saliency"}
-"""By variant, where it is not GENERAL."""
+DEFAULT_RECIPES = {DETECTOR.name: "saliency", EFFICIENTSAM.name: "efficientsam"}
+"""By kind of network, where it is not GENERAL."""
 
 
 def recipe(name: str) -> TrainConfig:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
@@ -57,10 +57,12 @@ class Trainer(Generic[Network]):
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
-        self.optimizer = HybridOptimizer(self.model, config.learning_rate, config.weight_decay)
-        self.network = processes.distributed(self.model)
+        self.optimizer = HybridOptimizer(
+            self.model, config.learning_rate, config.weight_decay, config.betas
+        )
+        self.network = processes.distributed(self.called())
         if config.compile:
-            self.network = cast(torch.nn.Module, torch.compile(self.network))
+            self.network = cast(nn.Module, torch.compile(self.network))
         self.checkpoint = Checkpoint(
             self.folder,
             self.model,
@@ -189,8 +191,16 @@ class Trainer(Generic[Network]):
     def _rate(self, step: int) -> float:
         config = self.config
         return learning_rate(
-            step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps
+            step,
+            peak=config.learning_rate,
+            warmup=config.warmup,
+            steps=config.steps,
+            decay=config.decay,
         )
+
+    def called(self) -> nn.Module:
+        """What `answer` calls: the network, or a module that shares its parameters."""
+        return self.model
 
     def samples(self, number: int) -> Samples:
         """The samples of stage `number`, one for every index."""

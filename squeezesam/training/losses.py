@@ -64,6 +64,25 @@ def mask_ious(logits: Tensor, target: Tensor) -> Tensor:
     return shared / (mask | target).sum(dim=(2, 3)).clamp(min=1)
 
 
+def best_mask_loss(
+    logits: Tensor, iou: Tensor, target: Tensor, config: LossConfig | None = None
+) -> Tensor:
+    """Loss of alternatives of which none is meant to be the one answer, as in Segment Anything.
+
+    Only the best mask of each sample is paid for, and the predicted IoUs of all of them.
+
+    Args:
+        logits: [B, M, S, S].
+        iou: [B, M] predicted IoUs.
+        target: [B, 1, S, S] share of each pixel inside the object.
+        config: weights of the parts, of which `iou` and `focal` count.
+    """
+    config = config or LossConfig()
+    best = mask_losses(logits, target, None, config.focal).amin(dim=1)
+    achieved = mask_ious(logits, target > 0.5)
+    return best.mean() + config.iou * ((iou - achieved) ** 2).mean()
+
+
 def click_loss(
     logits: Tensor,
     iou: Tensor,

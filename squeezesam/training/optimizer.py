@@ -9,6 +9,7 @@ of ours, such as the traced one of quantization-aware training, is updated by Ad
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,11 @@ class HybridOptimizer:
     """Updates the parameters of one network.
 
     Args:
-        model: the network, already on its device and in its memory format.
+        model: the network, already on its device and in its memory format. Parameters that require
+            no gradient stay as they are.
         learning_rate: learning rate of both optimizers.
         weight_decay: weight decay of both optimizers.
+        betas: how slowly AdamW forgets the gradients and their squares.
 
     Raises:
         MissingDependencyError: this version of torch has no Muon.
@@ -34,13 +37,19 @@ class HybridOptimizer:
 
     MOMENTS = ("momentum_buffer", "exp_avg", "exp_avg_sq")
 
-    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float,
+        weight_decay: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
         hidden = [
             f"{name}.conv.weight"
             for name, module in model.named_modules()
             if isinstance(module, ConvBn) and name != "stem" and module.conv.groups == 1
         ]
-        parameters = dict(model.named_parameters())
+        parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.convolutions = {name: parameters.pop(name) for name in hidden}
         self.others = parameters
         # These share memory with the convolutions: what moves them moves the network.
@@ -49,7 +58,11 @@ class HybridOptimizer:
             for name, weight in self.convolutions.items()
         }
         self.adamw = torch.optim.AdamW(
-            self.others.values(), lr=learning_rate, weight_decay=weight_decay, fused=True
+            self.others.values(),
+            lr=learning_rate,
+            betas=betas,
+            weight_decay=weight_decay,
+            fused=True,
         )
         self.optimizers: list[torch.optim.Optimizer] = [self.adamw]
         if self.matrices:
@@ -141,11 +154,16 @@ def as_matrix(weight: Tensor) -> Tensor:
 
 
 FLOOR = 0.01
-"""Share of the peak at which the cosine ends."""
+"""Share of the peak at which the decay ends."""
+
+Decay = Literal["cosine", "linear"]
 
 
-def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
-    """Linear warm-up times a cosine decay over all steps."""
+def learning_rate(
+    step: int, *, peak: float, warmup: int, steps: int, decay: Decay = "cosine"
+) -> float:
+    """Linear warm-up times a decay over all steps."""
     warm = min((step + 1) / max(warmup, 1), 1.0)
-    cosine = (1 + math.cos(math.pi * step / steps)) / 2
-    return peak * warm * (FLOOR + (1 - FLOOR) * cosine)
+    done = step / steps
+    left = (1 + math.cos(math.pi * done)) / 2 if decay == "cosine" else 1 - done
+    return peak * warm * (FLOOR + (1 - FLOOR) * left)

@@ -198,7 +198,8 @@ class RawSample(NamedTuple):
 
     Attributes:
         photo: [3, S, S] uint8, padded with PAD_BYTE.
-        masks: [2, S/2, S/2] uint8 coverage: the whole object, and the piece of it that is clicked.
+        masks: [2, S/2, S/2] uint8 coverage: the whole object, and the piece of it that is clicked;
+            what a subclass of `Samples` says where it draws something else.
         whole: [] how much the sample teaches the whole-object mask, 0..1.
         skipped: damaged photos that were met on the way.
     """

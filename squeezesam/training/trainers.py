@@ -1,26 +1,37 @@
-"""Teaches the segmenter to answer clicks and boxes, and the saliency detector its heat map."""
+"""Teaches the segmenters to answer clicks and boxes, and the saliency detector its heat map."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam.data.records import Dataset
-from squeezesam.inference.prompts import encode_prompts
+from squeezesam.inference.letterbox import scaled
+from squeezesam.inference.prompts import encode_prompts, point_slots
+from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.saliency_detector import SaliencyDetector
-from squeezesam.spec import MAP_STRIDE, MASK_THRESHOLD, SALIENCY_STRIDE
+from squeezesam.spec import (
+    EFFICIENTSAM_MASK_STRIDE,
+    MAP_STRIDE,
+    MASK_THRESHOLD,
+    SALIENCY_STRIDE,
+    PointLabel,
+)
 from squeezesam.training.augmentation import Batch, happens, per_sample
 from squeezesam.training.closer import closer_look
 from squeezesam.training.config import TrainConfig
 from squeezesam.training.loop import Network, Trainer
-from squeezesam.training.losses import click_loss, mask_ious, mask_losses
+from squeezesam.training.losses import best_mask_loss, click_loss, mask_ious, mask_losses
 from squeezesam.training.processes import Processes
 from squeezesam.training.salient_samples import SalientSamples
 from squeezesam.training.samples import ClickSamples, RawSample, Samples
 from squeezesam.training.simulated_user import Slots, error_click, opening_prompts
+from squeezesam.training.stretched_samples import StretchedSamples
 
 
 class ClickTrainer(Trainer[Network]):
@@ -112,3 +123,93 @@ class SalientTrainer(Trainer[SaliencyDetector]):
             occupied = inside.flatten(1).any(dim=1)
             iou = mask_ious(logits, inside)[occupied].sum() / occupied.sum().clamp(min=1)
         return torch.stack([loss.detach(), iou, iou])
+
+
+class InParts(nn.Module):
+    """EfficientSAM, called for one graph at a time: processes that train together meet in a call.
+
+    Args:
+        network: whose parameters it shares.
+    """
+
+    def __init__(self, network: EfficientSam) -> None:
+        super().__init__()
+        self.encoder, self.decoder = network.encoder, network.decoder
+
+    def forward(self, photo: Tensor, *prompts: Tensor) -> Any:
+        """The encoder's embeddings of an image, or the decoder's answer to prompts on them."""
+        return self.decoder(photo, *prompts) if prompts else self.encoder(photo)
+
+
+class EfficientSamTrainer(Trainer[EfficientSam]):
+    """Trains an EfficientSAM with the prompts that it knows; see `Trainer`.
+
+    The encoder runs once for each photo. All answers about the photo share its embeddings, and
+    are one optimizer step together. Nothing is done to the photos but mirroring: the published
+    training has no augmentation. The filters of the first mask, which is not given, stay as they
+    are.
+    """
+
+    def __init__(
+        self,
+        model: EfficientSam,
+        datasets: Sequence[Dataset],
+        config: TrainConfig,
+        folder: Path,
+        processes: Processes,
+    ) -> None:
+        model.decoder.filters[0].requires_grad_(False)
+        known = replace(
+            config.prompts, negative=0.0, outliers=replace(config.prompts.outliers, chance=0.0)
+        )
+        super().__init__(model, datasets, replace(config, prompts=known), folder, processes)
+
+    def called(self) -> nn.Module:
+        """See `InParts`."""
+        return InParts(self.model)
+
+    def samples(self, number: int) -> Samples:
+        """Photos with several objects to ask for."""
+        config = self.config
+        size, seed = config.stages[number].size, (config.seed, number)
+        return StretchedSamples(
+            self.datasets, self.shares, size, seed, config.samples, config.objects
+        )
+
+    def train_on(self, raw: RawSample, step: int) -> Tensor:
+        """All answers to one batch; the IoUs are those of the masks that the network prefers."""
+        seeds = self.seeds(step)
+        drawn = np.random.default_rng(seeds)
+        rounds = 1 + int(drawn.choice(len(self.config.rounds), p=self.config.rounds))
+        generator = self.own_generator(seeds)
+        photo, masks = (part.to(self.device, non_blocking=True) for part in raw[:2])
+        coverage = masks.flatten(0, 1)[:, None].float() / 255  # [B * N, 1, S/2, S/2]
+        inside = coverage > 0.5
+        target = F.avg_pool2d(coverage, EFFICIENTSAM_MASK_STRIDE // MAP_STRIDE)
+        embeddings: Tensor = self.answer(scaled(photo.float()))
+        # Places of clicks need all of float32, and the decoder is small beside the encoder.
+        shared = embeddings.float().repeat_interleave(masks.shape[1], dim=0)
+        slots = opening_prompts(
+            inside, inside, torch.ones_like(inside), self.config.prompts, generator
+        )
+        preferred: Tensor | None = None
+        losses, ious = [], []
+        for _ in range(rounds):
+            if preferred is not None:
+                found = F.interpolate(preferred, inside.shape[2:], mode="bilinear") > MASK_THRESHOLD
+                # Only what was missed can be clicked: it knows no clicks on the background.
+                slots = slots.add(*error_click(inside, found & inside, generator))
+            logits, iou = self.network(shared, *placed(slots, photo.shape[-1]))
+            losses.append(best_mask_loss(logits, iou, target, self.config.losses))
+            best = iou.argmax(dim=1)
+            preferred = logits.detach()[torch.arange(len(best)), best][:, None]
+            ious.append(mask_ious(preferred, target > 0.5).mean())
+        loss = torch.stack(losses).mean()
+        self.update(loss)
+        return torch.stack([loss.detach(), ious[0], ious[-1]])
+
+
+def placed(slots: Slots, size: int) -> tuple[Tensor, Tensor]:
+    """Inputs of EfficientSAM's decoder; the simulated user gives centres of pixels, not indices."""
+    is_click = (slots.labels == PointLabel.POSITIVE)[..., None]
+    return point_slots(torch.where(is_click, slots.coords - 0.5, slots.coords), slots.labels, size)
