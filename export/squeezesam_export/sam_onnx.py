@@ -252,6 +252,43 @@ def sam_onnx_baseline(argument: str | None) -> "SamOnnx":
     return SamOnnx(*map(Path, paths))
 
 
+class SamEncoder:
+    """An encoder of the SAM family: what it makes of a photo, on the CPU.
+
+    Args:
+        path: a file of one of `ENCODERS`.
+
+    Attributes:
+        layout: what kind of file it is.
+
+    Raises:
+        ArtifactError: the file is missing, damaged or of no known layout.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self._graph = _Graph(Path(path))
+        self.layout = _encoder_layout(self._graph)
+
+    def embeddings(self, pixels: PhotoPixels) -> FloatArray:
+        """Embeddings [1, C, h, w] of a photo [H, W, 3].
+
+        Raises:
+            ArtifactError: the encoder fails.
+        """
+        feed = {self.layout.input_name: self.layout.prepare(pixels)}
+        return self._graph.run([EMBEDDINGS], feed)[0]
+
+    def __call__(self, pixels: PhotoPixels) -> tuple[FloatArray, tuple[float, float]]:
+        """Embeddings [C, h, w], and the shares of w and h that the photo takes up from top left."""
+        height, width = pixels.shape[:2]
+        extent = (1.0, 1.0)
+        if self.layout.family == "sam":
+            columns, rows = fitted_size(width, height)
+            extent = (columns / SIDE, rows / SIDE)
+        return self.embeddings(pixels)[0], extent
+
+
 class SamOnnx:
     """A `squeezesam.inference.predictor.Predictor` made of two ONNX files, on the CPU.
 
@@ -268,12 +305,12 @@ class SamOnnx:
     """
 
     def __init__(self, encoder: PathLike, decoder: PathLike) -> None:
-        self._encoder, self._decoder = _Graph(Path(encoder)), _Graph(Path(decoder))
-        self._encoding = _encoder_layout(self._encoder)
+        self._encoder, self._decoder = SamEncoder(encoder), _Graph(Path(decoder))
         self._decoding = _decoder_layout(self._decoder)
-        if self._encoding.family != self._decoding.family:
+        encoding = self._encoder.layout
+        if encoding.family != self._decoding.family:
             raise ArtifactError(
-                f"{encoder} is an encoder of {self._encoding.exporter}, {decoder} a decoder of "
+                f"{encoder} is an encoder of {encoding.exporter}, {decoder} a decoder of "
                 f"{self._decoding.exporter}; give a pair"
             )
         self._photo: tuple[int, int, FloatArray] | None = None
@@ -287,9 +324,7 @@ class SamOnnx:
         """
         pixels = as_photo(image)
         height, width = pixels.shape[:2]
-        feed = {self._encoding.input_name: self._encoding.prepare(pixels)}
-        (embeddings,) = self._encoder.run([EMBEDDINGS], feed)
-        self._photo = width, height, embeddings
+        self._photo = width, height, self._encoder.embeddings(pixels)
 
     def predict(
         self,

@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ENCODER.onnx,DECODER.onnx",
         help="also train on this network's masks of the same photos, made once, kept in --out",
     )
-    parser.add_argument("--init", type=Path, help="start from these weights")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        help="start from these weights, or from the encoder that `squeezesam pretrain` wrote",
+    )
     parser.add_argument(
         "--recipe", help="general, people, saliency, efficientsam (default: what suits the variant)"
     )

@@ -19,7 +19,7 @@ from squeezesam.networks.configs import ReferenceConfig
 from squeezesam.networks.overview import parameters
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.segmenter import SqueezeSam
-from squeezesam.networks.weights import known_config, load_weights, save_weights
+from squeezesam.networks.weights import known_config, load_weights, save_weights, start_from_encoder
 from squeezesam.spec import DETECTOR, EFFICIENTSAM, SEGMENTER
 from squeezesam.terminal import aligned_table
 from squeezesam.training.config import DEFAULT_RECIPES, GENERAL, Stage, TrainConfig, recipe, without
@@ -170,7 +170,8 @@ def parse_share(text: str) -> tuple[str, float]:
 def starting_network(variant: str, init: Path | None) -> TrainedNetwork:
     """A network with random weights, or with those of a file.
 
-    A detector may start from a SqueezeSAM of its widths.
+    A detector may start from a SqueezeSAM of its widths, and an EfficientSAM from a pretrained
+    encoder; what the file does not hold keeps its random weights.
 
     Raises:
         ConfigError: the variant cannot be trained, or the file holds another one.
@@ -181,12 +182,12 @@ def starting_network(variant: str, init: Path | None) -> TrainedNetwork:
         raise ConfigError(
             f"variant {variant!r} is for comparison only; train base, nano or efficientsam_ti"
         )
-    if init is None:
-        return build_trained(config)
+    network = build_trained(config)
+    if init is None or start_from_encoder(network, init, variant):
+        return network
     name, model = load_weights(init)
     if name == variant:
         return model
-    network = build_trained(config)
     if not isinstance(network, SaliencyDetector) or not isinstance(model, SqueezeSam):
         raise ConfigError(f"{init} holds {name!r} weights, not {variant!r}")
     network.start_from(model)

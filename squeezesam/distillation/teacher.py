@@ -78,12 +78,12 @@ def load_teacher(text: str) -> Teacher:
         if not Path(part).is_file():
             digest.update(part.encode())
             continue
-        for file in _with_outside_weights(Path(part)):
+        for file in with_outside_weights(Path(part)):
             digest.update(content_hash(file).digest())
     return Teacher(predictor, digest.hexdigest())
 
 
-def _with_outside_weights(path: Path) -> Iterator[Path]:
+def with_outside_weights(path: Path) -> Iterator[Path]:
     """A file and those beside it that it names: ONNX files above 2 GB keep their weights there."""
     yield path
     if not path.stat().st_size:

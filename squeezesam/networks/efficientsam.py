@@ -210,11 +210,15 @@ class ImageEncoder(nn.Module):
         resized = F.interpolate(grid, (self.side, self.side), mode="bicubic")
         return resized.flatten(2).transpose(1, 2).contiguous()
 
-    def forward(self, image: Tensor) -> Tensor:
+    def embed(self, image: Tensor) -> Tensor:
+        """Tokens [B, T, C] of an image with their positions, row by row, before all layers."""
         positions = self.stretched
         if positions is None:
             image, positions = image * self.gain + self.shift, self.stretch()
-        tokens = self.patches(image).flatten(2).transpose(1, 2) + positions
+        return self.patches(image).flatten(2).transpose(1, 2) + positions
+
+    def forward(self, image: Tensor) -> Tensor:
+        tokens = self.embed(image)
         for layer in self.layers:
             tokens = layer(tokens)
         return self.neck(tokens.transpose(1, 2).unflatten(2, (self.side, self.side)))

@@ -21,6 +21,7 @@ from squeezesam.networks.configs import (
     detector_config,
     variant_config,
 )
+from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.spec import NetworkKind
 
 LENGTH_BYTES = 8
@@ -30,6 +31,8 @@ MAX_FILE_BYTES = 400_000_000
 MAX_HEADER_BYTES = 1 << 20
 MAX_METADATA_BYTES = 1 << 16
 SHOWN = 80
+ENCODER = "encoder"
+"""What the metadata of a file says it holds that has a pretrained encoder alone."""
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
@@ -126,6 +129,69 @@ def save_weights(
         write_tensors(tensors, partial, metadata)
 
 
+def save_encoder(
+    model: EfficientSam,
+    path: PathLike,
+    variant: str,
+    dtype: torch.dtype,
+    origin: Mapping[str, str],
+) -> None:
+    """Write a pretrained encoder: the vision transformer of a network, without what comes after.
+
+    `start_from_encoder` reads it; to all else it is no whole network.
+
+    Args:
+        model: the network, of which the neck and the decoder are left out.
+        path: the .safetensors file.
+        variant: name in `squeezesam.networks.configs.VARIANTS`.
+        dtype: element type of the file.
+        origin: what else the metadata says, such as how it was trained.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    tensors = {
+        name: value.to(dtype).contiguous()
+        for name, value in model.state_dict().items()
+        if name.startswith("encoder.") and not name.startswith("encoder.neck.")
+    }
+    config = json.dumps(dataclasses.asdict(model.config))
+    metadata = {**origin, "variant": variant, "config": config, "holds": ENCODER}
+    with whole_file(Path(path)) as partial:
+        write_tensors(tensors, partial, metadata)
+
+
+def start_from_encoder(model: TrainedNetwork, path: PathLike, variant: str) -> bool:
+    """Take over the encoder of a file of `save_encoder`; all else of the network stays as it is.
+
+    Args:
+        model: a network of the variant.
+        path: of any weights file.
+        variant: name of the network.
+
+    Returns:
+        Whether the file is one of `save_encoder`; where it is not, nothing is done.
+
+    Raises:
+        ConfigError: the encoder is of another variant.
+        WeightsError: the file is missing or damaged, or not of this version's network.
+    """
+    tensors, metadata = read_tensors(Path(path))
+    if metadata.get("holds") != ENCODER:
+        return False
+    found = metadata.get("variant", "")
+    if found != variant:
+        raise ConfigError(f"{path} holds an encoder of {found[:SHOWN]!r}, not of {variant!r}")
+    state = model.state_dict()
+    wanted = {name: value.shape for name, value in state.items() if name in tensors}
+    if not tensors or wanted != {name: value.shape for name, value in tensors.items()}:
+        raise WeightsError(
+            f"{path} holds an encoder of another {variant!r} than this version's; pretrain it again"
+        )
+    model.load_state_dict({**state, **{name: value.float() for name, value in tensors.items()}})
+    return True
+
+
 def load_weights(
     path: PathLike, size: int | None = None, kind: NetworkKind | None = None
 ) -> tuple[str, TrainedNetwork]:
@@ -156,6 +222,11 @@ def load_weights(
     if config is None or isinstance(config, ReferenceConfig):
         raise WeightsError(
             f"{path} does not hold weights of a SqueezeSAM variant; retrain or convert"
+        )
+    if metadata.get("holds") == ENCODER:
+        raise WeightsError(
+            f"{path} holds a pretrained encoder alone, which answers nothing yet; train with "
+            f"--variant {variant} --init {path}"
         )
     found = network_kind(variant)
     if kind is not None and found is not kind:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from squeezesam.training.config import Stage, TrainConfig, fingerprint
 from squeezesam.training.optimizer import HybridOptimizer, learning_rate
 from squeezesam.training.processes import Processes
 from squeezesam.training.samples import RawSample, Samples, collate, mixture
-from squeezesam.training.telemetry import Telemetry
+from squeezesam.training.telemetry import IOUS, Measures, Telemetry
 
 Network = TypeVar("Network", bound=SizedNetwork)
 
@@ -39,7 +39,12 @@ class Trainer(Generic[Network]):
         config: recipe.
         folder: where checkpoint, log and the list of skipped photos live.
         processes: this process among those that train together.
+
+    Attributes:
+        measures: what `train_on` gives beside the loss.
     """
+
+    measures: ClassVar[Measures] = IOUS
 
     def __init__(
         self,
@@ -102,7 +107,10 @@ class Trainer(Generic[Network]):
         self.processes.check_same(done)
         if done and self.processes.is_first:
             print(f"resuming after {done} of {self.config.steps} steps", flush=True)
-        telemetry = Telemetry(self.folder / "log.csv", self.config.steps, done)
+        log = self.folder / "log.csv"
+        telemetry = Telemetry(log, self.config.steps, done, measures=self.measures)
+        if self.processes.is_first:
+            telemetry.start()
         ends = accumulate(stage.steps for stage in self.config.stages)
         for number, (stage, end) in enumerate(zip(self.config.stages, ends, strict=True)):
             if done < end:
@@ -207,7 +215,7 @@ class Trainer(Generic[Network]):
         raise NotImplementedError
 
     def train_on(self, raw: RawSample, step: int) -> Tensor:
-        """Learn from one batch: [3] mean loss, IoU of the first and of the last answer."""
+        """Learn from one batch: [3] mean loss, then the two measures."""
         raise NotImplementedError
 
     def augmented(self, raw: RawSample, generator: torch.Generator) -> Batch:
@@ -229,7 +237,9 @@ class Trainer(Generic[Network]):
         half = self.config.precision == "bf16"
         # Autocast would raise what is concatenated to the type of the widest part, and from there
         # on the largest feature maps of the network.
-        inputs = [x.to(torch.bfloat16) if half else x for x in (image, *prompts)]
+        inputs = [
+            x.to(torch.bfloat16) if half and x.is_floating_point() else x for x in (image, *prompts)
+        ]
         inputs = [
             x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
         ]

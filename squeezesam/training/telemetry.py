@@ -3,12 +3,25 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from squeezesam.files import whole_file, writing
 
-HEADER = (
-    "step,size,learning_rate,loss,iou_first,iou_last,images_per_second,data_wait_share,skipped\n"
-)
+
+class Measures(NamedTuple):
+    """What is measured beside the loss: two numbers.
+
+    Attributes:
+        columns: their names in `log.csv`.
+        text: for people, with a place for each.
+    """
+
+    columns: tuple[str, str]
+    text: str
+
+
+IOUS = Measures(("iou_first", "iou_last"), "IoU {:.3f} -> {:.3f}")
+"""Of the first and of the last answer."""
 
 
 @dataclass
@@ -16,30 +29,39 @@ class Telemetry:
     """Writes `log.csv` and prints progress.
 
     Attributes:
-        path: path of the CSV file; a new run starts it, and a resumed run appends to it.
+        path: path of the CSV file.
         steps: batches of the whole run.
         done: batches that a resumed run goes on from; lines of later ones, which a killed run may
             have left, are dropped.
         every: steps between lines.
+        measures: what is reported beside the loss.
     """
 
     path: Path
     steps: int
     done: int = 0
     every: int = 50
+    measures: Measures = IOUS
 
-    def __post_init__(self) -> None:
+    @property
+    def header(self) -> str:
+        """The first line of the CSV file."""
+        columns = ",".join(self.measures.columns)
+        end = "images_per_second,data_wait_share,skipped"
+        return f"step,size,learning_rate,loss,{columns},{end}\n"
+
+    def start(self) -> None:
+        """Start the CSV file of a new run, or go on with that of a resumed one."""
         found = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        kept = [HEADER, *(line for line in found if self._is_done(line))]
+        kept = [self.header, *(line for line in found if self._is_done(line))]
         if kept != found:
             with whole_file(self.path) as partial:
                 partial.write_text("".join(kept))
-        self.restart()
 
     def _is_done(self, line: str) -> bool:
         """Whether it is a whole line about a step that is not to be repeated."""
         step, *others = line.split(",")
-        whole = line.endswith("\n") and len(others) == HEADER.count(",")
+        whole = line.endswith("\n") and len(others) == self.header.count(",")
         return whole and step.isdecimal() and int(step) <= self.done
 
     def restart(self) -> None:
@@ -69,7 +91,7 @@ class Telemetry:
             step: batches done.
             size: side of the input.
             rate: learning rate.
-            means: loss, IoU of the first and of the last answer since the last report.
+            means: loss and measures since the last report.
             skipped: damaged photos met in the whole run.
         """
         elapsed = time.perf_counter() - self._started
@@ -82,8 +104,9 @@ class Telemetry:
             )
         left = (self.steps - step) * elapsed / self._steps / 60
         print(
-            f"step {step}/{self.steps} at {size} px: loss {loss:.3f}, IoU {first:.3f} -> "
-            f"{last:.3f}, {pace:.1f} images/s, {share:.0%} waiting for data, "
+            f"step {step}/{self.steps} at {size} px: loss {loss:.3f}, "
+            f"{self.measures.text.format(first, last)}, {pace:.1f} images/s, "
+            f"{share:.0%} waiting for data, "
             f"{left:.0f} min left at this pace" + (f", {skipped} skipped" if skipped else ""),
             flush=True,
         )
