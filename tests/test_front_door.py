@@ -20,6 +20,13 @@ from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.examples import EXAMPLES
 from squeezesam.inference.saliency_prompt import ClickSampling
 from squeezesam.networks.weights import shipped_weights
+from squeezesam.pretraining.options import (
+    METHODS,
+    CacheOptions,
+    DecoderOptions,
+    PretrainConfig,
+    TargetOptions,
+)
 from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam.training.config import RECIPES, SWITCHES
 from squeezesam_benchmarks.peers.comparison import PURPOSES
@@ -184,8 +191,16 @@ def test_commands_stand_under_their_groups(help_texts: dict[str, str]) -> None:
 def test_help_quotes_what_the_tables_hold(help_texts: dict[str, str]) -> None:
     """Help is made without the tables, which import much; so its names and numbers are copies."""
     (stage,) = QAT_RECIPE.stages
+    decoder = DecoderOptions()
     quoted = {
         "train": [*RECIPES, *SWITCHES],
+        "pretrain": [
+            *METHODS,
+            f"may hold (default {CacheOptions.gigabytes:g})",
+            f"not shown (default {PretrainConfig.hidden})",
+            f"default {decoder.depth}:{decoder.width}:{decoder.heads})",
+            f"features are read (default {TargetOptions.points})",
+        ],
         "eval": [
             *PROTOCOLS,
             *(field.name for field in dataclasses.fields(ClickSampling)),

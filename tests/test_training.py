@@ -22,6 +22,7 @@ from squeezesam.training.config import SWITCHES, Stage, TrainConfig, recipe, wit
 from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.optimizer import learning_rate
 from squeezesam.training.processes import Processes
+from squeezesam.training.telemetry import Telemetry
 from squeezesam.training.trainers import ClickTrainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -129,6 +130,13 @@ def test_time_limit_stops_with_a_checkpoint(scenes, tmp_path):
         limited = train(scenes, tmp_path / "limited", minutes=0)
     assert all(torch.equal(value, limited[name]) for name, value in unbroken.items())
     assert len((tmp_path / "limited" / "log.csv").read_text().splitlines()) == 1 + TINY.steps
+
+
+def test_a_log_exists_when_the_first_process_starts_it(tmp_path):
+    telemetry = Telemetry(tmp_path / "log.csv", 10)
+    assert not telemetry.path.exists()
+    telemetry.start()
+    assert telemetry.path.read_text() == telemetry.header
 
 
 def test_a_checkpoint_travels_in_files_of_the_networks_size(scenes, tmp_path):

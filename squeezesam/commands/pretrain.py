@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from squeezesam.commands.train import add_run_arguments
 from squeezesam.errors import ConfigError
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features", type=Path, help="folder for the teacher's features (default OUT/features)"
     )
     parser.add_argument(
-        "--features-gb", type=float, default=20.0, help="how much it may hold (default %(default)s)"
+        "--features-gb", type=float, help="how many gigabytes it may hold (default 20)"
     )
     parser.add_argument(
         "--stage",
@@ -47,17 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--learning-rate", type=float, help="peak (default: as published)")
     parser.add_argument("--warmup", type=int, help="steps up to it (default: as published)")
-    parser.add_argument(
-        "--hidden", type=float, default=0.75, help="share of tokens not shown (default %(default)s)"
-    )
+    parser.add_argument("--hidden", type=float, help="share of tokens not shown (default 0.75)")
     parser.add_argument(
         "--decoder", metavar="DEPTH:WIDTH:HEADS", help="what predicts (default 8:512:16)"
     )
     parser.add_argument(
         "--points",
         type=int,
-        default=4,
-        help="points along each side of a token at which features are read (default %(default)s)",
+        help="points along each side of a token at which features are read (default 4)",
     )
     parser.add_argument(
         "--raw-targets", action="store_true", help="do not normalise what a token is to predict"
@@ -82,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam.training.processes import joined_processes
 
     variant = transformer_of(args.variant)
-    kept = CacheOptions(args.features_gb)
+    kept = CacheOptions(**given(gigabytes=args.features_gb))
     check_run(args.minutes, args.out)
     datasets = without_held_out(open_photo_sets(*args.data), args.hold_out)
     found = load_feature_teacher(args.teacher) if args.teacher else None
@@ -148,13 +145,17 @@ def recipe_of(args: argparse.Namespace, teacher: str) -> "PretrainConfig":
         seed=args.seed,
         workers=args.workers,
         method=args.method,
-        hidden=args.hidden,
         crop=CropOptions(colour=args.colour),
-        target=TargetOptions(args.points, not args.raw_targets),
+        target=TargetOptions(normalised=not args.raw_targets, **given(points=args.points)),
         decoder=DecoderOptions.parse(args.decoder) if args.decoder else DecoderOptions(),
         teacher=teacher,
+        **given(hidden=args.hidden, learning_rate=args.learning_rate, warmup=args.warmup),
     )
-    given = {"learning_rate": args.learning_rate, "warmup": args.warmup}
     if args.stage:
-        given["stages"] = tuple(map(Stage.parse, args.stage))
-    return dataclasses.replace(config, **{k: v for k, v in given.items() if v is not None})
+        config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))
+    return config
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Options that the user gave; all others keep the default of their dataclass."""
+    return {name: value for name, value in options.items() if value is not None}
