@@ -59,11 +59,13 @@ class MaskedNetwork(SizedNetwork):
         config: of the encoder.
         options: of the decoder.
         channels: what is predicted of each token.
-        size: side of the square input in pixels, a multiple of 16.
+        size: side of the square input in pixels, a multiple of 32.
 
     Raises:
-        ConfigError: `size` is not a multiple of 16, or leaves a single token.
+        ConfigError: `size` is not a multiple of 32.
     """
+
+    positions: Tensor
 
     def __init__(
         self, config: EfficientSamConfig, options: DecoderOptions, channels: int, size: int
