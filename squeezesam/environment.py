@@ -61,6 +61,13 @@ def machine() -> dict[str, str]:
     }
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def typed_command() -> str:
     """The command line under which this process runs."""
     return shlex.join(["squeezesam", *sys.argv[1:]])

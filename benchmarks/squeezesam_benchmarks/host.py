@@ -7,10 +7,12 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from squeezesam.environment import usable_cores
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError
 from squeezesam_benchmarks.devices import (
     BenchmarkArtifact,
@@ -77,13 +79,6 @@ def said(file: Path) -> str | None:
         return None
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class Host:
     """Implements `devices.Device`; a worker process of this Python for each measurement."""
 
@@ -130,25 +125,39 @@ class Host:
         way = subject.salient
         files = SalientFiles(str(way.detector.absolute()), str(way.photo)) if way else None
         job = TimingJob(str(path.absolute()), threads, protocol, subject.pipeline, files)
-        worker = subprocess.run(
-            [sys.executable, "-m", "squeezesam_benchmarks.worker"],
-            input=json.dumps(dataclasses.asdict(job)),
-            capture_output=True,
-            text=True,
-            check=False,
+        answer = worker_answer("squeezesam_benchmarks.worker", dataclasses.asdict(job), path.name)
+        return record_from_json(Measurement, answer)
+
+
+def worker_answer(module: str, job: Mapping[str, Any], subject: str) -> Any:
+    """What a fresh process of this Python answers to a job.
+
+    Args:
+        module: is run with the job as JSON on its stdin, and prints its answer as JSON.
+        job: what is to be timed, and how.
+        subject: names what is timed in an error.
+
+    Raises:
+        ArtifactError: it does not load or run.
+        MissingDependencyError: its runtime is not installed.
+    """
+    worker = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last_word = last_line(worker.stderr)
+    if worker.returncode == MISSING_DEPENDENCY_STATUS:
+        raise MissingDependencyError(last_word)
+    if worker.returncode:
+        raise ArtifactError(
+            f"timing {subject} failed with status {worker.returncode}: {last_word}; "
+            "try `squeezesam verify` on it or export it again"
         )
-        last_word = last_line(worker.stderr)
-        if worker.returncode == MISSING_DEPENDENCY_STATUS:
-            raise MissingDependencyError(last_word)
-        if worker.returncode:
-            raise ArtifactError(
-                f"timing {path.name} failed with status {worker.returncode}: {last_word}; "
-                "try `squeezesam verify` on it or export it again"
-            )
-        # A runtime may print too; the measurement is what comes last.
-        return record_from_json(
-            Measurement, json.loads(worker.stdout.rstrip("\n").rpartition("\n")[2])
-        )
+    # A runtime may print too; the answer is what comes last.
+    return json.loads(worker.stdout.rstrip("\n").rpartition("\n")[2])
 
 
 @contextmanager

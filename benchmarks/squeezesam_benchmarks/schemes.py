@@ -11,7 +11,7 @@ from pathlib import Path
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
 from squeezesam.environment import machine, package_versions, typed_command
-from squeezesam.errors import ArtifactError, ConfigError, DataError
+from squeezesam.errors import ArtifactError, DataError
 from squeezesam.evaluation.models import load_model
 from squeezesam.evaluation.protocol import ClickProtocol
 from squeezesam.evaluation.records import (
@@ -20,7 +20,7 @@ from squeezesam.evaluation.records import (
     read_evaluation,
     write_evaluation,
 )
-from squeezesam.evaluation.run import evaluate_all
+from squeezesam.evaluation.run import check_limit, evaluate_all
 from squeezesam.evaluation.statistics import Interval, mean_interval
 from squeezesam.files import check_place, whole_file
 from squeezesam.inference.load import INTERPRETER_LIMITS
@@ -246,8 +246,7 @@ class SchemeOptions:
     protocol: Protocol
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise ConfigError(f"--limit {self.limit} must be at least 1")
+        check_limit(self.limit)
 
 
 def compare_schemes(options: SchemeOptions, out: Path, progress: Callable[[str], None]) -> str:

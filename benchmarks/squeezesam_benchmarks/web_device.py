@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from squeezesam import strict_json
+from squeezesam.environment import usable_cores
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError, MissingDependencyError
 from squeezesam_benchmarks.devices import (
     BROWSER_BACKENDS,
@@ -29,7 +30,7 @@ from squeezesam_benchmarks.devices import (
     check_cores,
     refuse_options,
 )
-from squeezesam_benchmarks.host import host_condition, host_device, usable_cores
+from squeezesam_benchmarks.host import host_condition, host_device
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import (
     Condition,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -139,18 +140,22 @@ def peak_rss_bytes() -> int | None:
     return int(peak[1]) * 1024 if peak else None
 
 
-def main() -> int:
-    """Do the job on stdin."""
+def answer_stdin(work: Callable[[Any], Any]) -> int:
+    """Do the job on stdin and print the answer; the exit status that `host.worker_answer` knows.
+
+    Args:
+        work: takes a job as JSON, and gives a dataclass.
+    """
     try:
-        measurement = measure(record_from_json(TimingJob, json.load(sys.stdin)))
+        answer = work(json.load(sys.stdin))
     except SqueezeSamError as error:
         print(error, file=sys.stderr)
         if isinstance(error, MissingDependencyError):
             return MISSING_DEPENDENCY_STATUS
         return error.exit_status
-    print(json.dumps(dataclasses.asdict(measurement)))
+    print(json.dumps(dataclasses.asdict(answer)))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer_stdin(lambda job: measure(record_from_json(TimingJob, job))))

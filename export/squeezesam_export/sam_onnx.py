@@ -259,6 +259,7 @@ class SamEncoder:
         path: a file of one of `ENCODERS`.
 
     Attributes:
+        path: of the file.
         layout: what kind of file it is.
 
     Raises:
@@ -267,7 +268,8 @@ class SamEncoder:
     """
 
     def __init__(self, path: PathLike) -> None:
-        self._graph = _Graph(Path(path))
+        self.path = Path(path)
+        self._graph = _Graph(self.path)
         self.layout = _encoder_layout(self._graph)
 
     def embeddings(self, pixels: PhotoPixels) -> FloatArray:
@@ -276,8 +278,11 @@ class SamEncoder:
         Raises:
             ArtifactError: the encoder fails.
         """
-        feed = {self.layout.input_name: self.layout.prepare(pixels)}
-        return self._graph.run([EMBEDDINGS], feed)[0]
+        return self._graph.run([EMBEDDINGS], self.feed(pixels))[0]
+
+    def feed(self, pixels: PhotoPixels) -> Feed:
+        """The only input, made of a photo [H, W, 3]."""
+        return {self.layout.input_name: self.layout.prepare(pixels)}
 
     def __call__(self, pixels: PhotoPixels) -> tuple[FloatArray, tuple[float, float]]:
         """Embeddings [C, h, w], and the shares of w and h that the photo takes up from top left."""
@@ -325,6 +330,20 @@ class SamOnnx:
         pixels = as_photo(image)
         height, width = pixels.shape[:2]
         self._photo = width, height, self._encoder.embeddings(pixels)
+
+    def feeds_of_a_click(self) -> list[tuple[Path, Feed]]:
+        """Both files, each with the inputs of one click on a square photo without an earlier mask.
+
+        Raises:
+            ArtifactError: the encoder fails.
+        """
+        photo = np.zeros((SIDE, SIDE, 3), np.uint8)
+        click = check_prompts([[SIDE / 2, SIDE / 2]], [1], None, width=SIDE, height=SIDE)
+        second = self._decoding.feed(click, self._decoding.frame(SIDE, SIDE), None)
+        return [
+            (self._encoder.path, self._encoder.feed(photo)),
+            (self._decoder.path, {EMBEDDINGS: self._encoder.embeddings(photo), **second}),
+        ]
 
     def predict(
         self,

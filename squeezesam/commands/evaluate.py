@@ -8,7 +8,7 @@ from squeezesam.spec import INPUT_SIZE
 HELP = "measure IoU, clicks to reach an IoU and boundary IoU on photos with masks"
 GROUP = "measure"
 EXAMPLE = "squeezesam eval --data DATA/val/people --protocol clicks box"
-CLICKS = "clicks"
+CLICKS, RANDOM = "clicks", "random"
 SALIENT = "salient"
 RESULTS_NAME = "results.json"
 REPORT_NAME = "report.md"
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[CLICKS],
         metavar="NAME",
-        help=f"any of clicks, parts, box, choice, salient (default {CLICKS})",
+        help=f"any of clicks, parts, box, choice, random, salient (default {CLICKS})",
     )
     parser.add_argument(
         "--corrections",
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clicks",
         type=int,
-        help="clicks on each object (default 5; literature's NoC: 20)",
+        help="clicks on each object (default 5, of protocol random 3; literature's NoC: 20)",
     )
     parser.add_argument(
         "--detector",

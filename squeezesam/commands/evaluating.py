@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from squeezesam.cli import given
-from squeezesam.commands.evaluate import CLICKS, REPORT_NAME, RESULTS_NAME, SALIENT
+from squeezesam.commands.evaluate import CLICKS, RANDOM, REPORT_NAME, RESULTS_NAME, SALIENT
 from squeezesam.data.open import open_with_parents
 from squeezesam.data.parts import RECORDS, SharedWork
 from squeezesam.data.records import Dataset
@@ -24,7 +24,7 @@ from squeezesam.evaluation.records import (
     write_evaluation,
 )
 from squeezesam.evaluation.report import markdown_report
-from squeezesam.evaluation.run import evaluate_all
+from squeezesam.evaluation.run import check_limit, evaluate_all
 from squeezesam.files import check_place, whole_directory
 from squeezesam.image_io import write_image
 from squeezesam.inference.load import detector_beside
@@ -51,8 +51,7 @@ def run_evaluation(args: argparse.Namespace) -> None:
         print(markdown_report([read_evaluation(path) for path in args.report]))
         return
     protocols = chosen_protocols(args)
-    if args.limit is not None and args.limit < 1:
-        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    check_limit(args.limit)
     found = open_all(args.data)
     datasets = [dataset for dataset, _ in found]
     subject, predictor = load_subject(args)
@@ -87,6 +86,7 @@ def chosen_protocols(args: argparse.Namespace) -> dict[str, EvaluationProtocol]:
             raise ConfigError(f"unknown protocol {name!r}; choose any of {', '.join(PROTOCOLS)}")
     options = {
         CLICKS: given(args, clicks="clicks"),
+        RANDOM: given(args, clicks="clicks"),
         SALIENT: given(args, corrections="corrections"),
     }
     return {name: PROTOCOLS[name](**options.get(name, {})) for name in args.protocol}

@@ -83,10 +83,10 @@ def best_median_worst(
     }
 
 
-def draw_row(name: str, cases: Sequence[Image.Image]) -> Image.Image:
-    """Cases beside each other under the row's name, each in a column of its own."""
+def draw_row(name: str, cases: Sequence[Image.Image], columns: int = PER_ROW) -> Image.Image:
+    """Cases beside each other under the row's name, each in one of so many columns."""
     height = LINE + max(case.height for case in cases) + GAP
-    row = Image.new("RGB", (GAP + PER_ROW * (TILE + GAP), height), PAPER)
+    row = Image.new("RGB", (GAP + columns * (TILE + GAP), height), PAPER)
     ImageDraw.Draw(row).text((GAP, 6), name, INK, font(17))
     for column, case in enumerate(cases):
         row.paste(case, (GAP + column * (TILE + GAP), LINE))
@@ -94,9 +94,21 @@ def draw_row(name: str, cases: Sequence[Image.Image]) -> Image.Image:
 
 
 def draw_case(
-    predictor: Predictor, dataset: Dataset, protocol: EvaluationProtocol, result: ObjectResult
+    predictor: Predictor,
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    result: ObjectResult,
+    label: str | None = None,
 ) -> Image.Image:
-    """The photo with target, answer and prompts, its long side TILE pixels, and a caption."""
+    """The photo with target, answer and prompts, its long side TILE pixels, and a caption.
+
+    Args:
+        predictor: the predictor that was evaluated.
+        dataset: the data set that was evaluated.
+        protocol: the protocol that was used.
+        result: what came of the object.
+        label: stands in the caption beside the IoU; None for the name of the photo.
+    """
     image = dataset[result.place]
     pixels = image.pixels()
     predictor.set_image(pixels)
@@ -113,7 +125,7 @@ def draw_case(
     picture.paste(TARGET, mask=line)
     case = Image.new("RGB", (TILE, picture.height + LINE), PAPER)
     case.paste(picture)
-    caption = f"{PERCENT * result.ious[position]:.1f}   {result.photo}"
+    caption = f"{PERCENT * result.ious[position]:.1f}   {label or result.photo}"
     ImageDraw.Draw(case).text((0, picture.height + 4), caption, INK, font(14))
     return case
 

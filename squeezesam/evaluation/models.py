@@ -6,7 +6,7 @@ register theirs without being imported here.
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
@@ -16,6 +16,7 @@ from squeezesam.inference.load import (
     REFERENCE_INTERPRETER,
     InterpretedNetwork,
     load,
+    named_path,
 )
 from squeezesam.inference.looks import DEFAULT_LOOKING, Looking
 from squeezesam.inference.mask_cleanup import DEFAULT_CLEANING, MaskCleaning
@@ -27,6 +28,28 @@ from squeezesam.spec import DETECTOR, SEGMENTER
 GROUP = "squeezesam.baselines"
 
 
+def known_baselines() -> dict[str, EntryPoint]:
+    """All baselines that are installed, by name."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def is_baseline(text: str) -> bool:
+    """Whether a text names a baseline rather than a model: no file of this name is there."""
+    return text.partition("=")[0] in known_baselines() and not Path(text).exists()
+
+
+def load_named(text: str) -> tuple[EvaluatedModel, Predictor]:
+    """A model or a baseline, as it is spelt where both stand in one list.
+
+    Args:
+        text: a path or a name as `load_model` takes it, or a baseline as `load_baseline` takes it.
+
+    Raises:
+        ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
+    """
+    return load_named_baseline(text) if is_baseline(text) else load_model(Path(text), None)
+
+
 def load_baseline(text: str) -> Predictor:
     """The baseline that `NAME` or `NAME=ARGUMENT` stands for.
 
@@ -35,7 +58,7 @@ def load_baseline(text: str) -> Predictor:
         MissingDependencyError: what it needs is not installed.
     """
     name, equals, argument = text.partition("=")
-    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    known = known_baselines()
     if name not in known:
         raise ConfigError(f"unknown baseline {name!r}; choose one of {', '.join(sorted(known))}")
     factory: Callable[[str | None], Predictor] = known[name].load()
@@ -53,7 +76,7 @@ def load_model(
     """Weights, an artifact or an export directory.
 
     Args:
-        path: of any kind that `squeezesam.load` knows.
+        path: of any kind that `squeezesam.load` knows, or the name of shipped weights.
         size: side of the square input of the segmenter, for weights only; None for the usual one.
         detector: finds what to segment where nothing is asked; None where that will not happen.
         sampling: how it finds that.
@@ -63,6 +86,7 @@ def load_model(
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: it cannot be loaded.
     """
+    path = named_path(path)
     network = load(path, size, kind=SEGMENTER)
     interpreter = REFERENCE_INTERPRETER if isinstance(network, InterpretedNetwork) else None
     files = files_in(path)

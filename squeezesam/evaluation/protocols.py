@@ -33,6 +33,7 @@ from squeezesam.evaluation.protocol import (
     click_prompts,
     next_click,
 )
+from squeezesam.evaluation.random_clicks import RandomClicks
 from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.evaluation.targets import WantedObject
@@ -237,5 +238,6 @@ PROTOCOLS: dict[str, Callable[..., EvaluationProtocol]] = {
     "parts": PartProtocol,
     "box": BoxProtocol,
     "choice": ChoiceProtocol,
+    "random": RandomClicks,
     "salient": SalientProtocol,
 }

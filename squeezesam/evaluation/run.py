@@ -16,7 +16,7 @@ from squeezesam import strict_json
 from squeezesam.data.parts import SharedWork, cut, fingerprint
 from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
 from squeezesam.environment import machine, package_versions, typed_command
-from squeezesam.errors import DataError
+from squeezesam.errors import ConfigError, DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
 from squeezesam.evaluation.protocol import Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import (
@@ -48,6 +48,16 @@ class Photo:
     image: AnnotatedImage
     pixels: NDArray[np.uint8]
     targets: list[WantedObject]
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of photos that is none.
+
+    Raises:
+        ConfigError: it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit {limit} must be at least 1")
 
 
 def evaluate_all(

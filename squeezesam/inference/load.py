@@ -187,6 +187,18 @@ def detector_beside(model: PathLike | None) -> Path:
     return Path(model) if model and is_export(model) else shipped_weights(DEFAULT_DETECTOR)
 
 
+def named_path(source: PathLike) -> Path:
+    """The path of a network, where a name of shipped weights stands for their file.
+
+    Raises:
+        WeightsError: no weights of that name are shipped.
+    """
+    path = Path(source)
+    if str(path) in NAMES and not path.exists():
+        return shipped_weights(str(path))
+    return path
+
+
 def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None = None) -> Network:
     """Load a network of any kind from any file.
 
@@ -208,9 +220,7 @@ def load(source: PathLike, size: int | None = None, *, kind: NetworkKind | None 
         ArtifactError: the artifact is missing, damaged, of no known runtime or of another kind.
         MissingDependencyError: the artifact's runtime is not installed.
     """
-    path = Path(source)
-    if str(path) in NAMES and not path.exists():
-        path = shipped_weights(str(path))
+    path = named_path(source)
     if path.suffix != WEIGHTS_SUFFIX:
         return _load_artifact(path, size, kind)
     variant, trained = load_weights(path, size)

@@ -144,10 +144,15 @@ def tools_text() -> str:
     return f"{', '.join(lines)}\n{verdict}"
 
 
-def unallocated(variant: str) -> TrainedNetwork | ReferenceSam:
-    """A variant's or detector's network without memory for its weights: enough to count."""
+def unallocated(variant: str, size: int | None = None) -> TrainedNetwork | ReferenceSam:
+    """A variant's or detector's network without memory for its weights: enough to count.
+
+    Args:
+        variant: its name.
+        size: side of the square input in pixels; None for that of the kind of network.
+    """
     with torch.device("meta"):
-        return build_network(known_config(variant))
+        return build_network(known_config(variant), size)
 
 
 def weights_text(variant: str) -> str:

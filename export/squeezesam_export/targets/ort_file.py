@@ -1,6 +1,7 @@
 """Opening an ONNX file in ONNX Runtime, whatever it holds."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam.environment import usable_cores
 from squeezesam.errors import ArtifactError
 from squeezesam_export.targets.target import optional
 from squeezesam_export.targets.trial import NoAnswerError, check_in_fresh_python, in_fork
@@ -161,6 +163,9 @@ def opened(path: Path, *, is_to_run: bool = True) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY  # lower, fp16 warns that constants stay unfolded
+    if usable_cores() < (os.cpu_count() or 1):
+        # Left to itself, ONNX Runtime starts a thread for each core of the machine.
+        options.intra_op_num_threads = usable_cores()
     if not is_to_run:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
