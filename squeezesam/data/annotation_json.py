@@ -143,7 +143,7 @@ def parse_record(
             width,
             height,
             annotations,
-            _parse_code(ignore, width, height) if has_outline(ignore) else None,
+            parse_code(ignore, width, height) if has_outline(ignore) else None,
             tuple(
                 Skipped(f"{photo} annotation {i}", "it has no outline")
                 for i, each in objects
@@ -161,7 +161,7 @@ def _parse_annotation(
     category = entry.get("category")
     if category is None and entry.get("category_id") is not None:
         category = vocabulary.categories.get(identity(entry["category_id"]))
-    code = _parse_code(entry["segmentation"], width, height)
+    code = parse_code(entry["segmentation"], width, height)
     return Annotation(code, _area(entry.get("area"), code), kind, str(category or ""))
 
 
@@ -175,7 +175,13 @@ def _length(code: MaskCode) -> float:
     return code.length if isinstance(code, PolygonMask) else 0.0
 
 
-def _parse_code(segmentation: Any, width: int, height: int) -> MaskCode:
+def parse_code(segmentation: Any, width: int, height: int) -> MaskCode:
+    """The mask that a `segmentation` with an outline holds, of a photo of this size.
+
+    Raises:
+        DataError: it is damaged, or of another size than the photo.
+        KeyError, TypeError, ValueError, OverflowError: it is not of COCO's form.
+    """
     if isinstance(segmentation, list):
         return PolygonMask.parse(segmentation, height, width)
     if not isinstance(segmentation, Mapping):

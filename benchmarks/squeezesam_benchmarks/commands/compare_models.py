@@ -40,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR", help="folder of answers to the same prompts"
     )
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="RESULTS.json",
+        help="boxes of an object detector on the one data set, which is COCO's, in COCO's format "
+        "of results; adds the AP of the masks for them",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all raw values")
 
 
@@ -58,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     if args.rounds != 0:
         timing = ClickTiming(**given(args, threads="threads", rounds="rounds"))
     options = ComparisonOptions(
-        tuple(args.models), tuple(args.data), args.limit, timing, args.pictures
+        tuple(args.models), tuple(args.data), args.limit, timing, args.pictures, args.boxes
     )
     compared = compare_models(options, say)
     if args.json is not None:

@@ -13,9 +13,10 @@ from squeezesam.data.open import open_with_parents
 from squeezesam.data.records import Dataset
 from squeezesam.environment import machine, package_versions, typed_command
 from squeezesam.errors import ConfigError
+from squeezesam.evaluation.box_ap import BoxedPhotos, MaskAp
 from squeezesam.evaluation.contact_sheet import draw_case, draw_row, titled_sheet
 from squeezesam.evaluation.models import load_named
-from squeezesam.evaluation.protocol import ClickProtocol, EvaluationProtocol
+from squeezesam.evaluation.protocol import PERCENT, ClickProtocol, EvaluationProtocol
 from squeezesam.evaluation.protocols import BoxProtocol
 from squeezesam.evaluation.random_clicks import RandomClicks
 from squeezesam.evaluation.records import Evaluation
@@ -95,9 +96,10 @@ class ComparisonOptions:
         limit: only so many photos of each data set.
         timing: of clicks; None to time nothing.
         pictures: folder for pictures; None for none.
+        boxes: result file of an object detector on the one data set; None for none.
 
     Raises:
-        ConfigError: no model, one that is there twice, or no photo.
+        ConfigError: a model that is there twice, no photo, or boxes for several data sets.
     """
 
     models: tuple[str, ...]
@@ -105,12 +107,15 @@ class ComparisonOptions:
     limit: int | None
     timing: ClickTiming | None
     pictures: Path | None = None
+    boxes: Path | None = None
 
     def __post_init__(self) -> None:
         for model in self.models:
             if self.models.count(model) > 1:
                 raise ConfigError(f"the model {model} is there twice; name it once")
         check_limit(self.limit)
+        if self.boxes is not None and len(self.data) != 1:
+            raise ConfigError(f"--boxes {self.boxes} is for one data set; give one with --data")
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ class ComparedModel:
         cost: read from its files.
         evaluation: of PROTOCOLS on all data sets.
         times: of its clicks, one entry for each process; none where it was not timed.
+        mask_ap: of the masks for a detector's boxes; None where none were given.
         notes: about its row.
     """
 
@@ -129,6 +135,7 @@ class ComparedModel:
     cost: ModelCost
     evaluation: Evaluation
     times: tuple[ClickTimes, ...]
+    mask_ap: MaskAp | None
     notes: tuple[str, ...]
 
 
@@ -143,10 +150,17 @@ def compare_models(
         OutputError: the pictures cannot be written.
     """
     found = open_with_parents(*options.data)
+    boxed = None
+    if options.boxes is not None:
+        boxed = BoxedPhotos(found[0][0], options.boxes, options.limit)
+        if boxed.strays:
+            progress(f"{boxed.strays} boxes name a photo or category that the data set lacks")
     loaded = {model: load_named(model) for model in options.models}
     costs = {model: cost_of(model, predictor) for model, (_, predictor) in loaded.items()}
     evaluations = {}
+    precisions = {}
     for model, (subject, predictor) in loaded.items():
+        precisions[model] = None if boxed is None else boxed.ap_of(predictor)
         evaluations[model] = evaluate_all(subject, predictor, found, PROTOCOLS, options.limit)
         progress(f"evaluated {model}")
     if options.pictures is not None:
@@ -163,6 +177,7 @@ def compare_models(
             costs[model],
             evaluations[model],
             tuple(times.get(model, ())),
+            precisions[model],
             (
                 *costs[model].notes,
                 *([f"not timed: {untimed[model]}"] if model in untimed else []),
@@ -183,7 +198,10 @@ def comparison_report(compared: Sequence[ComparedModel], options: ComparisonOpti
         if one.notes
     ]
     parts = ["### Cost", markdown_table(COST_HEADER, rows), "\n".join(notes)]
-    return "\n\n".join([*parts, *accuracy_tables(compared), MEANINGS, provenance(options)])
+    parts += accuracy_tables(compared)
+    if options.boxes is not None:
+        parts += precision_table(labels, compared, options.boxes)
+    return "\n\n".join([*filter(None, parts), MEANINGS, provenance(options)])
 
 
 def cost_cells(one: ComparedModel) -> list[str]:
@@ -225,6 +243,39 @@ def accuracy_tables(compared: Sequence[ComparedModel]) -> list[str]:
             markdown_table(["model", *ACCURACY], cells),
         ]
     return sections
+
+
+AP_COLUMNS = {
+    "AP": "ap",
+    "AP50": "ap50",
+    "AP75": "ap75",
+    "AP small": "small",
+    "AP medium": "medium",
+    "AP large": "large",
+}
+
+
+def precision_table(
+    labels: Sequence[str], compared: Sequence[ComparedModel], boxes: Path
+) -> list[str]:
+    """A heading, a table and its meaning for the masks that were asked for with boxes."""
+    rows = []
+    for label, one in zip(labels, compared, strict=True):
+        values = [getattr(one.mask_ap, field) for field in AP_COLUMNS.values()]
+        rows.append(
+            [label, *(UNKNOWN if each is None else f"{PERCENT * each:.1f}" for each in values)]
+        )
+    first = compared[0].mask_ap
+    assert first is not None, "boxes were given"
+    return [
+        f"### Masks for the boxes of {boxes.name}, {first.boxes} boxes on {first.photos} photos",
+        markdown_table(["model", *AP_COLUMNS], rows),
+        "COCO's average precision in percent, by pycocotools: of the masks of all boxes, each with "
+        "the score and the category that the detector gave. It depends on the detector as much as "
+        "on the model. **AP50** and **AP75** count a mask as right from an IoU of 0.5 and 0.75; "
+        "**AP** is the mean from 0.5 to 0.95. Small objects are below 32 x 32 pixels, medium ones "
+        "below 96 x 96.",
+    ]
 
 
 def provenance(options: ComparisonOptions) -> str:
