@@ -15,7 +15,7 @@ from squeezesam.spec import input_specs
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.peers import comparison
-from squeezesam_benchmarks.peers.catalog import PEERS, efficient_sam_ti, mobile_sam
+from squeezesam_benchmarks.peers.catalog import PEERS, edge_tam, efficient_sam_ti, mobile_sam
 from squeezesam_benchmarks.peers.comparison import (
     EXPORTERS,
     PURPOSES,
@@ -27,10 +27,11 @@ from squeezesam_benchmarks.peers.comparison import (
     to_executorch,
     to_onnx,
 )
+from squeezesam_benchmarks.peers.edge_tam import RepVit, RepVitConfig
 from squeezesam_benchmarks.peers.layers import fused_by_torch, in_form
-from squeezesam_benchmarks.peers.plain_vit import PlainVitConfig
+from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
 from squeezesam_benchmarks.peers.report import peers_report
-from squeezesam_benchmarks.peers.tiny_vit import TinyVitConfig, joined, windows
+from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig, joined, windows
 from squeezesam_benchmarks.peers.u2net import U2Net
 from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM, ClickPredictor
 from squeezesam_benchmarks.protocol import Protocol
@@ -51,7 +52,15 @@ def shallow_efficient_sam(size):
     return efficient_sam_ti(size, PlainVitConfig(depth=1))
 
 
-SHALLOW = {"mobilesam-shaped": shallow_mobile_sam, "efficientsam-ti-shaped": shallow_efficient_sam}
+def shallow_edge_tam(size):
+    return edge_tam(size, RepVitConfig(depths=(1, 1, 2, 1)))
+
+
+SHALLOW = {
+    "mobilesam-shaped": shallow_mobile_sam,
+    "efficientsam-ti-shaped": shallow_efficient_sam,
+    "edgetam-shaped": shallow_edge_tam,
+}
 
 
 @pytest.fixture(scope="module", params=SHALLOW)
@@ -107,6 +116,48 @@ def test_mobile_sam_lacks_only_what_a_click_does_not_run():
     mask_prompts = (4 * 4 + 4) + 2 * 4 + (4 * 16 * 4 + 16) + 2 * 16 + (16 * 256 + 256)
     whole = parameters(mobile_sam(SMALL)) + classifier + mask_prompts
     assert whole == pytest.approx(10_100_000, rel=0.005)
+
+
+def test_the_backbone_of_edge_tam_is_repvit_m1_by_timms_figures():
+    # timm lists repvit_m1 with 5.49 M parameters, of which two classifiers of 384 BatchNormed
+    # channels are no part here, and with 0.83 GMAC at 224 px.
+    classifiers = 2 * (2 * 384 + 384 * 1000 + 1000)
+    backbone = RepVit(RepVitConfig())
+    assert parameters(backbone) + classifiers == pytest.approx(5_490_000, rel=0.005)
+    work = sum(macs_by_operator(backbone, [(1, 3, 224, 224)]).values())
+    assert work + 2 * 384 * 1000 == pytest.approx(830_000_000, rel=0.02)
+
+
+def test_the_encoder_of_edge_tam_fills_the_published_file():
+    network = edge_tam(SMALL)
+    assert 4 * (parameters(network.encoder) + parameters(network.neck)) == pytest.approx(
+        19_700_000, rel=0.02
+    )
+
+
+def test_a_later_click_runs_the_decoder_on_what_the_encoder_gave(network):
+    image, coords, labels = click(network)
+    with torch.inference_mode():
+        features = network.encoded(image)
+    later = network.later_click()
+    inputs = (coords, labels, *features)
+    assert [tuple(one.shape) for one in inputs] == [spec.shape for spec in later.input_specs()]
+    for ours, whole in zip(
+        answer(later, *inputs), answer(network, image, coords, labels), strict=True
+    ):
+        assert torch.equal(ours, whole)
+
+
+def test_finer_features_of_edge_tam_shape_its_masks():
+    torch.manual_seed(0)
+    network = folded(shallow_edge_tam(SMALL))
+    image, coords, labels = click(network)
+    with torch.inference_mode():
+        embedding, half, quarter = network.encoded(image)
+        masks, ious = network.click(coords, labels, embedding, half, quarter)
+        for other in ((embedding, 0 * half, quarter), (embedding, half, 0 * quarter)):
+            assert not torch.allclose(network.click(coords, labels, *other)[0], masks, atol=1e-3)
+    assert ((ious > 0) & (ious < 1)).all()
 
 
 def layers(residual_u):
@@ -179,7 +230,8 @@ def test_the_bias_of_attention_depends_on_the_distance_alone():
 
 def test_folding_and_the_form_of_attention_leave_the_answer(network):
     torch.manual_seed(0)
-    name = "mobilesam-shaped" if network.masks == 4 else "efficientsam-ti-shaped"
+    encoders = {TinyVit: "mobilesam-shaped", PlainVit: "efficientsam-ti-shaped"}
+    name = encoders.get(type(network.encoder), "edgetam-shaped")
     wanted = answer(SHALLOW[name](SMALL).eval(), *click(network))
     for form in (fused_by_torch, mixed_by_products):
         assert_same_answer(
@@ -380,7 +432,12 @@ def test_every_peer_of_a_click_is_counted_and_exported(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "random_peer", lambda name: folded(SHALLOW[name](SMALL)))
     told = []
     subjects = comparison.peer_subjects(PURPOSES["clicks"], tmp_path, told.append)
-    assert {subject.artifact.variant for subject in subjects} == set(SHALLOW)
+    assert {subject.artifact.variant for subject in subjects} == {
+        f"{name}{ending}" for name in SHALLOW for ending in ("", comparison.LATER)
+    }
+    assert {subject.pipeline for subject in subjects if comparison.LATER in str(subject.path)} == {
+        None
+    }
     assert [line for line in told if "GMAC" in line]
 
 
@@ -398,7 +455,7 @@ def test_the_detector_is_timed_beside_u2nets_shape_by_their_networks_alone(
     assert main(["bench", "peers", "--purpose", "saliency", *options]) == 0
     table, told = capsys.readouterr()
     assert "network, times saliency" in table
-    assert "one click" not in table
+    assert "first click" not in table
     assert "saliency_onnx_fp32.onnx" in table
     assert "u2netp-shaped_onnx_fp32.onnx" in table
     assert "u2netp-shaped: 1.13 M parameters, 0.79 GMAC" in told

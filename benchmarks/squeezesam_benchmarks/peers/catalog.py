@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from squeezesam.spec import PointLabel
-from squeezesam_benchmarks.peers.click_network import ClickNetwork, SamDecoderConfig
+from squeezesam_benchmarks.peers.click_network import ClickNetwork, Neck, SamDecoderConfig
+from squeezesam_benchmarks.peers.edge_tam import PyramidNeck, RepVit, RepVitConfig
 from squeezesam_benchmarks.peers.layers import ChannelNorm, PeerNetwork
 from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
 from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig
@@ -14,6 +15,7 @@ from squeezesam_benchmarks.peers.u2net import U2Net
 
 TINY_VIT_5M = TinyVitConfig()
 VIT_TINY = PlainVitConfig()
+REPVIT_M1 = RepVitConfig()
 
 
 def mobile_sam(size: int, config: TinyVitConfig = TINY_VIT_5M) -> ClickNetwork:
@@ -21,7 +23,7 @@ def mobile_sam(size: int, config: TinyVitConfig = TINY_VIT_5M) -> ClickNetwork:
     decoder = SamDecoderConfig(activation=nn.ReLU, norm=ChannelNorm, first_mask=0)
     return ClickNetwork(
         TinyVit(config),
-        config.widths[-1],
+        Neck(config.widths[-1], decoder.width),
         decoder,
         tuple(PointLabel),
         adds_no_mask=True,
@@ -36,7 +38,27 @@ def efficient_sam_ti(size: int, config: PlainVitConfig = VIT_TINY) -> ClickNetwo
     )
     labels = tuple(label for label in PointLabel if label != PointLabel.NEGATIVE)
     return ClickNetwork(
-        PlainVit(config, size), config.width, decoder, labels, adds_no_mask=False, size=size
+        PlainVit(config, size),
+        Neck(config.width, decoder.width),
+        decoder,
+        labels,
+        adds_no_mask=False,
+        size=size,
+    )
+
+
+def edge_tam(size: int, config: RepVitConfig = REPVIT_M1) -> ClickNetwork:
+    """The shape of EdgeTAM's image path: RepViT-M1 with a pyramid, then SAM 2's decoder."""
+    decoder = SamDecoderConfig(
+        activation=nn.ReLU, norm=ChannelNorm, first_mask=0, takes_fine=True, bounds_ious=True
+    )
+    return ClickNetwork(
+        RepVit(config),
+        PyramidNeck(config.widths, decoder.width),
+        decoder,
+        tuple(PointLabel),
+        adds_no_mask=True,
+        size=size,
     )
 
 
@@ -82,6 +104,14 @@ PEERS = {
         parameters=10_200_000,
         macs=102_000_000_000,
         macs_have_attention=True,
+    ),
+    # Dimensions: the authors' configuration (facebookresearch/EdgeTAM at 9cc44bf, edgetam.yaml) and
+    # timm's repvit_m1. The published 13.9 M have the memory of a video in them. Of the image path,
+    # two ExecuTorch files in float32 are published (mlboydaisuke/EdgeTAM-ExecuTorch): 19.7 MB of
+    # the encoder, and 24.7 MB of the decoder, of which 8.4 MB are two constants of 256 x 64 x 64:
+    # together 9.0 M. No MACs of it were found; tests hold the backbone against timm's figures.
+    "edgetam-shaped": Peer(
+        edge_tam, size=1024, parameters=9_000_000, macs=None, macs_have_attention=False
     ),
     # The paper (arXiv 2005.09007) gives the dimensions of every block; 4.7 MB of float32 weights
     # are 1.13 M parameters with the statistics of the BatchNorms. No MACs.

@@ -153,7 +153,9 @@ class Purpose:
 
 PURPOSES = {
     "clicks": Purpose(
-        ("base", "nano", "reference"), ("mobilesam-shaped", "efficientsam-ti-shaped"), SAM
+        ("base", "nano", "reference"),
+        ("mobilesam-shaped", "efficientsam-ti-shaped", "edgetam-shaped"),
+        SAM,
     ),
     "saliency": Purpose(("saliency",), ("u2netp-shaped",), None),
 }
@@ -210,10 +212,14 @@ def time_peers(options: PeerOptions, out: Path, progress: Callable[[str], None])
         return time_all(host, subjects, options.threads, options.protocol, out, progress)
 
 
+LATER = "-later-click"
+"""Ends the name of what a peer runs for a later click on the same photo."""
+
+
 def peer_subjects(
     purpose: Purpose, folder: Path, progress: Callable[[str], None]
 ) -> list[BenchmarkArtifact]:
-    """Every peer of a purpose for every runtime, with random weights.
+    """Every peer of a purpose for every runtime, with random weights, as each click runs it.
 
     Args:
         purpose: of the peers.
@@ -222,11 +228,15 @@ def peer_subjects(
     """
     subjects = []
     for peer in purpose.peers:
-        network = random_peer(peer)
-        progress(f"{peer}: {cost(network, network.input_specs())}")
-        for target, export in EXPORTERS.items():
-            path = folder / f"{peer}_{target.name}_{FRESH_PRECISION}{target.suffix}"
-            lowered = export(network, path)
-            progress(f"exported {path.name} with random weights")
-            subjects.append(fresh_subject(path, target.name, peer, lowered, purpose.pipeline))
+        whole = random_peer(peer)
+        parts = {peer: (whole, purpose.pipeline), f"{peer}{LATER}": (whole.later_click(), None)}
+        for name, (network, pipeline) in parts.items():
+            if network is None:
+                continue
+            progress(f"{name}: {cost(network, network.input_specs())}")
+            for target, export in EXPORTERS.items():
+                path = folder / f"{name}_{target.name}_{FRESH_PRECISION}{target.suffix}"
+                lowered = export(network, path)
+                progress(f"exported {path.name} with random weights")
+                subjects.append(fresh_subject(path, target.name, name, lowered, pipeline))
     return subjects

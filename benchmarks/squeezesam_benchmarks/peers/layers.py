@@ -39,6 +39,10 @@ class PeerNetwork(nn.Module):
         """Outputs, in order."""
         raise NotImplementedError
 
+    def later_click(self) -> "PeerNetwork | None":
+        """The part that runs for a later click on the same photo; None where all of it does."""
+        return None
+
 
 class ChannelNorm(nn.LayerNorm):
     """LayerNorm over C of [B, C, H, W]."""

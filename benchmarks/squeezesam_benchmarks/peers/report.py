@@ -14,7 +14,11 @@ NOTE = (
     "Networks of a peer's shape have the dimensions that its paper gives and random weights, on "
     "which latency does not depend; they say nothing of its accuracy."
 )
-CLICKS_NOTE = "One click: from a photo's pixels to a mask of its size. "
+CLICKS_NOTE = (
+    "First click: from the pixels of a new photo to a mask of its size. A later click on the same "
+    "photo runs of a peer what its row `-later-click` times, which is the decoder alone; ours run "
+    "their network once, and twice for the first click. "
+)
 
 Kind = Callable[[ResultRow, int], Samples]
 
@@ -41,7 +45,7 @@ def peers_report(run: Sequence[Result], base: str) -> str:
     kinds: dict[str, Kind] = {"network": network_ms}
     clicks = ""
     if any(result.measurement.pipeline_samples for result in run):
-        kinds["one click"] = click_ms
+        kinds["first click"] = click_ms
         clicks = (
             f" and {protocol.pipeline_runs} clicks on a photo of {protocol.photo_width_px} x "
             f"{protocol.photo_height_px}"
