@@ -118,20 +118,21 @@ def test_mobile_sam_lacks_only_what_a_click_does_not_run():
     assert whole == pytest.approx(10_100_000, rel=0.005)
 
 
-def test_the_backbone_of_edge_tam_is_repvit_m1_by_timms_figures():
-    # timm lists repvit_m1 with 5.49 M parameters, of which two classifiers of 384 BatchNormed
-    # channels are no part here, and with 0.83 GMAC at 224 px.
-    classifiers = 2 * (2 * 384 + 384 * 1000 + 1000)
+def test_the_backbone_of_edge_tam_has_the_published_figures_of_repvit_m1():
+    # keras_cv_attention_models lists RepViT-M1 with 5.10 M parameters and 0.82 G at 224 px, in both
+    # with a BatchNorm of 384 channels and a classifier, which are no part here.
+    classifier = 384 * 1000
     backbone = RepVit(RepVitConfig())
-    assert parameters(backbone) + classifiers == pytest.approx(5_490_000, rel=0.005)
+    rest = 2 * 384 + classifier + 1000
+    assert parameters(backbone) + rest == pytest.approx(5_100_000, rel=0.002)
     work = sum(macs_by_operator(backbone, [(1, 3, 224, 224)]).values())
-    assert work + 2 * 384 * 1000 == pytest.approx(830_000_000, rel=0.02)
+    assert work + classifier == pytest.approx(820_000_000, rel=0.01)
 
 
 def test_the_encoder_of_edge_tam_fills_the_published_file():
     network = edge_tam(SMALL)
     assert 4 * (parameters(network.encoder) + parameters(network.neck)) == pytest.approx(
-        19_700_000, rel=0.02
+        19_700_000, rel=0.005
     )
 
 

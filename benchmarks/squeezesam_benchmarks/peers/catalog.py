@@ -106,10 +106,11 @@ PEERS = {
         macs_have_attention=True,
     ),
     # Dimensions: the authors' configuration (facebookresearch/EdgeTAM at 9cc44bf, edgetam.yaml) and
-    # timm's repvit_m1. The published 13.9 M have the memory of a video in them. Of the image path,
-    # two ExecuTorch files in float32 are published (mlboydaisuke/EdgeTAM-ExecuTorch): 19.7 MB of
-    # the encoder, and 24.7 MB of the decoder, of which 8.4 MB are two constants of 256 x 64 x 64:
-    # together 9.0 M. No MACs of it were found; tests hold the backbone against timm's figures.
+    # timm's repvit_m1. The 13.9 M that are published have the memory of a video in them. Of the
+    # image path two ExecuTorch files in float32 are public (mlboydaisuke/EdgeTAM-ExecuTorch): the
+    # encoder has 19.7 MB, and the decoder 24.7 MB, of which 8.4 MB must be two constants of
+    # 256 x 64 x 64: together 9.0 M. No MACs of it were found; a test holds the backbone against
+    # RepViT-M1's.
     "edgetam-shaped": Peer(
         edge_tam, size=1024, parameters=9_000_000, macs=None, macs_have_attention=False
     ),
