@@ -16,6 +16,7 @@ from squeezesam.cli import GROUPS, command_parser
 from squeezesam.errors import ArtifactError, ConfigError, WeightsError
 from squeezesam.evaluation.protocol import ClickProtocol
 from squeezesam.evaluation.protocols import PROTOCOLS
+from squeezesam.evaluation.random_clicks import RandomClicks
 from squeezesam.evaluation.salient_protocol import SalientProtocol
 from squeezesam.examples import EXAMPLES
 from squeezesam.inference.saliency_prompt import ClickSampling
@@ -31,6 +32,7 @@ from squeezesam.spec import DETECTOR, SEGMENTER
 from squeezesam.training.config import RECIPES, SWITCHES
 from squeezesam_benchmarks.peers.comparison import PURPOSES
 from squeezesam_benchmarks.profiling.profile import ProfileOptions
+from squeezesam_benchmarks.side_by_side.click_times import ClickTiming
 from squeezesam_export.qat import RECIPE as QAT_RECIPE
 from squeezesam_export.quantization.calibration import MIN_PHOTOS
 from squeezesam_export.quantization.schemes import SCHEMES
@@ -205,6 +207,7 @@ def test_help_quotes_what_the_tables_hold(help_texts: dict[str, str]) -> None:
             *PROTOCOLS,
             *(field.name for field in dataclasses.fields(ClickSampling)),
             f"each object (default {ClickProtocol.clicks};",
+            f"of protocol random {RandomClicks.clicks})",
             f"automatic mask (default {SalientProtocol.corrections})",
         ],
         "export": [*TARGETS, *SCHEMES, f"or {ALL} that", f"{MIN_PHOTOS} or more photos"],
@@ -216,6 +219,10 @@ def test_help_quotes_what_the_tables_hold(help_texts: dict[str, str]) -> None:
             f"{MIN_PHOTOS} or more photos",
         ],
         "qat": [f"(default {stage})", f"(default {QAT_RECIPE.learning_rate})"],
+        "compare": [
+            f"are timed (default {ClickTiming.threads})",
+            f"are timed (default {ClickTiming.rounds};",
+        ],
         "bench peers": [" or ".join(PURPOSES), f"(default {next(iter(PURPOSES))})"],
         "bench profile": [
             f"own (default {ProfileOptions.threads})",

@@ -12,8 +12,9 @@ from squeezesam_benchmarks.commands.timing_options import (
 )
 
 HELP = (
-    "time one click of base, nano and reference beside networks of MobileSAM's and EfficientSAM's "
-    "shape, or the salient-object detector beside one of U2-Netp's, and any ONNX of yours"
+    "time first and later clicks of base, nano and reference beside networks of MobileSAM's, "
+    "EfficientSAM's and EdgeTAM's shape, or the salient-object detector beside one of U2-Netp's, "
+    "and any ONNX of yours"
 )
 EXAMPLE = "squeezesam bench peers --purpose clicks --model other.onnx"
 

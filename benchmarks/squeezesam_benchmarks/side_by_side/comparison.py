@@ -290,9 +290,9 @@ def provenance(options: ComparisonOptions) -> str:
     timed = (
         "Clicks were not timed."
         if timing is None
-        else f"Clicks were timed on this machine with {timing.threads} thread(s), on photos of "
-        f"{PHOTO_SIZE[0]} x {PHOTO_SIZE[1]}, models interleaved over {timing.rounds} rounds of "
-        f"fresh processes with {timing.photos} photos each."
+        else f"Clicks were timed on this machine, threads: {timing.threads}, on photos of "
+        f"{PHOTO_SIZE[0]} x {PHOTO_SIZE[1]}, models interleaved, fresh processes for each: "
+        f"{timing.rounds}, photos in each: {timing.photos}."
     )
     return (
         f"{timed} `{typed_command()}`, {datetime.now(UTC).date()}, {here['system']}, "
