@@ -169,8 +169,7 @@ class BoxedPhotos:
             ]
         if not masks:
             raise DataError(f"no photo of {self._path} with a box can be read; restore them")
-        numbers = average_precision(self._truth, masks, photos)
-        return MaskAp(*numbers, photos=len(photos), boxes=len(masks))
+        return average_precision(self._truth, masks, photos)
 
     def _photo(self, key: str) -> AnnotatedImage:
         name = self._places[self._cut.names[key]]
@@ -264,8 +263,8 @@ def coded(mask: Mask) -> dict[str, Any]:
 
 def average_precision(
     truth: dict[str, Any], masks: Sequence[dict[str, Any]], photos: Sequence[int]
-) -> tuple[float | None, ...]:
-    """COCO's AP, AP50, AP75 and AP of small, medium and large objects.
+) -> MaskAp:
+    """COCO's AP of masks.
 
     Args:
         truth: photos, objects and categories in COCO's format.
@@ -281,4 +280,7 @@ def average_precision(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return tuple(None if value < 0 else float(value) for value in evaluation.stats[:6])
+    ap, ap50, ap75, small, medium, large = (
+        None if value < 0 else float(value) for value in evaluation.stats[:6]
+    )
+    return MaskAp(ap, ap50, ap75, small, medium, large, len(photos), len(masks))

@@ -229,7 +229,10 @@ def peer_subjects(
     subjects = []
     for peer in purpose.peers:
         whole = random_peer(peer)
-        parts = {peer: (whole, purpose.pipeline), f"{peer}{LATER}": (whole.later_click(), None)}
+        parts: dict[str, tuple[PeerNetwork | None, str | None]] = {
+            peer: (whole, purpose.pipeline),
+            f"{peer}{LATER}": (whole.later_click(), None),
+        }
         for name, (network, pipeline) in parts.items():
             if network is None:
                 continue

@@ -23,7 +23,7 @@ from squeezesam.evaluation.models import load_named
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.inference.letterbox import resized
-from squeezesam.inference.predictor import Predictor
+from squeezesam.inference.predictor import MaskArrays, Predictor
 from squeezesam.spec import PointLabel
 from squeezesam_benchmarks.host import Host, worker_answer
 from squeezesam_benchmarks.protocol import Protocol
@@ -149,7 +149,7 @@ def one_photo(
 ) -> tuple[float, float]:
     """Milliseconds of the first and of the second click on a photo."""
     labels = [PointLabel.POSITIVE] * len(clicks)
-    answers = []
+    answers: list[MaskArrays] = []
 
     def first() -> None:
         predictor.set_image(photo)
