@@ -16,6 +16,8 @@ with quiet():
     from coremltools.converters.mil.mil import types
     from coremltools.converters.mil.mil.ops.defs.iOS18 import compression
 
+pytestmark = pytest.mark.slow
+
 SUB_BYTE = {
     "int4": types.np_int4_dtype,
     "uint1": types.np_uint1_dtype,

@@ -14,6 +14,8 @@ from torch_programs import assert_converts
 
 from squeezesam.errors import ArtifactError
 
+pytestmark = pytest.mark.slow
+
 PAD_TYPES = ("valid", "custom", "same", "same_lower")
 
 

@@ -16,6 +16,8 @@ from squeezesam.errors import ArtifactError
 from squeezesam_export.mlprogram import registry
 from squeezesam_export.mlprogram.ops import elementwise
 
+pytestmark = pytest.mark.slow
+
 CASES = Cases()
 
 

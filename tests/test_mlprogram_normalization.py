@@ -13,6 +13,8 @@ from torch_programs import assert_converts
 
 from squeezesam.errors import ArtifactError
 
+pytestmark = pytest.mark.slow
+
 POOLS = {"max_pool": mb.max_pool, "avg_pool": mb.avg_pool, "l2_pool": mb.l2_pool}
 
 

@@ -13,6 +13,8 @@ from numpy.random import Generator
 from squeezesam_export.mlprogram import registry
 from squeezesam_export.mlprogram.ops import reduction
 
+pytestmark = pytest.mark.slow
+
 CASES = Cases()
 
 

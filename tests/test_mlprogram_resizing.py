@@ -14,6 +14,8 @@ from torch_programs import assert_converts
 
 from squeezesam.errors import ArtifactError
 
+pytestmark = pytest.mark.slow
+
 
 def normal(rng: Generator, *shape: int) -> Array:
     return rng.standard_normal(shape, dtype=np.float32)

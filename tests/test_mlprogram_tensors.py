@@ -16,6 +16,8 @@ from squeezesam.errors import ArtifactError
 from squeezesam_export.mlprogram import registry
 from squeezesam_export.mlprogram.ops import scatter_gather, tensor_operation, tensor_transformation
 
+pytestmark = pytest.mark.slow
+
 CASES = Cases()
 
 
