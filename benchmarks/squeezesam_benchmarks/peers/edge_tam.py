@@ -110,13 +110,13 @@ class Halving(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, expansion: int) -> None:
         super().__init__()
         self.before = RepVitBlock(channels_in, expansion, excites=False)
-        self.half = ConvBn(channels_in, channels_in, 3, stride=2, groups=channels_in, relu=False)
+        self.shrink = ConvBn(channels_in, channels_in, 3, stride=2, groups=channels_in, relu=False)
         self.widen = ConvBn(channels_in, channels_out, 1, relu=False)
         self.mlp = ChannelMlp(channels_out, expansion)
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, C, H, W] to [B, channels_out, H / 2, W / 2]."""
-        image = self.widen(self.half(self.before(image)))
+        image = self.widen(self.shrink(self.before(image)))
         return image + self.mlp(image)
 
 
