@@ -180,7 +180,8 @@ with joined_processes() as processes:
         EfficientSam(CONFIG, 64), open_datasets(sys.argv[1]), recipe, sys.argv[2], processes
     )
     trainer.run()
-    tensors = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    weights = trainer.model.named_parameters()
+    tensors = {name: p.detach().clone().contiguous() for name, p in weights}
     save_file(tensors, Path(sys.argv[2]) / f"weights-{processes.rank}.safetensors")
 """
 
