@@ -327,7 +327,7 @@ def test_bad_photos(
         ("truncated.safetensors", "is not a safetensors file"),
         ("anonymous.safetensors", "does not hold weights"),
         ("mislabelled.safetensors", "another 'base' network"),
-        ("incomplete.safetensors", "do not fit"),
+        ("incomplete.safetensors", "lacks 'mask_head.weight'"),
         ("missing.onnx", "no artifact"),
         ("weights.xyz", "is no network"),
         ("folder", "is no network"),

@@ -20,7 +20,12 @@ from squeezesam.networks.configs import (
     VARIANTS,
     variant_config,
 )
-from squeezesam.networks.weights import load_weights, shipped_weights
+from squeezesam.networks.weights import (
+    CHECKPOINT_SUFFIXES,
+    checkpoint_error,
+    load_weights,
+    shipped_weights,
+)
 from squeezesam.spec import SEGMENTER, NetworkKind
 
 NetworkCallable = Callable[..., tuple[Tensor, Tensor]]
@@ -249,7 +254,10 @@ def _load_artifact(path: Path, size: int | None, kind: NetworkKind | None) -> Lo
     Raises:
         ArtifactError: missing, damaged, of no known runtime or another size or kind.
         MissingDependencyError: the runtime is not installed.
+        WeightsError: a checkpoint of PyTorch.
     """
+    if path.suffix in CHECKPOINT_SUFFIXES and path.is_file():
+        raise checkpoint_error(path)
     if size is not None:
         raise ArtifactError(f"{path} has a fixed input size, not {size}; a size suits weights only")
     check_name(path, ArtifactError)

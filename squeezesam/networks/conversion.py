@@ -20,14 +20,14 @@ from squeezesam.errors import OutputError, WeightsError
 from squeezesam.files import check_name, content_hash
 from squeezesam.networks.building import TrainedNetwork, build_network
 from squeezesam.networks.configs import variant_config
-from squeezesam.networks.weights import MAX_FILE_BYTES, SHOWN, save_weights
+from squeezesam.networks.weights import MAX_FILE_BYTES, SHOWN, listed, misfits, save_weights
 from squeezesam.strict_json import shown
 
 STATE = "model"
 """Where published checkpoints keep the tensors beside other things."""
 
-MOST_NAMED = 3
-"""Tensors that a message names."""
+PROGRAM_MEMBER = "/constants.pkl"
+"""What a zip of TorchScript holds and no checkpoint does."""
 
 KNOWN_SHARE = 0.5
 """Share of a network's tensors that a checkpoint must have to count as one of its kind."""
@@ -168,7 +168,7 @@ class Fit:
     variant: str
     ours: Mapping[str, torch.Size]
     pieces: Mapping[str, tuple[Piece, ...]]
-    troubles: tuple[str, ...]
+    troubles: str
     share: float
 
 
@@ -211,7 +211,7 @@ def read_published(checkpoint: Path) -> tuple[str, TrainedNetwork]:
         )
     if fit.troubles:
         raise WeightsError(
-            f"{checkpoint} is like {fit.variant}, but {'; '.join(fit.troubles)}; "
+            f"{checkpoint} is like {fit.variant}, but {fit.troubles}; "
             "give the checkpoint as it was published"
         )
     tensors = {
@@ -238,6 +238,7 @@ def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(checkpoint) as archive:
             size = sum(member.file_size for member in archive.infolist())
+            is_program = any(name.endswith(PROGRAM_MEMBER) for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise WeightsError(
             f"{checkpoint} is cut, or no checkpoint that PyTorch wrote since 2020 ({error}); "
@@ -246,6 +247,10 @@ def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
     if size > MAX_FILE_BYTES:
         raise WeightsError(
             f"{checkpoint} unpacks to {size} bytes, more than any network here; give another file"
+        )
+    if is_program:
+        raise WeightsError(
+            f"{checkpoint} is a program of TorchScript, which was not run; give tensors alone"
         )
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -287,9 +292,9 @@ def cause(error: Exception) -> str:
 
 
 def best_fit(published: Mapping[str, Tensor]) -> Fit:
-    """The variant of which a checkpoint has most; of equals, the one with the fewest troubles."""
+    """The variant of which a checkpoint has most; of equals, the one that it fits."""
     fits = [fit_of(variant, published) for variant in SOURCES]
-    return max(fits, key=lambda fit: (fit.share, not fit.troubles, -len(fit.troubles)))
+    return max(fits, key=lambda fit: (fit.share, not fit.troubles))
 
 
 def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
@@ -300,24 +305,16 @@ def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
     pieces = {name: pieces_of(name, SOURCES[variant]) for name in ours}
     wanted = {piece.name for made in pieces.values() for piece in made}
     missing, unexpected = wanted - published.keys(), published.keys() - wanted
-    misfits = [
+    misshapen = [
         piece.name
         for name, shape in ours.items()
         if all(piece.name in published for piece in pieces[name])
         and not fits([published[piece.name] for piece in pieces[name]], pieces[name], shape)
         for piece in pieces[name][:1]
     ]
-    troubles = [
-        f"{what} {listed(names)}"
-        for what, names in (
-            ("lacks", sorted(missing)),
-            ("has the unknown", sorted(unexpected)),
-            ("has other shapes of", list(dict.fromkeys(misfits))),
-        )
-        if names
-    ]
-    matched = len(wanted) - len(missing) - len(set(misfits))
-    return Fit(variant, ours, pieces, tuple(troubles), matched / len(wanted))
+    troubles = misfits(sorted(missing), sorted(unexpected), dict.fromkeys(misshapen))
+    matched = len(wanted) - len(missing) - len(set(misshapen))
+    return Fit(variant, ours, pieces, troubles, matched / len(wanted))
 
 
 def fits(tensors: list[Tensor], pieces: tuple[Piece, ...], shape: torch.Size) -> bool:
@@ -340,9 +337,3 @@ def joined(published: Mapping[str, Tensor], pieces: tuple[Piece, ...]) -> Tensor
         return first.clone()
     parts = [published[piece.name].chunk(piece.parts)[piece.part] for piece in pieces]
     return torch.cat([part.detach().float() for part in parts])
-
-
-def listed(names: list[str]) -> str:
-    """A few of many names."""
-    few = ", ".join(repr(name[:SHOWN]) for name in names[:MOST_NAMED])
-    return few if len(names) <= MOST_NAMED else f"{few} and {len(names) - MOST_NAMED} more"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -33,6 +33,12 @@ MAX_METADATA_BYTES = 1 << 16
 SHOWN = 80
 ENCODER = "encoder"
 """What the metadata of a file says it holds that has a pretrained encoder alone."""
+MOST_NAMED = 3
+"""Tensors that a message names."""
+
+CHECKPOINT_SUFFIXES = frozenset({".pt", ".pth", ".ckpt", ".bin", ".pkl"})
+"""Of PyTorch's checkpoints, which are pickles, bare or in a zip."""
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
@@ -62,21 +68,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; give a .safetensors file")
     try:
-        with path.open("rb") as start:
-            size = int.from_bytes(start.read(LENGTH_BYTES), "little")
+        with path.open("rb") as file:
+            start = file.read(LENGTH_BYTES)
+        size = int.from_bytes(start, "little")
         whole = path.stat().st_size
         if whole > MAX_FILE_BYTES:
             raise WeightsError(
                 f"{path} has {whole} bytes, more than weights of squeezesam; give another file"
             )
+        if size > MAX_HEADER_BYTES and start.startswith(PICKLE_STARTS):
+            raise checkpoint_error(path)
         if size > MAX_HEADER_BYTES:
             raise WeightsError(
                 f"{path} is not a safetensors file of weights: it declares a header of {size} "
                 f"bytes, more than {MAX_HEADER_BYTES}; download it again"
             )
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(path, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except WeightsError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
@@ -95,6 +104,32 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 f"{path} holds NaN or infinity in {name[:SHOWN]!r}; use other weights"
             )
     return tensors, metadata
+
+
+def checkpoint_error(path: Path) -> WeightsError:
+    """The error of a checkpoint of PyTorch in the place of weights."""
+    return WeightsError(
+        f"{path} is a checkpoint of PyTorch, of which nothing was run; make weights of it with "
+        "`squeezesam convert`"
+    )
+
+
+def misfits(missing: Iterable[str], unknown: Iterable[str], misshapen: Iterable[str]) -> str:
+    """What is wrong with the tensors of a file, in words; empty where nothing is.
+
+    Args:
+        missing: names that a network has and the file lacks.
+        unknown: names that the file has and the network lacks.
+        misshapen: names of tensors that have another shape in the file.
+    """
+    groups = {"lacks": missing, "has the unknown": unknown, "has other shapes of": misshapen}
+    return "; ".join(f"{what} {listed(names)}" for what, n in groups.items() if (names := [*n]))
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few of many names."""
+    few = ", ".join(repr(name[:SHOWN]) for name in names[:MOST_NAMED])
+    return few if len(names) <= MOST_NAMED else f"{few} and {len(names) - MOST_NAMED} more"
 
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -245,17 +280,20 @@ def load_weights(
                 f"{path} is quantized already ({name} is {tensors[name].dtype}); give the float "
                 f"weights that it was made from"
             )
-    try:
-        model.load_state_dict(
-            {
-                name: value.float() if value.is_floating_point() else value
-                for name, value in tensors.items()
-            }
-        )
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{path} says variant {variant!r} but its tensors do not fit it; use matching weights"
-        ) from error
+    wanted = model.state_dict()
+    troubles = misfits(
+        sorted(wanted.keys() - tensors.keys()),
+        sorted(tensors.keys() - wanted.keys()),
+        sorted(n for n in wanted.keys() & tensors.keys() if wanted[n].shape != tensors[n].shape),
+    )
+    if troubles:
+        raise WeightsError(f"{path} says variant {variant!r} but {troubles}; use matching weights")
+    model.load_state_dict(
+        {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in tensors.items()
+        }
+    )
     return variant, model.eval()
 
 
