@@ -9,6 +9,7 @@ from PIL import Image
 
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
 from squeezesam.evaluation.models import load_baseline
+from squeezesam.spec import PointLabel
 from squeezesam_export.sam_onnx import SamOnnx, normalised_square
 
 PAIRS = {
@@ -212,3 +213,12 @@ def test_a_large_photo_is_shrunk_as_pillow_shrinks(stand_ins: Path) -> None:
     (mask,) = predictor.predict([[114 * 14, 22 * 14]], [1], multimask_output=False)[0]
     expected = np.asarray(Image.fromarray(first | second).resize(size, Image.Resampling.NEAREST))
     assert iou(mask, expected) > 0.97
+
+
+@pytest.mark.parametrize(("name", "count"), [("segment-anything", 2), ("EfficientSAM", 1)])
+def test_only_labels_that_the_network_was_trained_with_are_named(
+    stand_ins: Path, name: str, count: int
+) -> None:
+    labels = pair(stand_ins, name).labels
+    assert PointLabel.POSITIVE in labels
+    assert len(labels) == count

@@ -100,6 +100,7 @@ class DecoderLayout:
         ious: name of the output of predicted IoUs.
         frame: width and height of a photo -> pixels of the decoder.
         feed: (prompts, frame, earlier mask or None) -> all inputs but the embeddings.
+        labels: of clicks that the network was trained with.
     """
 
     exporter: str
@@ -109,6 +110,7 @@ class DecoderLayout:
     ious: str
     frame: Callable[[int, int], Frame]
     feed: Callable[[Prompts, Frame, FloatArray | None], Feed]
+    labels: frozenset[PointLabel] = frozenset({PointLabel.POSITIVE, PointLabel.NEGATIVE})
 
 
 def fitted_size(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
@@ -224,6 +226,7 @@ DECODERS = (
         "iou_predictions",
         efficient_frame,
         efficient_feed,
+        frozenset({PointLabel.POSITIVE}),
     ),
 )
 
@@ -330,6 +333,11 @@ class SamOnnx:
         pixels = as_photo(image)
         height, width = pixels.shape[:2]
         self._photo = width, height, self._encoder.embeddings(pixels)
+
+    @property
+    def labels(self) -> frozenset[PointLabel]:
+        """Labels of clicks that the network was trained with; a simulated user gives no others."""
+        return self._decoding.labels
 
     def feeds_of_a_click(self) -> list[tuple[Path, Feed]]:
         """Both files, each with the inputs of one click on a square photo without an earlier mask.
