@@ -111,8 +111,9 @@ def test_an_exported_file_shows_the_sizes_of_its_target_and_the_cost_of_its_netw
     cost = cost_of(str(path), SamPredictor(load(path)))
     assert cost.parameters == parameters(nano)
     assert (cost.fp32_bytes, cost.int8_bytes) == (sizes["fp32"], sizes["int8"])
+    # The exported network has embedded its grid once, before it runs.
     alone = onnx_cost_of(exported / "nano_onnx_fp32.onnx")
-    assert cost.macs == alone.macs
+    assert alone.macs == pytest.approx(cost.macs, rel=0.02)
 
 
 def onnx_cost_of(path):

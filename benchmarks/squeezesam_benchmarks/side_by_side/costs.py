@@ -26,7 +26,7 @@ from squeezesam_benchmarks.ort_session import declared_inputs, open_session
 from squeezesam_export.bundle.artifacts import size_of
 from squeezesam_export.bundle.manifest import Artifact, BundleNetwork, read_manifest
 from squeezesam_export.sam_onnx import SamOnnx
-from squeezesam_export.targets.ort_file import OnnxFile
+from squeezesam_export.targets.ort_file import ERRORS_ONLY, OnnxFile
 from squeezesam_export.targets.target import optional
 
 FP32_BYTES, INT8_BYTES = 4, 1
@@ -208,7 +208,9 @@ def onnx_macs(path: Path, feed: Feed) -> int | None:
     session = open_session(1)
     levels = session.onnxruntime.GraphOptimizationLevel
     session.options.graph_optimization_level = levels.ORT_DISABLE_ALL
-    session.options.log_severity_level = 3
+    session.options.log_severity_level = ERRORS_ONLY
+    # Weights that are packed anew lose their shapes.
+    session.options.add_session_config_entry("session.disable_prepacking", "1")
     session.options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         session.options.profile_file_prefix = str(Path(folder) / "profile")
