@@ -15,6 +15,16 @@ from squeezesam.errors import OutputError, ProcessError
 PARTS = ["a", "b", "c", "d", "e"]
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a part gives."""
+
+    name: str
+    value: float = 0.1 + 0.2
+    pi: float = float(np.float32(np.pi))
+    none: tuple[str, ...] = ()
+
+
 @dataclass
 class Worker:
     """A process of several that run one after another, so that none ever finds the others."""
@@ -34,17 +44,17 @@ class Worker:
     def make(self, parts):
         for part in parts:
             self.done.append(part)
-            yield {"name": part, "value": 0.1 + 0.2, "none": [], "pi": float(np.float32(np.pi))}
+            yield Made(part)
 
     def work(self, folder, data="data", parts=PARTS, **origin):
         work = SharedWork(folder, {"model": "m", "limit": None} | origin, self)
-        return work.do(parts, lambda _: data, self.make)
+        return work.do(Made, parts, lambda _: data, self.make)
 
 
 def test_any_number_of_processes_gives_what_one_gives(tmp_path):
     alone = Worker()
     results = alone.work(tmp_path / "one")
-    assert [each["name"] for each in results] == alone.done == PARTS
+    assert [each.name for each in results] == alone.done == PARTS
     files = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     for count in (2, 3, 5):
         workers = [Worker(rank, count) for rank in range(count)]
@@ -59,12 +69,12 @@ def test_any_number_of_processes_gives_what_one_gives(tmp_path):
 
 def test_what_is_done_is_kept_whoever_did_it(tmp_path):
     def killed(parts):
-        yield from ({"name": part} for part in parts[:2])
+        yield from map(Made, parts[:2])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         SharedWork(tmp_path, {"model": "m", "limit": None}, Worker()).do(
-            PARTS, lambda _: "data", killed
+            Made, PARTS, lambda _: "data", killed
         )
     second = Worker(1, 2)
     with pytest.raises(ProcessError):
@@ -73,17 +83,34 @@ def test_what_is_done_is_kept_whoever_did_it(tmp_path):
     third = Worker()
     third.work(tmp_path)
     assert third.done == ["c", "e"]
-    (tmp_path / "c.json").write_text('{"origin": {"model"')
-    fourth = Worker()
-    assert len(fourth.work(tmp_path)) == 5
-    assert fourth.done == ["c"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"origin": {"model"',
+        "[" * 100_000,
+        "[]",
+        '{"origin": 3, "result": {"name": "c", "value": 1.0, "pi": 1.0, "none": []}}',
+        '{"origin": {"model": "m", "limit": null, "data": "data"}, "result": {"name": "c"}}',
+        '{"origin": {"model": "m", "limit": null, "data": "data"}, "result": NaN}',
+    ],
+    ids=["empty", "cut", "deep", "list", "no origin", "fields are missing", "NaN"],
+)
+def test_a_damaged_record_is_made_again(tmp_path, text):
+    results = Worker().work(tmp_path)
+    (tmp_path / "c.json").write_text(text)
+    again = Worker()
+    assert again.work(tmp_path) == results
+    assert again.done == ["c"]
 
 
 def test_a_part_whose_files_are_gone_is_done_again(tmp_path):
     Worker().work(tmp_path)
     again = Worker()
     work = SharedWork(tmp_path, {}, again)
-    work.do(PARTS, lambda _: "data", again.make, lambda part, result: part != result["name"])
+    work.do(Made, PARTS, lambda _: "data", again.make, lambda part, made: part != made.name)
     assert again.done == PARTS
 
 

@@ -9,14 +9,18 @@ the parts are what one process would have had.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from squeezesam import strict_json
 from squeezesam.data.records import Dataset
 from squeezesam.data.sa1b import Sa1bTar
 from squeezesam.errors import DataError, OutputError, ProcessError
 from squeezesam.files import check_name, whole_file
+from squeezesam.strict_json import JsonError
+
+T = TypeVar("T")
 
 RECORDS = ".parts"
 """Folder of the records, inside the folder of the results. Readers of data sets pass it over."""
@@ -48,7 +52,7 @@ class Crew(Protocol):
 
 @dataclass(frozen=True)
 class SharedWork:
-    """Parts of one piece of work, whose results are JSON.
+    """Parts of one piece of work, whose results are dataclasses that JSON can hold.
 
     Attributes:
         folder: for the records; all processes see it.
@@ -66,14 +70,16 @@ class SharedWork:
 
     def do(
         self,
+        kind: type[T],
         parts: Sequence[str],
         data: Callable[[str], str],
-        make: Callable[[Sequence[str]], Iterable[Any]],
-        is_whole: Callable[[str, Any], bool] = lambda *_: True,
-    ) -> list[Any]:
+        make: Callable[[Sequence[str]], Iterable[T]],
+        is_whole: Callable[[str, T], bool] = lambda *_: True,
+    ) -> list[T]:
         """Do the parts of this process that are not done yet, and wait for the others.
 
         Args:
+            kind: dataclass of the results. A record that does not hold one is made again.
             parts: their names, which are fit for file names and the same in all processes.
             data: identifies the data that a part is made from.
             make: gives the results of these parts, one after another.
@@ -90,15 +96,21 @@ class SharedWork:
         undone = []
         for part in self.crew.own(parts):
             is_kept = self._path(part).exists()
-            result = self._read(part, {**self.origin, "data": data(part)}) if is_kept else None
+            origin = {**self.origin, "data": data(part)}
+            result = self._read(kind, part, origin) if is_kept else None
             if result is None or not is_whole(part, result):
                 undone.append(part)
         for part, result in zip(undone, make(undone), strict=True):
-            record = {"origin": {**self.origin, "data": data(part)}, "result": result}
+            record = {"origin": {**self.origin, "data": data(part)}, "result": asdict(result)}  # type: ignore[call-overload]
             with whole_file(self._path(part)) as partial:
                 partial.write_text(json.dumps(record), encoding="utf-8")
         self._meet(parts)
-        results = [self._read(part, self.origin) for part in parts]
+        results = []
+        for part in parts:
+            result = self._read(kind, part, self.origin)
+            if result is None:
+                raise OutputError(f"{self._path(part)} is damaged; start the same command again")
+            results.append(result)
         # Nothing is moved or replaced before all have read.
         self._meet(parts)
         return results
@@ -131,23 +143,26 @@ class SharedWork:
             if path.name not in known:
                 raise OutputError(_made_from(path, "data"))
 
-    def _read(self, part: str, origin: Mapping[str, Any]) -> Any:
-        """The result of a part; None where it is not done.
+    def _read(self, kind: type[T], part: str, origin: Mapping[str, Any]) -> T | None:
+        """The result of a part; None where it is not done, or its record is damaged.
 
         Raises:
             OutputError: it was made from something else than `origin`.
         """
         path = self._path(part)
         try:
-            record = json.loads(path.read_bytes())
+            record = strict_json.read(path)
             earlier, result = dict(record["origin"]), record["result"]
-        except (FileNotFoundError, ValueError, LookupError, TypeError):
+        except (OSError, JsonError, LookupError, TypeError, ValueError):
             return None
         wanted = json.loads(json.dumps(origin))
         others = [word for word, value in wanted.items() if earlier.get(word) != value]
         if others:
             raise OutputError(_made_from(path, ", ".join(others)))
-        return result
+        try:
+            return strict_json.decode(kind, result)
+        except JsonError:
+            return None
 
 
 def _made_from(path: Path, words: str) -> str:

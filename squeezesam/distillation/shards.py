@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from squeezesam import strict_json
 from squeezesam.data.annotation_json import MAX_RECORD_BYTES
 from squeezesam.data.listing import split_name
 from squeezesam.data.packing import END_MARK, tar_member
@@ -79,18 +78,16 @@ def label_shards(
         raise OutputError(f"{folder} holds other data; name another folder for the labels")
     origin = {"recipe": RECIPE, "teacher": teacher.identity, "options": asdict(options)}
 
-    def label(names: Sequence[str]) -> Iterator[dict[str, object]]:
+    def label(names: Sequence[str]) -> Iterator[ShardLabels]:
         for name in names:
-            yield asdict(_label_shard(teacher, paths[name], folder / name, options))
+            yield _label_shard(teacher, paths[name], folder / name, options)
 
-    def is_whole(name: str, result: object) -> bool:
+    def is_whole(name: str, labels: ShardLabels) -> bool:
         tar = folder / name
-        size = tar.stat().st_size if tar.is_file() else 0
-        return size == strict_json.decode(ShardLabels, result).size
+        return labels.size == (tar.stat().st_size if tar.is_file() else 0)
 
     work = SharedWork(folder / RECORDS, origin, crew)
-    results = work.do([*paths], lambda name: _contents(paths[name]), label, is_whole)
-    return [strict_json.decode(ShardLabels, result) for result in results]
+    return work.do(ShardLabels, [*paths], lambda name: _contents(paths[name]), label, is_whole)
 
 
 def _contents(shard: Path) -> str:

@@ -12,7 +12,6 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam import strict_json
 from squeezesam.data.parts import SharedWork, cut, fingerprint
 from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
 from squeezesam.environment import machine, package_versions, typed_command
@@ -155,12 +154,9 @@ def evaluate(
     if work is None:
         results = list(measured([*parts]))
     else:
-        kept = work.do(
-            [*parts],
-            lambda part: fingerprint(dataset, parts[part]),
-            lambda undone: map(dataclasses.asdict, measured(undone)),
+        results = work.do(
+            PartResult, [*parts], lambda part: fingerprint(dataset, parts[part]), measured
         )
-        results = [strict_json.decode(PartResult, each) for each in kept]
     skipped = (*dataset.skipped, *(each for result in results for each in result.skipped))
     if not any(objects for result in results for objects in result.objects.values()):
         reason = f"; {skipped[0].name}: {skipped[0].reason}" if skipped else ""
