@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 TIERS = {
-    "slow": "tests that take ten seconds or more",
+    "slow": "tests that take five seconds or more",
     "long": "tests that take minutes",
     "arm64": "tests that emulate ARM64",
     "android": "tests that talk to a stand-in for a phone over adb",
