@@ -26,8 +26,8 @@ from squeezesam_benchmarks.ort_session import declared_inputs, open_session
 from squeezesam_export.bundle.artifacts import size_of
 from squeezesam_export.bundle.manifest import Artifact, BundleNetwork, read_manifest
 from squeezesam_export.sam_onnx import SamOnnx
+from squeezesam_export.targets.onnx_target import stored_tensors
 from squeezesam_export.targets.ort_file import ERRORS_ONLY, OnnxFile
-from squeezesam_export.targets.target import optional
 
 FP32_BYTES, INT8_BYTES = 4, 1
 """Of a parameter."""
@@ -187,13 +187,10 @@ def onnx_cost(files: Sequence[tuple[Path, Feed]]) -> ModelCost:
 
 def stored_values(path: Path) -> Counter[str]:
     """How many weights an ONNX file stores, by precision; whole numbers such as shapes are none."""
-    with optional("onnx"):
-        import onnx
     stored: Counter[str] = Counter()
-    for tensor in onnx.load(path, load_external_data=False).graph.initializer:
-        name = onnx.TensorProto.DataType.Name(tensor.data_type)
+    for name, shape in stored_tensors(path):
         if name in PARAMETER_TYPES:
-            stored[PARAMETER_TYPES[name]] += math.prod(tensor.dims)
+            stored[PARAMETER_TYPES[name]] += math.prod(shape)
     return stored
 
 

@@ -75,6 +75,20 @@ def float32_proto(job: ExportJob, opset: int) -> Any:
     return program.model_proto
 
 
+def stored_tensors(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Type, by its name in ONNX, and shape of each tensor that an ONNX file stores.
+
+    Raises:
+        MissingDependencyError: onnx is not installed.
+    """
+    with optional("onnx"):
+        import onnx
+
+        names = onnx.TensorProto.DataType.Name
+        graph = onnx.load(path, load_external_data=False).graph
+        return [(names(one.data_type), tuple(one.dims)) for one in graph.initializer]
+
+
 def joined(first: Any, proto: Any, job: ExportJob) -> Any:
     """A graph and the network behind it as one onnx.ModelProto, with the inputs of a job.
 
