@@ -1,5 +1,6 @@
 """ExecuTorch with a given number of XNNPACK threads."""
 
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -64,7 +65,9 @@ def open_session(threads: int) -> ExecutorchSession:
         MissingDependencyError: executorch is not installed.
     """
     try:
-        from executorch.extension.pybindings import portable_lib
+        # On import it warns that its interface may change; the version is pinned.
+        with warnings.catch_warnings(action="ignore"):
+            from executorch.extension.pybindings import portable_lib
     except ImportError as error:
         raise MissingDependencyError(
             "timing .pte needs executorch; pip install 'squeezesam[executorch]'"
