@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from squeezesam.commands.train import add_run_arguments
 from squeezesam.errors import ConfigError
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     """Pretrain and write OUT/VARIANT-encoder.safetensors for `squeezesam train --init`."""
     import torch
 
+    from squeezesam.cli import given
     from squeezesam.commands.training import check_run, summary, without_held_out
     from squeezesam.networks.efficientsam import EfficientSam
     from squeezesam.networks.weights import save_encoder
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam.training.processes import joined_processes
 
     variant = transformer_of(args.variant)
-    kept = CacheOptions(**given(gigabytes=args.features_gb))
+    kept = CacheOptions(**given(args, gigabytes="features_gb"))
     check_run(args.minutes, args.out)
     datasets = without_held_out(open_photo_sets(*args.data), args.hold_out)
     found = load_feature_teacher(args.teacher) if args.teacher else None
@@ -129,6 +130,7 @@ def recipe_of(args: argparse.Namespace, teacher: str) -> "PretrainConfig":
     Raises:
         ConfigError: they do not fit together.
     """
+    from squeezesam.cli import given
     from squeezesam.commands.training import parse_share
     from squeezesam.pretraining.options import (
         CropOptions,
@@ -146,16 +148,11 @@ def recipe_of(args: argparse.Namespace, teacher: str) -> "PretrainConfig":
         workers=args.workers,
         method=args.method,
         crop=CropOptions(colour=args.colour),
-        target=TargetOptions(normalised=not args.raw_targets, **given(points=args.points)),
+        target=TargetOptions(normalised=not args.raw_targets, **given(args, points="points")),
         decoder=DecoderOptions.parse(args.decoder) if args.decoder else DecoderOptions(),
         teacher=teacher,
-        **given(hidden=args.hidden, learning_rate=args.learning_rate, warmup=args.warmup),
+        **given(args, hidden="hidden", learning_rate="learning_rate", warmup="warmup"),
     )
     if args.stage:
         config = dataclasses.replace(config, stages=tuple(map(Stage.parse, args.stage)))
     return config
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """Options that the user gave; all others keep the default of their dataclass."""
-    return {name: value for name, value in options.items() if value is not None}
