@@ -181,7 +181,7 @@ def test_a_mirrored_photo_has_mirrored_features(scenes: Path, tmp_path: Path) ->
         crop = CropOptions(area=(1.0, 1.0), aspect=1.0, mirror=mirror)
         shown = ([dataset], np.ones(1), 64, (0,), RECIPE.samples, crop)
         samples = PhotoSamples(*shown, teacher_in(tmp_path), TargetOptions())
-        drawn.append(samples.draw(0, 0, dataset[0], np.random.default_rng(0)))
+        drawn.append(samples.draw((0, 0), dataset[0], np.random.default_rng(0)))
     (photo, features, _), (mirrored, turned, _) = drawn  # type: ignore[misc]
     assert torch.equal(mirrored, photo.flip(-1))
     assert torch.equal(turned, features.flip(-1))

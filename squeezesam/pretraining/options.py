@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from squeezesam.errors import ConfigError
-from squeezesam.training.config import Stage, TrainConfig
+from squeezesam.training.config import Stage, TrainConfig, whole_numbers
 
 Method = Literal["sami", "mae"]
 METHODS: tuple[Method, ...] = ("sami", "mae")
@@ -69,13 +69,7 @@ class DecoderOptions:
         Raises:
             ConfigError: not three numbers that fit together.
         """
-        try:
-            depth, width, heads = map(int, text.split(":"))
-        except ValueError as error:
-            raise ConfigError(
-                f"decoder {text!r} is not DEPTH:WIDTH:HEADS, e.g. 8:512:16"
-            ) from error
-        return cls(depth, width, heads)
+        return cls(*whole_numbers(text, "decoder", "DEPTH:WIDTH:HEADS", "8:512:16"))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from squeezesam.files import PathLike
 from squeezesam.pretraining.options import CropOptions, TargetOptions
 from squeezesam.pretraining.teachers import CachedTeacher, PhotoFeatures
 from squeezesam.spec import EMBEDDING_STRIDE
-from squeezesam.training.samples import Samples
+from squeezesam.training.samples import Place, Samples
 
 TRIES = 10
 """Draws of a piece that fits the photo, after which the whole photo is taken, as in MAE."""
@@ -118,8 +118,7 @@ class PhotoSamples(Samples):
 
     def draw(
         self,
-        number: int,  # noqa: ARG002
-        place: int,  # noqa: ARG002
+        place: Place,  # noqa: ARG002
         image: AnnotatedImage,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor, Tensor] | None:

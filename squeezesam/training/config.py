@@ -26,6 +26,27 @@ from squeezesam.training.simulated_user import PromptConfig
 Precision = Literal["bf16", "fp32"]
 
 
+def whole_numbers(text: str, what: str, form: str, example: str) -> list[int]:
+    """The whole numbers of an option, such as `256:6000:16` for SIZE:STEPS:BATCH.
+
+    Args:
+        text: what the user gave.
+        what: a word for it, for the message.
+        form: a name for each number, between colons.
+        example: text that fits.
+
+    Raises:
+        ConfigError: the text has another number of parts, or one is no whole number.
+    """
+    try:
+        numbers = [int(part) for part in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(form.split(":")):
+        raise ConfigError(f"{what} {text!r} is not {form}, e.g. {example}")
+    return numbers
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stretch of training at one input size.
@@ -68,13 +89,7 @@ class Stage:
         Raises:
             ConfigError: not three positive whole numbers, or the size does not fit.
         """
-        try:
-            size, steps, batch = map(int, text.split(":"))
-        except ValueError as error:
-            raise ConfigError(
-                f"stage {text!r} is not SIZE:STEPS:BATCH, e.g. 256:6000:16"
-            ) from error
-        return cls(size, steps, batch)
+        return cls(*whole_numbers(text, "stage", "SIZE:STEPS:BATCH", "256:6000:16"))
 
 
 @dataclass(frozen=True)

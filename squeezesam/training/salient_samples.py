@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from squeezesam.data.records import HALF, AnnotatedImage, Coverage, Prominence, prominent
-from squeezesam.training.samples import SMALLEST_SIDE, Samples, Window, object_window
+from squeezesam.training.samples import SMALLEST_SIDE, Place, Samples, Window, object_window
 
 EMPTY_DRAWS = 12
 """Windows that are tried to find one that shows no object."""
@@ -41,8 +41,7 @@ class SalientSamples(Samples):
 
     def draw(
         self,
-        number: int,  # noqa: ARG002
-        place: int,  # noqa: ARG002
+        place: Place,  # noqa: ARG002
         image: AnnotatedImage,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor, Tensor] | None:

@@ -243,6 +243,10 @@ def mixture(datasets: Sequence[Dataset], shares: Mapping[str, float]) -> NDArray
     return np.asarray(mixed / mixed.sum())
 
 
+Place = tuple[int, int]
+"""Of a photo: index of its data set, and its own index in that."""
+
+
 @dataclass
 class Samples(TorchDataset[RawSample]):
     """A sample for every index, which depends on the seed and the index alone.
@@ -278,7 +282,7 @@ class Samples(TorchDataset[RawSample]):
             place = int(rng.integers(len(dataset)))
             try:
                 image = dataset[place]
-                drawn = self.draw(number, place, image, rng)
+                drawn = self.draw((number, place), image, rng)
             except DataError as error:
                 skipped.append(Skipped(f"{dataset.name}[{place}]", str(error)))
                 continue
@@ -290,13 +294,12 @@ class Samples(TorchDataset[RawSample]):
         raise DataError(f"no usable mask in {MOST_FAILURES} draws{reason}")
 
     def draw(
-        self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator
+        self, place: Place, image: AnnotatedImage, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, Tensor] | None:
         """Photo, masks and whole weight of a sample; None where nothing worth asking for remains.
 
         Args:
-            number: index of the data set.
-            place: index of the photo in it.
+            place: of the photo.
             image: the photo and its masks.
             rng: source of randomness.
         """
@@ -321,10 +324,10 @@ class ClickSamples(Samples):
     """One object, or a piece of one, to be asked for by prompts; see `Samples`."""
 
     # Comparing all masks of a photo costs more than all else; the answer never changes.
-    _wholes: dict[tuple[int, int], list[tuple[int, ...]]] = field(default_factory=dict, init=False)
+    _wholes: dict[Place, list[tuple[int, ...]]] = field(default_factory=dict, init=False)
 
     def draw(
-        self, number: int, place: int, image: AnnotatedImage, rng: np.random.Generator
+        self, place: Place, image: AnnotatedImage, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, Tensor] | None:
         """See `Samples.draw`."""
         enough = SMALLEST_SHARE * image.width * image.height
@@ -336,7 +339,7 @@ class ClickSamples(Samples):
         asked = annotation.code.coverage()
         target, kind = asked, annotation.kind
         if annotation.kind != "whole" and rng.random() < self.config.merge.chance:
-            others = self._wholes_of(number, place, image)[chosen][1:]
+            others = self._wholes_of(place, image)[chosen][1:]
             if others:
                 codes = [image.annotations[other].code for other in others]
                 target = np.maximum.reduce([asked, *(code.coverage() for code in codes)])
@@ -353,13 +356,13 @@ class ClickSamples(Samples):
         weights = {"whole": 1.0, "segment": self.config.segment_weight, "part": 0.0}
         return self.cut_photo(pixels, window), masks, torch.tensor(weights[kind])
 
-    def _wholes_of(self, number: int, place: int, image: AnnotatedImage) -> list[tuple[int, ...]]:
-        known = self._wholes.get((number, place))
+    def _wholes_of(self, place: Place, image: AnnotatedImage) -> list[tuple[int, ...]]:
+        known = self._wholes.get(place)
         if known is None:
             masks = [a.mask()[::MERGE_STRIDE, ::MERGE_STRIDE] for a in image.annotations]
             known = whole_of_each(masks, self.config.merge)
             if len(self._wholes) < MOST_REMEMBERED:
-                self._wholes[number, place] = known
+                self._wholes[place] = known
         return known
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from squeezesam.data.records import HALF, AnnotatedImage, Coverage
 from squeezesam.inference.letterbox import Stretched, resized
 from squeezesam.spec import MAP_STRIDE
-from squeezesam.training.samples import SMALLEST_SHARE, SMALLEST_TARGET, Samples
+from squeezesam.training.samples import SMALLEST_SHARE, SMALLEST_TARGET, Place, Samples
 
 
 @dataclass
@@ -30,8 +30,7 @@ class StretchedSamples(Samples):
 
     def draw(
         self,
-        number: int,  # noqa: ARG002
-        place: int,  # noqa: ARG002
+        place: Place,  # noqa: ARG002
         image: AnnotatedImage,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor, Tensor] | None:
