@@ -11,11 +11,12 @@ import stand_in_sam
 import torch
 from PIL import Image
 from sharing import Shared
-from small_networks import SIZE, random_detector, random_network
+from small_networks import SIZE, TINY, TINY_CONFIG, random_detector, random_network
 from toolchain import CACHE, toolchain
 
 from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.errors import MissingDependencyError
+from squeezesam.networks.configs import VARIANTS
 from squeezesam.networks.weights import save_weights
 from squeezesam_benchmarks.subjects import listed_subjects
 
@@ -168,6 +169,14 @@ def detector_weights(shared):
         save_weights(random_detector(0), path, "saliency", torch.float32)
 
     return shared.made(make, "weights of the detector") / "saliency.safetensors"
+
+
+@pytest.fixture(scope="module")
+def tiny_efficientsam():
+    """The configuration of a variant by the name of TINY."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, TINY, TINY_CONFIG)
+        yield TINY_CONFIG
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,23 @@ import torch
 from squeezesam import cli
 from squeezesam.inference.saliency_predictor import HEAT_LEVELS
 from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
-from squeezesam.networks.configs import DETECTORS, VARIANTS, SqueezeSamConfig
+from squeezesam.networks.configs import (
+    DETECTORS,
+    VARIANTS,
+    EfficientSamConfig,
+    SqueezeSamConfig,
+)
 from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.segmenter import SqueezeSam
 from squeezesam.spec import input_specs
 
 SIZE = 64
 DETECTOR_SIZE = 128
+
+TINY = "efficientsam_tiny"
+"""An EfficientSAM that is exported in seconds; a variant in tests with `tiny_efficientsam`."""
+
+TINY_CONFIG = EfficientSamConfig(32, heads=2, depth=1, decoder_mlp=64)
 
 
 def random_network(seed: int) -> SqueezeSam:

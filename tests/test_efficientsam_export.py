@@ -1,6 +1,5 @@
 """EfficientSAM through the same exporters, checks and measures as every network."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,11 @@ import pytest
 import torch
 from bundles import golden_in, network_in
 from sharing import Shared
-from small_networks import DETECTOR_SIZE, run
+from small_networks import DETECTOR_SIZE, SIZE, TINY, run
 
 from squeezesam.inference.load import load
 from squeezesam.inference.predictor import SamPredictor
-from squeezesam.networks.configs import VARIANTS, EfficientSamConfig
+from squeezesam.networks.configs import EfficientSamConfig
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.weights import save_weights
 from squeezesam.spec import EFFICIENTSAM, IMAGE, POINT_KINDS, SEGMENTER
@@ -20,27 +19,16 @@ from squeezesam_export.bundle.manifest import read_manifest
 from squeezesam_export.mlprogram.features import Picture
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
 
-pytestmark = pytest.mark.slow
-
-TINY = "efficientsam_tiny"
-SIZE = 64
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tiny() -> Iterator[None]:
-    """A variant that is exported in seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, TINY, EfficientSamConfig(32, heads=2, depth=1, decoder_mlp=64))
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_efficientsam")]
 
 
 @pytest.fixture(scope="module")
-def weights(_tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(
+    tiny_efficientsam: EfficientSamConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     torch.manual_seed(0)
-    config = VARIANTS[TINY]
-    assert isinstance(config, EfficientSamConfig)
     path = tmp_path_factory.mktemp("weights") / f"{TINY}.safetensors"
-    save_weights(EfficientSam(config, SIZE), path, TINY, torch.float32)
+    save_weights(EfficientSam(tiny_efficientsam, SIZE), path, TINY, torch.float32)
     return path
 
 

@@ -1,10 +1,6 @@
 """EfficientSAM in the training loop: the encoder once for each photo, and only prompts it knows."""
 
 import dataclasses
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +8,14 @@ import pytest
 import torch
 from conftest import write_scene
 from safetensors.torch import load_file
-from small_networks import run
-from test_training import ALONE
+from several_processes import ALONE, run_in_two
+from small_networks import TINY, TINY_CONFIG, run
 from torch import Tensor
 
 from squeezesam.data.open import open_datasets
 from squeezesam.inference.load import load
 from squeezesam.inference.predictor import SamPredictor
 from squeezesam.inference.prompts import point_slots
-from squeezesam.networks.configs import VARIANTS, EfficientSamConfig
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.spec import EFFICIENTSAM_LABELS, PointLabel
 from squeezesam.training.config import RECIPES, Stage, TrainConfig
@@ -29,8 +24,8 @@ from squeezesam.training.simulated_user import OutlierConfig, PromptConfig
 from squeezesam.training.stretched_samples import StretchedSamples
 from squeezesam.training.trainers import EfficientSamTrainer
 
-TINY = "efficientsam_tiny"
-CONFIG = EfficientSamConfig(32, heads=2, depth=1, decoder_mlp=64)
+pytestmark = pytest.mark.usefixtures("tiny_efficientsam")
+
 RECIPE = dataclasses.replace(
     RECIPES["efficientsam"],
     stages=(Stage(64, 3, 2),),
@@ -41,18 +36,11 @@ RECIPE = dataclasses.replace(
 )
 
 
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, TINY, CONFIG)
-        yield
-
-
 def train(
     scenes: Path, folder: Path, config: TrainConfig = RECIPE, minutes: float | None = None
 ) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    model = EfficientSam(CONFIG, 64)
+    model = EfficientSam(TINY_CONFIG, 64)
     trainer = EfficientSamTrainer(model, open_datasets(scenes), config, folder, ALONE)
     trained, _ = trainer.run(minutes)
     return dict(trained.state_dict())
@@ -98,7 +86,7 @@ def test_the_encoder_runs_once_for_all_answers_about_a_photo(scenes: Path, tmp_p
         objects=3,
         prompts=PromptConfig(negative=1.0, several=1.0, outliers=OutlierConfig(chance=1.0)),
     )
-    model = EfficientSam(CONFIG, 64)
+    model = EfficientSam(TINY_CONFIG, 64)
     trainer = EfficientSamTrainer(model, open_datasets(scenes), config, tmp_path, ALONE)
     for graph in model.graphs:
         graph.register_forward_hook(seen)
@@ -110,7 +98,7 @@ def test_the_encoder_runs_once_for_all_answers_about_a_photo(scenes: Path, tmp_p
 
 def test_what_stays_untrained_is_the_mask_that_is_not_given(scenes: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    before = EfficientSam(CONFIG, 64).state_dict()
+    before = EfficientSam(TINY_CONFIG, 64).state_dict()
     after = train(scenes, tmp_path)
     unchanged = {name for name, value in before.items() if torch.equal(value, after[name])}
     filters = {name for name in before if name.startswith("decoder.filters.0.")}
@@ -170,14 +158,14 @@ from squeezesam.data.open import open_datasets
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.training.processes import joined_processes
 from squeezesam.training.trainers import EfficientSamTrainer
-from test_efficientsam_training import CONFIG, RECIPE
+from test_efficientsam_training import TINY_CONFIG, RECIPE
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
 recipe = dataclasses.replace(RECIPE, rounds=(0.0, 1.0))
 with joined_processes() as processes:
     trainer = EfficientSamTrainer(
-        EfficientSam(CONFIG, 64), open_datasets(sys.argv[1]), recipe, sys.argv[2], processes
+        EfficientSam(TINY_CONFIG, 64), open_datasets(sys.argv[1]), recipe, sys.argv[2], processes
     )
     trainer.run()
     weights = trainer.model.named_parameters()
@@ -190,13 +178,10 @@ with joined_processes() as processes:
 def test_two_processes_stay_the_same(scenes: Path, tmp_path: Path) -> None:
     script = tmp_path / "steps.py"
     script.write_text(TWO_PROCESSES)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words = ["--nproc-per-node", "2", script, scenes, tmp_path / "run"]
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    subprocess.run([*launcher, *words], check=True, env=environment)
+    run_in_two(script, scenes, tmp_path / "run")
     first, second = (load_file(tmp_path / "run" / f"weights-{rank}.safetensors") for rank in (0, 1))
     torch.manual_seed(0)
-    start = EfficientSam(CONFIG, 64).state_dict()
+    start = EfficientSam(TINY_CONFIG, 64).state_dict()
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     assert not torch.equal(first["encoder.positions"], start["encoder.positions"])

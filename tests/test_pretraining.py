@@ -1,9 +1,6 @@
 """SAMI and MAE: what is hidden, what is to be predicted, and what becomes of the encoder."""
 
 import dataclasses
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +8,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_networks import random_network, run
-from test_training import ALONE
+from several_processes import ALONE, assert_two_give_the_gradients_of_one
+from small_networks import TINY, TINY_CONFIG, random_network, run
 from torch import Tensor, nn
 
 from squeezesam.distillation.labels import open_photos
 from squeezesam.errors import DataError, WeightsError
-from squeezesam.networks.configs import VARIANTS, EfficientSamConfig
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.weights import load_weights, save_weights
 from squeezesam.pretraining.masking import in_order, random_order, split, taken
@@ -46,8 +42,8 @@ from squeezesam.pretraining.teachers import (
 from squeezesam.pretraining.trainer import PATCH_VALUES, Pretrainer, patches
 from squeezesam.training.config import Stage
 
-TINY = "efficientsam_tiny"
-CONFIG = EfficientSamConfig(32, heads=2, depth=1, decoder_mlp=64)
+pytestmark = pytest.mark.usefixtures("tiny_efficientsam")
+
 DECODER = DecoderOptions(depth=1, width=32, heads=2)
 RECIPE = PretrainConfig(
     stages=(Stage(64, 3, 2),),
@@ -58,13 +54,6 @@ RECIPE = PretrainConfig(
     decoder=DECODER,
     teacher="means",
 )
-
-
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(VARIANTS, TINY, CONFIG)
-        yield
 
 
 def means(pixels: np.ndarray) -> tuple[Tensor, tuple[float, float]]:
@@ -82,7 +71,7 @@ def pretrain(
 ) -> dict[str, Tensor]:
     torch.manual_seed(0)
     taught = config.method == "sami"
-    model = MaskedNetwork(CONFIG, config.decoder, 3 if taught else PATCH_VALUES, 64)
+    model = MaskedNetwork(TINY_CONFIG, config.decoder, 3 if taught else PATCH_VALUES, 64)
     teacher = teacher_in(folder / "features") if taught else None
     trainer = Pretrainer(model, open_photo_sets(scenes), config, folder, ALONE, teacher)
     return dict(trainer.run(minutes)[0].state_dict())
@@ -108,7 +97,7 @@ def test_some_token_is_shown_and_some_is_hidden(hidden: float) -> None:
 def test_with_layers_that_do_nothing_each_token_predicts_itself() -> None:
     """Shown tokens come through to their own places; hidden ones know only where they are."""
     torch.manual_seed(0)
-    model = MaskedNetwork(CONFIG, DECODER, 32, 64).eval()
+    model = MaskedNetwork(TINY_CONFIG, DECODER, 32, 64).eval()
     for layer in [*model.encoder.layers, *model.layers]:
         nn.init.zeros_(layer.attention.out.weight)
         nn.init.zeros_(layer.attention.out.bias)
@@ -127,7 +116,7 @@ def test_with_layers_that_do_nothing_each_token_predicts_itself() -> None:
 
 def test_the_encoder_sees_only_what_is_shown() -> None:
     torch.manual_seed(0)
-    model = MaskedNetwork(CONFIG, DECODER, 3, 64).eval()
+    model = MaskedNetwork(TINY_CONFIG, DECODER, 3, 64).eval()
     shown, hidden = torch.arange(4)[None], torch.arange(4, 16)[None]
     image = torch.rand(1, 3, 64, 64)
     changed = image.clone()
@@ -257,7 +246,7 @@ def test_our_networks_teach_with_the_bottom_of_their_encoders() -> None:
     features, extent = NetworkEncoder(network, "nano")(photo)
     assert features.shape == (128, 2, 2)
     assert extent == (1.0, 0.5)
-    features, extent = NetworkEncoder(EfficientSam(CONFIG, 64).eval(), TINY)(photo)
+    features, extent = NetworkEncoder(EfficientSam(TINY_CONFIG, 64).eval(), TINY)(photo)
     assert features.shape == (256, 4, 4)
     assert extent == (1.0, 1.0)
 
@@ -338,11 +327,11 @@ def test_training_refuses_the_encoder_of_another_variant(
     from squeezesam.networks.weights import save_encoder
 
     path = tmp_path / "encoder.safetensors"
-    save_encoder(EfficientSam(CONFIG, 64), path, TINY, torch.float16, {})
+    save_encoder(EfficientSam(TINY_CONFIG, 64), path, TINY, torch.float16, {})
     words = ("train", "--data", tmp_path, "--out", tmp_path / "run", "--init", path)
     assert run(*words, "--variant", "efficientsam_ti") == 2
     assert f"an encoder of '{TINY}', not of 'efficientsam_ti'" in capsys.readouterr().err
-    save_weights(EfficientSam(CONFIG, 64), path, TINY, torch.float16)
+    save_weights(EfficientSam(TINY_CONFIG, 64), path, TINY, torch.float16)
     assert load_weights(path)[0] == TINY
 
 
@@ -381,13 +370,4 @@ with joined_processes() as processes:
 
 @pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
-    script = tmp_path / "step.py"
-    script.write_text(TWO_PROCESSES)
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    subprocess.run([sys.executable, script, one], check=True)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run([*launcher, "--nproc-per-node", "2", script, two], check=True)
-    alone, together = load_file(one), load_file(two)
-    assert alone.keys() == together.keys()
-    for name, value in alone.items():
-        torch.testing.assert_close(value, together[name], atol=1e-10, rtol=1e-6, msg=name)
+    assert_two_give_the_gradients_of_one(TWO_PROCESSES, tmp_path)

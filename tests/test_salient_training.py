@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import write_scene
 from PIL import Image
+from several_processes import ALONE
 from small_networks import random_network, run
 from torch.nn import functional as F
 
@@ -24,12 +25,10 @@ from squeezesam.networks.saliency_detector import SaliencyDetector
 from squeezesam.networks.weights import load_weights, save_weights, shipped_weights
 from squeezesam.spec import DETECTOR, POINT_SLOTS, MapChannel, input_specs
 from squeezesam.training.config import Stage, TrainConfig
-from squeezesam.training.processes import Processes
 from squeezesam.training.salient_samples import SalientConfig, SalientSamples, empty_window
 from squeezesam.training.samples import CropConfig, SampleConfig
 from squeezesam.training.trainers import SalientTrainer
 
-ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = DetectorConfig(
     stem=8, encoder=(16, 24, 32, 48), blocks=(1, 1, 1, 1), decoder=(32, 24, 16, 8)
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from several_processes import ALONE, assert_two_give_the_gradients_of_one
 from test_training_prompts import disc
 
 from squeezesam.cli import main
@@ -21,11 +21,8 @@ from squeezesam.training.checkpoint import Checkpoint
 from squeezesam.training.config import SWITCHES, Stage, TrainConfig, recipe, without
 from squeezesam.training.losses import click_loss, mask_ious
 from squeezesam.training.optimizer import learning_rate
-from squeezesam.training.processes import Processes
 from squeezesam.training.telemetry import Telemetry
 from squeezesam.training.trainers import ClickTrainer
-
-ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 def test_loss_prefers_the_right_masks_and_ious():
@@ -204,16 +201,7 @@ with joined_processes() as processes:
 
 
 def test_two_processes_give_the_gradients_of_one(tmp_path):
-    script = tmp_path / "step.py"
-    script.write_text(TWO_PROCESSES)
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    subprocess.run([sys.executable, script, one], check=True)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run([*launcher, "--nproc-per-node", "2", script, two], check=True)
-    alone, together = load_file(one), load_file(two)
-    assert alone.keys() == together.keys()
-    for name, value in alone.items():
-        torch.testing.assert_close(value, together[name], atol=1e-10, rtol=1e-6, msg=name)
+    assert_two_give_the_gradients_of_one(TWO_PROCESSES, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["256", "256:10", "a:b:c", "250:10:4", "256:0:4", "256:1:-4"])
