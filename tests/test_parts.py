@@ -114,6 +114,17 @@ def test_a_part_whose_files_are_gone_is_done_again(tmp_path):
     assert again.done == PARTS
 
 
+def test_data_are_read_once_by_the_process_that_does_the_part(tmp_path):
+    read = []
+    worker = Worker()
+    work = SharedWork(tmp_path, {}, worker)
+    for _ in range(2):
+        work.do(Made, PARTS, lambda part: read.append(part) or part, worker.make)
+        assert sorted(read) == PARTS
+        read.clear()
+    assert worker.done == PARTS
+
+
 @pytest.mark.parametrize("is_lonely", [True, False])
 def test_a_lost_process_is_named_with_its_parts(tmp_path, is_lonely):
     worker = Worker(0, 2, is_lonely)

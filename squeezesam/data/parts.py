@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -93,15 +94,19 @@ class SharedWork:
             ProcessError: another process ended before its parts were done.
         """
         self._refuse_strangers(parts)
+
+        @cache  # It may read all photos of a part.
+        def origin(part: str) -> dict[str, Any]:
+            return {**self.origin, "data": data(part)}
+
         undone = []
         for part in self.crew.own(parts):
             is_kept = self._path(part).exists()
-            origin = {**self.origin, "data": data(part)}
-            result = self._read(kind, part, origin) if is_kept else None
+            result = self._read(kind, part, origin(part)) if is_kept else None
             if result is None or not is_whole(part, result):
                 undone.append(part)
         for part, result in zip(undone, make(undone), strict=True):
-            record = {"origin": {**self.origin, "data": data(part)}, "result": asdict(result)}  # type: ignore[call-overload]
+            record = {"origin": origin(part), "result": asdict(result)}  # type: ignore[call-overload]
             with whole_file(self._path(part)) as partial:
                 partial.write_text(json.dumps(record), encoding="utf-8")
         self._meet(parts)
