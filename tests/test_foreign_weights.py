@@ -13,8 +13,10 @@ from torch import Tensor
 
 from squeezesam.errors import WeightsError
 from squeezesam.inference.load import load
+from squeezesam.networks.configs import EfficientSamConfig
 from squeezesam.networks.conversion import read_published
-from squeezesam.networks.weights import load_weights
+from squeezesam.networks.efficientsam import EfficientSam
+from squeezesam.networks.weights import load_weights, save_encoder, start_from_encoder
 
 NAME = "mask_head.weight"
 
@@ -61,6 +63,24 @@ def test_tensors_that_do_not_fit_are_named(
     with pytest.raises(WeightsError, match=words) as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["one is missing", "one too many"])
+def test_a_pretrained_encoder_must_be_whole(change: str, tmp_path: Path) -> None:
+    network = EfficientSam(EfficientSamConfig(32, heads=2, depth=1, decoder_mlp=64), 64)
+    path = tmp_path / "encoder.safetensors"
+    save_encoder(network, path, "efficientsam_ti", torch.float32, {})
+    assert start_from_encoder(network, path, "efficientsam_ti")
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    if change == "one is missing":
+        del tensors["encoder.patches.bias"]
+    else:
+        tensors["decoder.frequencies"] = network.state_dict()["decoder.frequencies"]
+    save_file(tensors, path, metadata)
+    with pytest.raises(WeightsError, match="holds an encoder of another 'efficientsam_ti'"):
+        start_from_encoder(network, path, "efficientsam_ti")
 
 
 @pytest.mark.parametrize("name", ["x.pt", "x.pth", "x.ckpt", "x.safetensors"])

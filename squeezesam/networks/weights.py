@@ -154,14 +154,24 @@ def save_weights(
     Raises:
         OutputError: the place cannot be written to.
     """
-    tensors = {
+    _save(model.state_dict(), model, path, dtype, {**(origin or {}), "variant": variant})
+
+
+def _save(
+    tensors: Mapping[str, Tensor],
+    model: TrainedNetwork,
+    path: PathLike,
+    dtype: torch.dtype,
+    metadata: Mapping[str, str],
+) -> None:
+    """Write tensors of a network, whose configuration is added to the metadata."""
+    converted = {
         name: value.to(dtype).contiguous() if value.is_floating_point() else value
-        for name, value in model.state_dict().items()
+        for name, value in tensors.items()
     }
     config = json.dumps(dataclasses.asdict(model.config))
-    metadata = {**(origin or {}), "variant": variant, "config": config}
     with whole_file(Path(path)) as partial:
-        write_tensors(tensors, partial, metadata)
+        write_tensors(converted, partial, {**metadata, "config": config})
 
 
 def save_encoder(
@@ -185,15 +195,17 @@ def save_encoder(
     Raises:
         OutputError: the place cannot be written to.
     """
-    tensors = {
-        name: value.to(dtype).contiguous()
+    metadata = {**origin, "variant": variant, "holds": ENCODER}
+    _save(encoder_tensors(model), model, path, dtype, metadata)
+
+
+def encoder_tensors(model: TrainedNetwork) -> dict[str, Tensor]:
+    """The tensors by name that `save_encoder` keeps of a network."""
+    return {
+        name: value
         for name, value in model.state_dict().items()
         if name.startswith("encoder.") and not name.startswith("encoder.neck.")
     }
-    config = json.dumps(dataclasses.asdict(model.config))
-    metadata = {**origin, "variant": variant, "config": config, "holds": ENCODER}
-    with whole_file(Path(path)) as partial:
-        write_tensors(tensors, partial, metadata)
 
 
 def start_from_encoder(model: TrainedNetwork, path: PathLike, variant: str) -> bool:
@@ -217,13 +229,12 @@ def start_from_encoder(model: TrainedNetwork, path: PathLike, variant: str) -> b
     found = metadata.get("variant", "")
     if found != variant:
         raise ConfigError(f"{path} holds an encoder of {found[:SHOWN]!r}, not of {variant!r}")
-    state = model.state_dict()
-    wanted = {name: value.shape for name, value in state.items() if name in tensors}
-    if not tensors or wanted != {name: value.shape for name, value in tensors.items()}:
+    wanted = {name: value.shape for name, value in encoder_tensors(model).items()}
+    if wanted != {name: value.shape for name, value in tensors.items()}:
         raise WeightsError(
             f"{path} holds an encoder of another {variant!r} than this version's; pretrain it again"
         )
-    model.load_state_dict({**state, **{name: value.float() for name, value in tensors.items()}})
+    model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
     return True
 
 
