@@ -305,15 +305,14 @@ def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
     pieces = {name: pieces_of(name, SOURCES[variant]) for name in ours}
     wanted = {piece.name for made in pieces.values() for piece in made}
     missing, unexpected = wanted - published.keys(), published.keys() - wanted
-    misshapen = [
-        piece.name
+    misshapen = dict.fromkeys(  # A published tensor that ours are parts of is named once.
+        pieces[name][0].name
         for name, shape in ours.items()
         if all(piece.name in published for piece in pieces[name])
         and not fits([published[piece.name] for piece in pieces[name]], pieces[name], shape)
-        for piece in pieces[name][:1]
-    ]
-    troubles = misfits(sorted(missing), sorted(unexpected), dict.fromkeys(misshapen))
-    matched = len(wanted) - len(missing) - len(set(misshapen))
+    )
+    troubles = misfits(sorted(missing), sorted(unexpected), misshapen)
+    matched = len(wanted) - len(missing) - len(misshapen)
     return Fit(variant, ours, pieces, troubles, matched / len(wanted))
 
 
