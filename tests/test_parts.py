@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import torch
 from conftest import write_scene
 from test_readers_tar import write_tar
 
 from squeezesam.data.parts import SharedWork, cut, fingerprint
 from squeezesam.data.sa1b import Sa1bFolder, Sa1bTar
 from squeezesam.errors import OutputError, ProcessError
+from squeezesam.training.processes import Processes
 
 PARTS = ["a", "b", "c", "d", "e"]
 
@@ -162,6 +164,20 @@ def test_another_process_with_other_options_is_refused(tmp_path):
         Worker(1, 2).work(tmp_path, model="other")
     with pytest.raises(OutputError, match=r"b\.json differs from this run in its model"):
         Worker(0, 2).work(tmp_path)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_waits_for_a_lost_one_says_so(monkeypatch, rank):
+    def lost():
+        raise RuntimeError("Connection closed by peer")
+
+    monkeypatch.setattr("torch.distributed.barrier", lost)
+    process = Processes(rank, 2, torch.device("cpu"))
+    with (
+        pytest.raises(ProcessError, match=f"process {rank} of 2 has lost another one"),
+        process.first_before_others(),
+    ):
+        pass
 
 
 def test_shards_are_parts_and_else_neighbours(tmp_path):

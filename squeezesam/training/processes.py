@@ -79,12 +79,16 @@ class Processes:
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """Run the block in the first process, then in the others, which find what it left."""
-        if self.count > 1 and not self.is_first:
-            dist.barrier()
+        """Run the block in the first process, then in the others, which find what it left.
+
+        Raises:
+            ProcessError: one of them has ended.
+        """
+        if not self.is_first:
+            self.meet()
         yield
-        if self.count > 1 and self.is_first:
-            dist.barrier()
+        if self.is_first:
+            self.meet()
 
     def agree(self, decision: bool) -> bool:
         """The first process's decision, known to all."""
