@@ -82,11 +82,12 @@ def evaluate_all(
         DataError: a data set in which not one object could be evaluated.
         OutputError, ProcessError: as `SharedWork.do` does.
     """
+    tools = package_versions()
     origin = {
         "model": dataclasses.asdict(subject),
         "protocols": {name: dataclasses.asdict(each) for name, each in protocols.items()},
         "limit": limit,
-        "tools": package_versions(),
+        "tools": tools,
     }
 
     def measured(dataset: Dataset, parent: str) -> DataResult:
@@ -99,7 +100,7 @@ def evaluate_all(
         command=typed_command(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         subject=subject,
-        tools=package_versions(),
+        tools=tools,
         machine=machine(),
         data=tuple(measured(dataset, parent) for dataset, parent in datasets),
     )

@@ -21,12 +21,12 @@ from squeezesam.data.records import AnnotatedImage
 from squeezesam.distillation.teacher import with_outside_weights
 from squeezesam.errors import ConfigError, DataError, OutputError, WeightsError
 from squeezesam.files import content_hash, whole_file
+from squeezesam.inference.load import named_path
 from squeezesam.inference.prompting import prompting_of
 from squeezesam.networks.building import TrainedNetwork
-from squeezesam.networks.configs import VARIANTS
 from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.segmenter import SqueezeSam
-from squeezesam.networks.weights import load_weights, read_tensors, shipped_weights, write_tensors
+from squeezesam.networks.weights import load_weights, read_tensors, write_tensors
 from squeezesam.pretraining.options import CacheOptions
 from squeezesam.spec import MapChannel
 
@@ -76,7 +76,7 @@ def load_feature_teacher(text: str) -> FeatureTeacher:
         ConfigError: the network has no such features.
         MissingDependencyError: what it needs is not installed.
     """
-    path = shipped_weights(text) if text in VARIANTS else Path(text)
+    path = named_path(text)
     loaders = {entry.name: entry for entry in entry_points(group=GROUP)}
     loader = loaders.get(path.suffix.removeprefix("."))
     encode = loader.load()(path) if loader else NetworkEncoder(load_weights(path)[1], text)

@@ -163,9 +163,10 @@ def opened(path: Path, *, is_to_run: bool = True) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY  # lower, fp16 warns that constants stay unfolded
-    if usable_cores() < (os.cpu_count() or 1):
+    cores = usable_cores()
+    if cores < (os.cpu_count() or 1):
         # Left to itself, ONNX Runtime starts a thread for each core of the machine.
-        options.intra_op_num_threads = usable_cores()
+        options.intra_op_num_threads = cores
     if not is_to_run:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
