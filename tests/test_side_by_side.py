@@ -215,6 +215,17 @@ def test_bad_input_is_one_line(shapes, arguments, message, capsys):
     assert message in err
 
 
+def test_places_that_would_be_lost_or_take_nothing_are_refused_before_the_work(shapes, capsys):
+    words = ["compare", "--models", "grabcut", "--data", shapes, "--rounds", 0]
+    photos = sorted(Path(shapes).iterdir())
+    assert run(*words, "--pictures", shapes) == 2
+    assert "shapes holds other files" in capsys.readouterr().err
+    assert sorted(Path(shapes).iterdir()) == photos
+    Path("file").touch()
+    assert run(*words, "--json", "file/all.json") == 2
+    assert "cannot write file" in capsys.readouterr().err
+
+
 def test_a_protocol_of_no_clicks_is_refused():
     with pytest.raises(ConfigError, match="clicks=0 must be at least 1"):
         RandomClicks(0)

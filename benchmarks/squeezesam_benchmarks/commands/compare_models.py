@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compare and print the tables."""
     from squeezesam.cli import given
+    from squeezesam.files import check_place
     from squeezesam_benchmarks.side_by_side.click_times import ClickTiming
     from squeezesam_benchmarks.side_by_side.comparison import (
         ComparisonOptions,
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
     options = ComparisonOptions(
         tuple(args.models), tuple(args.data), args.limit, timing, args.pictures, args.boxes
     )
+    if args.json is not None:
+        check_place(args.json.parent, ("*",))
     compared = compare_models(options, say)
     if args.json is not None:
         write_json(compared, options, args.json)

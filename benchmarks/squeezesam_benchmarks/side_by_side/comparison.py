@@ -22,7 +22,7 @@ from squeezesam.evaluation.random_clicks import RandomClicks
 from squeezesam.evaluation.records import Evaluation
 from squeezesam.evaluation.report import cell, distinct, entries_by_table
 from squeezesam.evaluation.run import check_limit, evaluate_all
-from squeezesam.files import whole_directory, whole_file
+from squeezesam.files import check_place, whole_directory, whole_file
 from squeezesam.image_io import write_image
 from squeezesam.inference.load import INTERPRETER_LIMITS
 from squeezesam.inference.predictor import Predictor
@@ -84,6 +84,9 @@ processes."""
 
 PICTURED = 6
 """Photos of each data set in the pictures."""
+
+PICTURED_PROTOCOLS = ("clicks", "box")
+"""Each has a picture of every data set."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,10 @@ def compare_models(
     Raises:
         ArtifactError, ConfigError, MissingDependencyError, WeightsError: a model cannot be loaded.
         DataError: a data set cannot be opened, or holds no object.
-        OutputError: the pictures cannot be written.
+        OutputError: the folder of the pictures cannot be written, or holds something else.
     """
+    if options.pictures is not None:
+        check_place(options.pictures, [f"*_{name}.jpg" for name in PICTURED_PROTOCOLS])
     found = open_with_parents(*options.data)
     boxed = None
     if options.boxes is not None:
@@ -327,7 +332,7 @@ def draw_pictures(
     labels = distinct([evaluation.subject.label for evaluation in evaluations])
     with whole_directory(folder) as partial:
         for place, dataset in enumerate(datasets):
-            for name in ("clicks", "box"):
+            for name in PICTURED_PROTOCOLS:
                 sheet = picture_of(models, labels, dataset, place, name)
                 write_image(sheet, partial / f"{dataset.name}_{name}.jpg")
 
