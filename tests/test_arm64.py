@@ -11,10 +11,11 @@ import torch
 from sharing import Shared
 
 from squeezesam import cli
+from squeezesam.data.records import spread
 from squeezesam.errors import ArtifactError, ConfigError, MissingDependencyError, VerificationError
 from squeezesam.inference.letterbox import Letterbox
 from squeezesam.spec import SEGMENTER
-from squeezesam_benchmarks.arm64.device import Checker, answers_of, case_bytes, spread
+from squeezesam_benchmarks.arm64.device import Checker, answers_of, case_bytes
 from squeezesam_benchmarks.arm64.emulator import (
     CPUS,
     Emulator,

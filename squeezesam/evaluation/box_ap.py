@@ -37,7 +37,7 @@ from squeezesam.data.coco import (
     read_text,
 )
 from squeezesam.data.encoded_masks import encode_rle
-from squeezesam.data.records import HALF, AnnotatedImage, Dataset, FilePhoto
+from squeezesam.data.records import HALF, AnnotatedImage, Dataset, FilePhoto, spread
 from squeezesam.errors import ConfigError, DataError, MissingDependencyError
 from squeezesam.evaluation.measures import Mask
 from squeezesam.inference.predictor import Predictor
@@ -121,8 +121,7 @@ class BoxedPhotos:
             )
         self._folder, places = find_photos(dataset.path, self._cut.names.values())
         there = [key for key, name in self._cut.names.items() if name in places]
-        count = min(len(there), limit or len(there))
-        self._keys = [there[number * len(there) // count] for number in range(count)]
+        self._keys = spread(there, limit)
         self._images = {key: images[key] for key in self._keys}
         self._places = places
         self._numbers = {key: number for number, key in enumerate(self._cut.categories, start=1)}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam.data.parts import SharedWork, cut, fingerprint
-from squeezesam.data.records import AnnotatedImage, Dataset, Skipped
+from squeezesam.data.records import AnnotatedImage, Dataset, Skipped, spread
 from squeezesam.environment import machine, package_versions, typed_command
 from squeezesam.errors import ConfigError, DataError
 from squeezesam.evaluation.measures import boundary_iou, mask_iou
@@ -141,8 +141,7 @@ def evaluate(
         DataError: not one object could be evaluated.
         OutputError, ProcessError: as `SharedWork.do` does.
     """
-    places = spread_places(dataset, limit)
-    parts = cut(dataset, places)
+    parts = cut(dataset, spread(range(len(dataset)), limit))
 
     def measured(undone: Sequence[str]) -> Iterator[PartResult]:
         all_places = [place for part in undone for place in parts[part]]
@@ -215,12 +214,6 @@ def evaluate_photos(
     return PartResult(photos, tuple(skipped), objects)
 
 
-def spread_places(dataset: Dataset, limit: int | None) -> list[int]:
-    """Indices of at most `limit` photos, spread evenly; of all where that is None."""
-    count = min(len(dataset), limit or len(dataset))
-    return [number * len(dataset) // count for number in range(count)]
-
-
 def in_progress(label: str, places: Sequence[int]) -> Iterator[int]:
     """The indices of photos in turn, with progress on stderr."""
     for number in with_progress(label, len(places)):
@@ -235,7 +228,7 @@ def usable_photos(dataset: Dataset, limit: int | None, skipped: list[Skipped]) -
         limit: only so many photos, spread evenly.
         skipped: takes what turns out to be damaged.
     """
-    places = in_progress(dataset.name, spread_places(dataset, limit))
+    places = in_progress(dataset.name, spread(range(len(dataset)), limit))
     yield from photos_at(dataset, places, skipped)
 
 

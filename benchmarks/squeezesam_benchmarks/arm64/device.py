@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from squeezesam.data.records import spread
 from squeezesam.errors import ArtifactError, ConfigError, VerificationError
 from squeezesam.spec import NetworkKind, TensorSpec
 from squeezesam_benchmarks.arm64.emulator import (
@@ -284,9 +285,3 @@ def make_emulator(cpu: Cpu, folder: Path) -> Emulator:
     root = folder / "root"
     make_root(cpu, root)
     return Emulator(cpu, root, build_counter(folder))
-
-
-def spread(cases: Sequence[GoldenCase], count: int) -> list[GoldenCase]:
-    """So many of the cases, evenly spaced, or all when there are no more."""
-    count = min(count, len(cases))
-    return [cases[i * len(cases) // count] for i in range(count)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from squeezesam.data.open import open_with_parents
-from squeezesam.data.records import Dataset
+from squeezesam.data.records import Dataset, spread
 from squeezesam.environment import machine, package_versions, typed_command
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.box_ap import BoxedPhotos, MaskAp
@@ -362,8 +362,6 @@ def picture_of(
         held = largest.setdefault(one.place, index)
         if one.area > results[0][held].area:
             largest[one.place] = index
-    chosen = list(largest.values())
-    chosen = [chosen[number * len(chosen) // PICTURED] for number in range(PICTURED)]
     rows = [
         draw_row(
             results[0][index].photo,
@@ -375,6 +373,6 @@ def picture_of(
             ],
             len(models),
         )
-        for index in dict.fromkeys(chosen)
+        for index in spread(list(largest.values()), PICTURED)
     ]
     return titled_sheet(f"{dataset.name}, {name}", rows)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from squeezesam.data.listing import PHOTO_SUFFIXES, list_files, split_name
+from squeezesam.data.records import spread
 from squeezesam.errors import DataError
 from squeezesam.image_io import read_photo
 
@@ -85,5 +86,4 @@ def calibration_photos(folder: Path) -> list[str]:
             f"{folder} has too few photos to see the ranges of activations, {len(names)}; "
             f"calibrate with at least {MIN_PHOTOS}, or leave --calibration out for the shipped ones"
         )
-    count = min(len(names), MAX_PHOTOS)
-    return [names[number * len(names) // count] for number in range(count)]
+    return spread(names, MAX_PHOTOS)
