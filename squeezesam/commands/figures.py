@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure what is not kept, then write pictures, page and documents."""
+    from squeezesam.evaluation.run import check_limit
     from squeezesam.figures.documents import all_tables, check_documents, fill_blocks, write_page
     from squeezesam.figures.measuring import Plan, measure, sets_of
     from squeezesam.figures.pictures import draw_pictures, worst_of_parts
@@ -70,8 +71,7 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam.inference.saliency_predictor import SaliencyPredictor
     from squeezesam.networks.weights import ZOO, shipped_weights
 
-    if args.limit is not None and args.limit < 1:
-        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    check_limit(args.limit)
     sets, held_out = sets_of(args.data)
     shipped = (ZOO / f"{variant}.safetensors" for variant in VARIANTS)
     paths = args.model or [path for path in shipped if path.is_file()]

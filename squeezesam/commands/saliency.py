@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from squeezesam.errors import ConfigError
 from squeezesam.files import check_place
 from squeezesam.networks.configs import DEFAULT_DETECTOR
 from squeezesam.spec import DETECTOR
@@ -30,12 +29,12 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print the table."""
     from squeezesam.data.open import open_datasets
     from squeezesam.data.records import split
+    from squeezesam.evaluation.run import check_limit
     from squeezesam.evaluation.saliency import evaluate_heat, heat_table, write_heat
     from squeezesam.inference.load import load
     from squeezesam.networks.weights import shipped_weights
 
-    if args.limit is not None and args.limit < 1:
-        raise ConfigError(f"--limit {args.limit} must be at least 1")
+    check_limit(args.limit)
     datasets = open_datasets(*args.data)
     if args.held_out:
         datasets = [split(dataset, held_out=True) for dataset in datasets]
