@@ -4,6 +4,8 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distributions, version
 
 from squeezesam.errors import MissingDependencyError
@@ -71,3 +73,12 @@ def usable_cores() -> int:
 def typed_command() -> str:
     """The command line under which this process runs."""
     return shlex.join(["squeezesam", *sys.argv[1:]])
+
+
+def source_line(packages: Sequence[str]) -> str:
+    """Command, date, machine and the versions of some packages, to stand below a table."""
+    here, versions = machine(), package_versions()
+    known = [f"{name} {versions[name]}" for name in packages if name in versions]
+    cores = f"{here['cores']} cores"
+    date = str(datetime.now(UTC).date())
+    return ", ".join([f"`{typed_command()}`", date, here["system"], cores, *known])

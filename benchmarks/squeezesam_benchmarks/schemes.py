@@ -5,12 +5,11 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from squeezesam.data.open import open_datasets
 from squeezesam.data.records import Dataset
-from squeezesam.environment import machine, package_versions, typed_command
+from squeezesam.environment import package_versions, source_line
 from squeezesam.errors import ArtifactError, DataError
 from squeezesam.evaluation.models import load_model
 from squeezesam.evaluation.protocol import ClickProtocol
@@ -205,19 +204,12 @@ def accuracy(ours: Evaluation, over: Evaluation, column: AccuracyColumn, click: 
 
 def small_print() -> str:
     """What the numbers are, and where they come from."""
-    versions, here = package_versions(), machine()
-    tools = ", ".join(
-        f"{name} {versions[name]}"
-        for name in ("torch", "onnxruntime", "executorch", "coremltools")
-        if name in versions
-    )
+    source = source_line(("torch", "onnxruntime", "executorch", "coremltools"))
     return (
         "IoU in percent, each artifact run by its own runtime, or where the table says so by the "
         "reference interpreter; in brackets the difference to PyTorch in fp32 in points, with its "
         "95 % bootstrap interval over photos. Latency: median ms of the network alone with its "
-        "95 % interval, artifacts interleaved; none of what the interpreter runs. "
-        f"`{typed_command()}`, {datetime.now(UTC).date()}, "
-        f"{here['system']}, {here['cores']} cores, {tools}. "
+        f"95 % interval, artifacts interleaved; none of what the interpreter runs. {source}. "
         f"The {INTERPRETER_LIMITS}."
     )
 

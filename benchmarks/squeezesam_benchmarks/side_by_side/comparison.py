@@ -4,14 +4,13 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 
 from squeezesam.data.open import open_with_parents
 from squeezesam.data.records import Dataset, spread
-from squeezesam.environment import machine, package_versions, typed_command
+from squeezesam.environment import source_line, typed_command
 from squeezesam.errors import ConfigError
 from squeezesam.evaluation.box_ap import BoxedPhotos, MaskAp
 from squeezesam.evaluation.contact_sheet import draw_case, draw_row, titled_sheet
@@ -285,12 +284,6 @@ def precision_table(
 
 def provenance(options: ComparisonOptions) -> str:
     """Where the numbers come from."""
-    here, versions = machine(), package_versions()
-    tools = ", ".join(
-        f"{name} {versions[name]}"
-        for name in ("torch", "onnxruntime", "executorch")
-        if name in versions
-    )
     timing = options.timing
     timed = (
         "Clicks were not timed."
@@ -299,10 +292,7 @@ def provenance(options: ComparisonOptions) -> str:
         f"{PHOTO_SIZE[0]} x {PHOTO_SIZE[1]}, models interleaved, fresh processes for each: "
         f"{timing.rounds}, photos in each: {timing.photos}."
     )
-    return (
-        f"{timed} `{typed_command()}`, {datetime.now(UTC).date()}, {here['system']}, "
-        f"{here['cores']} cores, {tools}."
-    )
+    return f"{timed} {source_line(('torch', 'onnxruntime', 'executorch'))}."
 
 
 def write_json(compared: Sequence[ComparedModel], options: ComparisonOptions, path: Path) -> None:
