@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> None:
     from squeezesam_benchmarks.side_by_side.comparison import (
         ComparisonOptions,
         compare_models,
-        comparison_report,
         write_json,
     )
+    from squeezesam_benchmarks.side_by_side.report import comparison_report
 
     timing = None
     if args.rounds != 0:
