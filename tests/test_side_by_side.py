@@ -12,7 +12,7 @@ from pillow_reference import picture_size
 from small_networks import SIZE, run
 from torch import nn
 
-from squeezesam.errors import ConfigError
+from squeezesam.errors import ArtifactError, ConfigError
 from squeezesam.evaluation.random_clicks import RandomClicks, drawn_clicks
 from squeezesam.evaluation.targets import PackedMask, WantedObject
 from squeezesam.inference.load import load
@@ -99,6 +99,9 @@ def test_macs_and_parameters_of_an_onnx_file_are_those_that_torch_counts(tmp_pat
     assert cost.parameters == parameters(network)
     assert cost.fp32_bytes == path.stat().st_size
     assert cost.int8_bytes == parameters(network)
+    with pytest.raises(ArtifactError, match="does not run") as told:
+        onnx_cost([(path, {"image": image[:, :3].numpy()})])
+    assert "\n" not in str(told.value)
 
 
 def test_an_exported_file_shows_the_sizes_of_its_target_and_the_cost_of_its_network(exported):

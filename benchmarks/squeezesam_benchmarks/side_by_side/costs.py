@@ -27,7 +27,7 @@ from squeezesam_export.bundle.artifacts import size_of
 from squeezesam_export.bundle.manifest import Artifact, BundleNetwork, read_manifest
 from squeezesam_export.sam_onnx import SamOnnx
 from squeezesam_export.targets.onnx_target import stored_tensors
-from squeezesam_export.targets.ort_file import ERRORS_ONLY, OnnxFile
+from squeezesam_export.targets.ort_file import ERRORS_ONLY, OnnxFile, one_line
 
 FP32_BYTES, INT8_BYTES = 4, 1
 """Of a parameter."""
@@ -215,7 +215,9 @@ def onnx_macs(path: Path, feed: Feed) -> int | None:
             session.load(path)
             session.infer(dict(feed))
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise ArtifactError(f"{path} does not run ({error}); export it again") from error
+            raise ArtifactError(
+                f"{path} does not run ({one_line(error)}); export it again"
+            ) from error
         records = json.loads(Path(session.session.end_profiling()).read_text())
     ran = [record["args"] for record in records if record["name"].endswith("_kernel_time")]
     if any(one["op_name"] in HIDDEN_PRODUCTS for one in ran):
