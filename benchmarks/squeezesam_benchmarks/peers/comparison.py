@@ -229,13 +229,11 @@ def peer_subjects(
     subjects = []
     for peer in purpose.peers:
         whole = random_peer(peer)
-        parts: dict[str, tuple[PeerNetwork | None, str | None]] = {
-            peer: (whole, purpose.pipeline),
-            f"{peer}{LATER}": (whole.later_click(), None),
-        }
-        for name, (network, pipeline) in parts.items():
-            if network is None:
-                continue
+        parts = [(peer, whole, purpose.pipeline)]
+        decoder = whole.later_click()
+        if decoder is not None:
+            parts.append((f"{peer}{LATER}", decoder, None))
+        for name, network, pipeline in parts:
             progress(f"{name}: {cost(network, network.input_specs())}")
             for target, export in EXPORTERS.items():
                 path = folder / f"{name}_{target.name}_{FRESH_PRECISION}{target.suffix}"
