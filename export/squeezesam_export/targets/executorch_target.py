@@ -37,6 +37,7 @@ from squeezesam_export.targets.target import (
     graph_kinds,
     kind_named,
     optional,
+    size_shaped,
 )
 from squeezesam_export.targets.trial import MAX_ARTIFACT_BYTES, check_by_trial
 
@@ -112,9 +113,7 @@ def opened_coreml(path: Path) -> InterpretedNetwork:
             # The delegate's values, by their numbers in the program: its inputs, then its outputs.
             outputs = dict(zip(call.args[len(inputs) :], model.outputs, strict=True))
             order = [outputs[number].name for number in plan.outputs]
-            size = kind.size_of(shapes)
-            if size is None:
-                raise ValueError(f"it takes {shapes}")
+            size = size_shaped(path, kind, shapes)
         except SqueezeSamError:
             raise
         except Exception as error:  # the readers of a damaged program raise anything
