@@ -170,6 +170,16 @@ def test_a_bad_result_file_is_refused(coco, content, message):
         BoxedPhotos(open_dataset(coco), coco.parent / "missing.json")
 
 
+def test_a_damaged_annotation_is_told_before_the_work(coco):
+    results = write(coco.parent / "results.json", EXACT)
+    path = coco / "annotations" / "instances_val.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["segmentation"] = [[1, 2, 3]]
+    write(path, content)
+    with pytest.raises(DataError, match=r"an annotation of .* is damaged"):
+        BoxedPhotos(open_dataset(coco), results)
+
+
 def test_lvis_and_other_layouts_are_refused(coco, scenes):
     results = write(coco.parent / "results.json", EXACT)
     with pytest.raises(ConfigError, match="need a data set of COCO, not shapes"):

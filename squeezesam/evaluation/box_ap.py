@@ -12,7 +12,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +136,7 @@ class BoxedPhotos:
                 f"{results} has no box on a photo of {dataset.path}; give the results of a "
                 "detector on this data set"
             )
+        self._truth = self._true_masks()
 
     def ap_of(self, predictor: Predictor) -> MaskAp:
         """Ask a predictor for a mask in every box, and compare the masks with the true ones.
@@ -144,7 +144,7 @@ class BoxedPhotos:
         Photos that cannot be read do not count.
 
         Raises:
-            DataError: no photo can be read, or an annotation is damaged.
+            DataError: no photo with a box can be read.
         """
         photos: list[int] = []
         masks: list[dict[str, Any]] = []
@@ -179,8 +179,7 @@ class BoxedPhotos:
         image = self._images[key]
         return int(image["width"]), int(image["height"])
 
-    @cached_property
-    def _truth(self) -> dict[str, Any]:
+    def _true_masks(self) -> dict[str, Any]:
         """The chosen photos with their objects, crowds included, in COCO's format."""
         with malformed_as(f"an annotation of {self._path} is damaged"):
             annotations = [
