@@ -98,7 +98,6 @@ class DecoderLayout:
         inputs: names of all its inputs.
         masks: name of the output of low-resolution mask logits.
         ious: name of the output of predicted IoUs.
-        frame: width and height of a photo -> pixels of the decoder.
         feed: (prompts, frame, earlier mask or None) -> all inputs but the embeddings.
         labels: of clicks that the network was trained with.
     """
@@ -108,7 +107,6 @@ class DecoderLayout:
     inputs: frozenset[str]
     masks: str
     ious: str
-    frame: Callable[[int, int], Frame]
     feed: Callable[[Prompts, Frame, FloatArray | None], Feed]
     labels: frozenset[PointLabel] = frozenset({PointLabel.POSITIVE, PointLabel.NEGATIVE})
 
@@ -147,6 +145,13 @@ def sam_frame(width: int, height: int, side: int = SIDE) -> Frame:
 def efficient_frame(width: int, height: int) -> Frame:
     """The photo stretched over the whole square, its aspect ratio lost."""
     return Frame(MASK_SIDE, (MASK_SIDE, MASK_SIDE), (MASK_SIDE / width, MASK_SIDE / height))
+
+
+FRAMES: dict[Family, Callable[[int, int], Frame]] = {
+    "sam": sam_frame,
+    "efficientsam": efficient_frame,
+}
+"""How a photo of some width and height lies in what the networks of each family see."""
 
 
 def sam_feed(prompts: Prompts, frame: Frame, mask_input: FloatArray | None) -> Feed:
@@ -213,7 +218,6 @@ DECODERS = (
         ),
         "low_res_masks",
         "iou_predictions",
-        sam_frame,
         sam_feed,
     ),
     DecoderLayout(
@@ -224,7 +228,6 @@ DECODERS = (
         ),
         "output_masks",
         "iou_predictions",
-        efficient_frame,
         efficient_feed,
         frozenset({PointLabel.POSITIVE}),
     ),
@@ -290,11 +293,9 @@ class SamEncoder:
     def __call__(self, pixels: PhotoPixels) -> tuple[FloatArray, tuple[float, float]]:
         """Embeddings [C, h, w], and the shares of w and h that the photo takes up from top left."""
         height, width = pixels.shape[:2]
-        extent = (1.0, 1.0)
-        if self.layout.family == "sam":
-            columns, rows = fitted_size(width, height)
-            extent = (columns / SIDE, rows / SIDE)
-        return self.embeddings(pixels)[0], extent
+        frame = FRAMES[self.layout.family](width, height)
+        columns, rows = frame.inside
+        return self.embeddings(pixels)[0], (columns / frame.side, rows / frame.side)
 
 
 class SamOnnx:
@@ -321,6 +322,7 @@ class SamOnnx:
                 f"{encoder} is an encoder of {encoding.exporter}, {decoder} a decoder of "
                 f"{self._decoding.exporter}; give a pair"
             )
+        self._frame = FRAMES[encoding.family]
         self._photo: tuple[int, int, FloatArray] | None = None
 
     def set_image(self, image: Photo) -> None:
@@ -347,7 +349,7 @@ class SamOnnx:
         """
         photo = np.zeros((SIDE, SIDE, 3), np.uint8)
         click = check_prompts([[SIDE / 2, SIDE / 2]], [1], None, width=SIDE, height=SIDE)
-        second = self._decoding.feed(click, self._decoding.frame(SIDE, SIDE), None)
+        second = self._decoding.feed(click, self._frame(SIDE, SIDE), None)
         return [
             (self._encoder.path, self._encoder.feed(photo)),
             (self._decoder.path, {EMBEDDINGS: self._encoder.embeddings(photo), **second}),
@@ -389,7 +391,7 @@ class SamOnnx:
         earlier = None
         if mask_input is not None:
             earlier = as_floats("mask_input", mask_input, (1, MASK_SIDE, MASK_SIDE))
-        frame = self._decoding.frame(width, height)
+        frame = self._frame(width, height)
         feed = {EMBEDDINGS: embeddings, **self._decoding.feed(prompts, frame, earlier)}
         logits, ious = self._decoder.run([self._decoding.masks, self._decoding.ious], feed)
         logits, ious = logits.reshape(-1, MASK_SIDE, MASK_SIDE), ious.ravel()
