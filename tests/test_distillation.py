@@ -148,7 +148,9 @@ def test_annotated_photos_are_clicked_inside_their_masks(tmp_path: Path) -> None
     dataset = open_photos(tmp_path / "data")
     teacher = Teacher(TorchPredictor(segment), "c")
     labels = label_with_teacher(teacher, dataset, tmp_path / "out")
-    assert len(seen) == 3
+    *clicks, kept = seen
+    assert len(clicks) == 3
+    assert kept in clicks, "only the click whose answer stays is asked about again"
     assert all(mask[int(y), int(x)] for x, y in seen)
     (annotation,) = labels[0].annotations
     assert iou(annotation.mask(), mask) > 0.9
@@ -335,6 +337,40 @@ def test_doubtful_and_repeated_answers_fall() -> None:
     found = answers(TorchPredictor(segment), photo, np.array([[1, 1]], np.float32), LabelOptions())
     assert [answer.box for answer in found] == [[0, 0, 10, 8], [0, 0, 5, 8]]
     assert [answer.area for answer in found] == [80, 40]
+
+
+@pytest.mark.parametrize("knows_low_res", [True, False])
+def test_only_answers_that_stay_are_brought_to_the_photos_size(knows_low_res: bool) -> None:
+    """Of a grid of clicks on two halves, all are judged, and one in each half is asked again."""
+
+    def segment(
+        _: torch.Tensor, coords: torch.Tensor, __: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        left = torch.full((8, 10), -9.0)
+        left[:, :5] = 9.0
+        clicked = left if coords[0, 0] < 20 else -left
+        return torch.stack([clicked, -clicked]), torch.tensor([0.95, 0.3])
+
+    class Counting(TorchPredictor):
+        enlarged = 0
+
+        def predict(self, *prompts, **options):
+            self.enlarged += 1
+            return super().predict(*prompts, **options)
+
+    class Plain:
+        """A predictor of another package, without `predict_low_res`."""
+
+        def __init__(self, predictor: TorchPredictor) -> None:
+            self.set_image, self.predict = predictor.set_image, predictor.predict
+
+    predictor = Counting(segment)
+    photo = np.zeros((32, 40, 3), np.uint8)
+    clicks = grid_points(40, 32, 4)
+    asked = predictor if knows_low_res else Plain(predictor)
+    found = answers(asked, photo, clicks, LabelOptions())
+    assert [answer.box for answer in found] == [[0, 0, 20, 32], [20, 0, 20, 32]]
+    assert predictor.enlarged == (2 if knows_low_res else 16 + 2)
 
 
 def test_an_answer_that_vanishes_at_the_photos_size_falls() -> None:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
 from squeezesam.files import PathLike
 from squeezesam.image_io import Photo, as_photo
-from squeezesam.inference.letterbox import resized
+from squeezesam.inference.letterbox import enlarge_above, resized
 from squeezesam.inference.prompts import FloatArray, Prompts, as_floats, check_prompts
 from squeezesam.spec import MASK_THRESHOLD, PointLabel
 from squeezesam_export.targets.ort_file import OnnxFile
@@ -382,9 +382,40 @@ class SamOnnx:
             PromptError: no prompt, or one that has no meaning on this photo.
             ArtifactError: the decoder fails, or answers NaN or infinity.
         """
+        photo = self._current_photo()
+        prompts = point_coords, point_labels, box, mask_input
+        logits, ious = self._asked(photo, *prompts, multimask_output)
+        width, height, _ = photo
+        return photo_masks(logits, self._frame(width, height), width, height), ious, logits
+
+    def predict_low_res(
+        self, point_coords: ArrayLike, point_labels: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """The iou_predictions [C] and low_res_masks [C, 256, 256] that `predict` gives.
+
+        Raises:
+            ImageError, PromptError, ArtifactError: as `predict` does.
+        """
+        prompts = point_coords, point_labels, None, None
+        logits, ious = self._asked(self._current_photo(), *prompts, True)
+        return ious, logits
+
+    def _current_photo(self) -> tuple[int, int, FloatArray]:
         if self._photo is None:
             raise ImageError("no photo is set; call set_image first")
-        width, height, embeddings = self._photo
+        return self._photo
+
+    def _asked(
+        self,
+        photo: tuple[int, int, FloatArray],
+        point_coords: ArrayLike | None,
+        point_labels: ArrayLike | None,
+        box: ArrayLike | None,
+        mask_input: ArrayLike | None,
+        multimask_output: bool,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Logits [C, 256, 256] and predicted IoUs [C] of the prompts."""
+        width, height, embeddings = photo
         prompts = check_prompts(point_coords, point_labels, box, width=width, height=height)
         if not len(prompts.coords) and prompts.box is None:
             raise PromptError("no prompt; give at least one click or a box")
@@ -399,16 +430,17 @@ class SamOnnx:
             raise ArtifactError(f"{self._decoder.path} answers NaN or infinity; export it in fp32")
         slots = len(prompts.coords) + (1 if prompts.box is None else 2)
         chosen = chosen_masks(ious, slots, multimask_output)
-        return photo_masks(logits[chosen], frame, width, height), ious[chosen], logits[chosen]
+        return logits[chosen], ious[chosen]
 
 
 def photo_masks(logits: FloatArray, frame: Frame, width: int, height: int) -> NDArray[np.bool_]:
     """Upsample mask logits [C, h, w] as the families do, then threshold them: [C, H, W]."""
-    square = F.interpolate(torch.from_numpy(logits)[None], (frame.side,) * 2, mode="bilinear")
     columns, rows = frame.inside
-    inside = square[..., :rows, :columns]
-    upsampled = F.interpolate(inside, (height, width), mode="bilinear")[0]
-    return (upsampled > MASK_THRESHOLD).numpy()
+    masks = torch.empty(len(logits), height, width, dtype=torch.bool)
+    for one, enlarged in zip(torch.from_numpy(logits), masks, strict=True):
+        square = F.interpolate(one[None, None], (frame.side,) * 2, mode="bilinear")[0, 0]
+        enlarge_above(square[:rows, :columns], MASK_THRESHOLD, enlarged, antialias=False)
+    return masks.numpy()
 
 
 def chosen_masks(ious: FloatArray, slots: int, multimask_output: bool) -> NDArray[np.intp]:

@@ -42,7 +42,7 @@ from squeezesam.files import (
     whole_file,
 )
 from squeezesam.image_io import photo_size
-from squeezesam.inference.predictor import Predictor
+from squeezesam.inference.predictor import LowResPredictor, Predictor
 from squeezesam.spec import MASK_THRESHOLD, PointLabel
 from squeezesam.terminal import with_progress
 
@@ -76,33 +76,50 @@ Bits = NDArray[np.uint8]
 """A mask of any resolution, 8 pixels to a byte."""
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedAnswer:
+    """One mask that the teacher gave to one click, at the teacher's own resolution.
+
+    Attributes:
+        point: the click (x, y) in photo pixels.
+        index: which of the masks of that click it is.
+        predicted_iou: the teacher's own opinion of the mask.
+        stability_score: IoU of the masks at a raised and at a lowered threshold.
+        bits: the mask, to compare answers.
+    """
+
+    point: tuple[float, float]
+    index: int
+    predicted_iou: float
+    stability_score: float
+    bits: Bits
+
+
 @dataclass(frozen=True)
 class TeacherAnswer:
-    """One mask that the teacher gave to one click.
+    """A mask that is kept.
 
     Attributes:
         mask: at the photo's size.
         area: its pixels.
         box: left, top, width and height around it.
-        point: the click (x, y) in photo pixels.
-        predicted_iou: the teacher's own opinion of the mask.
-        stability_score: IoU of the masks at a raised and at a lowered threshold.
-        bits: the mask at the teacher's resolution, to compare answers.
+        judged: what is known of it besides.
     """
 
     mask: RleMask
     area: int
     box: list[int]
-    point: tuple[float, float]
-    predicted_iou: float
-    stability_score: float
-    bits: Bits
+    judged: JudgedAnswer
 
 
 def answers(
     predictor: Predictor, pixels: NDArray[np.uint8], points: Points, options: LabelOptions
 ) -> list[TeacherAnswer]:
     """The teacher's distinct answers to one click at a time, best first.
+
+    All answers are judged at the teacher's own resolution. The few that stay are asked for again,
+    at the size of the photo: to enlarge them all would take longer, and to keep them all would
+    take a gigabyte.
 
     Args:
         predictor: the teacher.
@@ -115,7 +132,19 @@ def answers(
     """
     predictor.set_image(pixels)
     sure = [answer for point in points for answer in _sure(predictor, point, options)]
-    return _distinct(sure, options.duplicate_iou)
+    kept = _distinct(sure, options.duplicate_iou)
+    by_click: dict[tuple[float, float], list[JudgedAnswer]] = {}
+    for judged in kept:
+        by_click.setdefault(judged.point, []).append(judged)
+    whole: dict[JudgedAnswer, TeacherAnswer] = {}
+    for point, judgements in by_click.items():
+        masks = predictor.predict([point], [PointLabel.POSITIVE])[0]
+        for judged in judgements:
+            mask = masks[judged.index]
+            if mask.any():
+                box = bounding_box(mask)
+                whole[judged] = TeacherAnswer(encode_rle(mask), int(mask.sum()), box, judged)
+    return [whole[judged] for judged in kept if judged in whole]
 
 
 def stability(logits: NDArray[np.float32], offset: float) -> float:
@@ -126,29 +155,28 @@ def stability(logits: NDArray[np.float32], offset: float) -> float:
 
 def _sure(
     predictor: Predictor, point: NDArray[np.float32], options: LabelOptions
-) -> Iterator[TeacherAnswer]:
+) -> Iterator[JudgedAnswer]:
     # As in segment-anything's ONNX export, stability is judged on the low-resolution logits.
-    for mask, iou, logits in zip(
-        *predictor.predict(point[None], np.array([PointLabel.POSITIVE])), strict=True
-    ):
+    x, y = float(point[0]), float(point[1])
+    click = [(x, y)], [PointLabel.POSITIVE]
+    if isinstance(predictor, LowResPredictor):
+        ious, low_res_masks = predictor.predict_low_res(*click)
+    else:
+        _, ious, low_res_masks = predictor.predict(*click)
+    for index, (iou, logits) in enumerate(zip(ious, low_res_masks, strict=True)):
         if np.isnan(iou):
             raise ConfigError("this teacher predicts no IoU to choose by; take one of SAM's family")
+        if iou <= options.predicted_iou:
+            continue
         score = stability(logits, options.stability_offset)
-        if iou > options.predicted_iou and score >= options.stability_score and mask.any():
-            yield TeacherAnswer(
-                encode_rle(mask),
-                int(mask.sum()),
-                bounding_box(mask),
-                (float(point[0]), float(point[1])),
-                float(iou),
-                score,
-                np.packbits(logits > MASK_THRESHOLD),
-            )
+        if score >= options.stability_score:
+            bits = np.packbits(logits > MASK_THRESHOLD)
+            yield JudgedAnswer((x, y), index, float(iou), score, bits)
 
 
-def _distinct(sure: list[TeacherAnswer], duplicate_iou: float) -> list[TeacherAnswer]:
+def _distinct(sure: list[JudgedAnswer], duplicate_iou: float) -> list[JudgedAnswer]:
     """Non-maximum suppression: an answer falls to a better one that it overlaps too much."""
-    kept: list[TeacherAnswer] = []
+    kept: list[JudgedAnswer] = []
     for answer in sorted(sure, key=lambda answer: -answer.predicted_iou):
         if all(_iou(answer.bits, better.bits) <= duplicate_iou for better in kept):
             kept.append(answer)
@@ -160,7 +188,7 @@ def _iou(a: Bits, b: Bits) -> float:
     return int(np.bitwise_count(a & b).sum()) / union if union else 1.0
 
 
-RECIPE = 1
+RECIPE = 2
 """Raised when the same teacher, photo and options come to give other labels."""
 
 DEFAULTS = LabelOptions()
@@ -354,9 +382,9 @@ def _entry(answer: TeacherAnswer) -> dict[str, Any]:
         "area": answer.area,
         "bbox": answer.box,
         "kind": "segment",
-        "point_coords": [answer.point],
-        "predicted_iou": round(answer.predicted_iou, 4),
-        "stability_score": round(answer.stability_score, 4),
+        "point_coords": [answer.judged.point],
+        "predicted_iou": round(answer.judged.predicted_iou, 4),
+        "stability_score": round(answer.judged.stability_score, 4),
     }
 
 

@@ -30,12 +30,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from squeezesam.errors import ImageError
 from squeezesam.evaluation.models import GROUP, load_baseline
 from squeezesam.files import content_hash
 from squeezesam.image_io import Photo, as_photo
+from squeezesam.inference.letterbox import enlarge_above
 from squeezesam.inference.predictor import Predictor
 from squeezesam.inference.prompts import check_prompts, with_corners
 from squeezesam.spec import MASK_THRESHOLD
@@ -138,18 +138,45 @@ class TorchPredictor:
             ImageError: no photo is set.
             PromptError: a prompt has no meaning on this photo.
         """
+        image = self._current_image()
+        logits, ious = self._asked(image, point_coords, point_labels, box)
+        if not multimask_output:
+            best = ious.argmax(dim=0, keepdim=True)
+            logits, ious = logits[best], ious[best]
+        masks = torch.empty(len(logits), *image.shape[1:], dtype=torch.bool)
+        for mask, enlarged in zip(logits, masks, strict=True):
+            enlarge_above(mask, MASK_THRESHOLD, enlarged, antialias=False)
+        return masks.numpy(), ious.numpy(), logits.numpy()
+
+    def predict_low_res(
+        self, point_coords: ArrayLike, point_labels: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The iou_predictions [C] and low_res_masks [C, h, w] that `predict` gives.
+
+        Raises:
+            ImageError, PromptError: as `predict` does.
+        """
+        logits, ious = self._asked(self._current_image(), point_coords, point_labels, None)
+        return ious.numpy(), logits.numpy()
+
+    def _current_image(self) -> Tensor:
         if self._image is None:
             raise ImageError("no photo is set; call set_image first")
-        height, width = self._image.shape[1:]
+        return self._image
+
+    def _asked(
+        self,
+        image: Tensor,
+        point_coords: ArrayLike | None,
+        point_labels: ArrayLike | None,
+        box: ArrayLike | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Logits [C, h, w] and predicted IoUs [C] of the prompts."""
+        height, width = image.shape[1:]
         prompts = check_prompts(point_coords, point_labels, box, width=width, height=height)
         coords, labels = with_corners(prompts)
         with torch.inference_mode():
             logits, ious = self.segment(
-                self._image, torch.from_numpy(coords), torch.tensor(labels, dtype=torch.int64)
+                image, torch.from_numpy(coords), torch.tensor(labels, dtype=torch.int64)
             )
-            if not multimask_output:
-                best = ious.argmax(dim=0, keepdim=True)
-                logits, ious = logits[best], ious[best]
-            logits, ious = logits.float().cpu(), ious.float().cpu()
-            upsampled = F.interpolate(logits[None], (height, width), mode="bilinear")[0]
-        return (upsampled > MASK_THRESHOLD).numpy(), ious.numpy(), logits.numpy()
+        return logits.float().cpu(), ious.float().cpu()

@@ -50,7 +50,9 @@ def enlarged_bands(mask: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice,
         yield rows, weights[rows, used] @ wide[used]
 
 
-def enlarge_above(mask: Tensor, threshold: float, enlarged: Tensor) -> None:
+def enlarge_above(
+    mask: Tensor, threshold: float, enlarged: Tensor, *, antialias: bool = True
+) -> None:
     """Fill in where a mask [h, w], resized bilinearly, exceeds a threshold.
 
     A pixel between four that all exceed the threshold exceeds it too, and a pixel between four
@@ -60,10 +62,11 @@ def enlarge_above(mask: Tensor, threshold: float, enlarged: Tensor) -> None:
         mask: logits.
         threshold: logits above it belong to the mask.
         enlarged: [H, W] bool, to be written.
+        antialias: whether a mask that shrinks in a direction is antialiased.
     """
     height, width = enlarged.shape
     if _shrinks(mask, (height, width)):
-        torch.gt(_shrunk(mask, (height, width)), threshold, out=enlarged)
+        torch.gt(_shrunk(mask, (height, width), antialias=antialias), threshold, out=enlarged)
         return
     rows, columns = mask.shape
     wide, weights = _widened(mask, width), _row_weights(rows, height)
@@ -103,8 +106,8 @@ def _shrinks(mask: Tensor, size: tuple[int, int]) -> bool:
     return size[0] < mask.shape[0] or size[1] < mask.shape[1]
 
 
-def _shrunk(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(mask[None, None], size, mode="bilinear", antialias=True)[0, 0]
+def _shrunk(mask: Tensor, size: tuple[int, int], *, antialias: bool = True) -> Tensor:
+    return F.interpolate(mask[None, None], size, mode="bilinear", antialias=antialias)[0, 0]
 
 
 def _widened(mask: Tensor, width: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The predictor, with segment-anything's API and the same meaning of every argument."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -53,6 +53,16 @@ class Predictor(Protocol):
 
         A low_res_mask may be given back as `mask_input` of the next call on the same photo.
         """
+
+
+@runtime_checkable
+class LowResPredictor(Predictor, Protocol):
+    """A predictor whose answers can be judged before they are brought to the size of the photo."""
+
+    def predict_low_res(
+        self, point_coords: ArrayLike, point_labels: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The iou_predictions [C] and low_res_masks [C, h, w] that `predict` gives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,6 +288,17 @@ class SamPredictor:
         """
         photo = self._current_photo()
         return self._answer_on(photo, point_coords, point_labels, box, mask_input, multimask_output)
+
+    def predict_low_res(
+        self, point_coords: ArrayLike, point_labels: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The iou_predictions [C] and low_res_masks [C, size/2, size/2] that `predict` gives.
+
+        Raises:
+            ImageError, PromptError, ArtifactError: as `predict` does.
+        """
+        answer = self.answer(point_coords, point_labels)
+        return answer.iou_predictions, answer.low_res_masks
 
     def _answer_on(
         self,
