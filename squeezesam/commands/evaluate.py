@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clicks",
         type=int,
-        help="clicks on each object (default 5, of protocol random 3; literature's NoC: 20)",
+        help="clicks on each object (default 5; literature's NoC: 20; of protocol random 3)",
     )
     parser.add_argument(
         "--detector",
