@@ -1,14 +1,11 @@
 """The simulated user of training: how it opens, where it clicks, and where it errs.
 
-Evaluation clicks exactly at the point farthest from the border (`squeezesam.evaluation.protocol`);
-here the point is drawn from anywhere between the border and that centre, so that the network learns
-to read sloppy clicks too.
+Evaluation clicks exactly at the point farthest from the border, as
+`squeezesam/evaluation/protocol.py` says. Here the point is drawn from anywhere between the border
+and that centre, so that the network learns to read sloppy clicks too.
 
 A salient-object detector, or a hasty thumb, puts a click beside the object. Among enough good
 clicks the network should see through it; alone with one other click nobody could.
-
-Evaluation clicks exactly at the point farthest from the border (`squeezesam.evaluation.protocol`);
-here clicks are sloppy, so that the network learns to read sloppy users too.
 """
 
 from dataclasses import dataclass, field
