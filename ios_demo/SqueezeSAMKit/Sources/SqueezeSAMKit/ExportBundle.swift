@@ -42,7 +42,6 @@ public struct ExportBundle: Sendable {
     private static let maxManifestBytes = 4_000_000
     private static let maxArtifactBytes = 1 << 31
     private static let maxFiles = 1000
-    private static let maxInputSize = 2048
 
     /// - Throws: `SqueezeSAMError.artifact` where it is no bundle that the kit can use.
     public init(directory: URL) throws {
@@ -116,7 +115,7 @@ public struct ExportBundle: Sendable {
         guard let network = manifest.networks.first(where: { $0.kind == kind.rawValue }) else {
             return nil
         }
-        guard (1...maxInputSize).contains(network.inputSize),
+        guard (1...Spec.maxInputSize).contains(network.inputSize),
             network.inputSize % Spec.saliencyStride == 0
         else {
             throw SqueezeSAMError.artifact(

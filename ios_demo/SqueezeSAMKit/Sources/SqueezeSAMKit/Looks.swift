@@ -25,7 +25,9 @@ package enum Looks {
             return .whole(width: photo.width, height: photo.height)
         }
         let longest = max(across.count, down.count)
-        let wanted = max((longest * looking.surroundings + 99) / 100, looking.smallest)
+        // So many percent of one pixel are more than any photo has; the product stays a whole number.
+        let percent = min(looking.surroundings, 1 << 40)
+        let wanted = max((longest * percent + 99) / 100, looking.smallest)
         func placed(_ span: Range<Int>, _ side: Int, _ cells: Int) -> (start: Int, length: Int) {
             let length = min(max(wanted, (side + cells - 1) / cells), side)
             // An arithmetic shift rounds down where the view would begin outside of the photo.

@@ -75,13 +75,17 @@ public actor SamPredictor {
     ///   - model: the segmenter.
     ///   - detector: the saliency detector; without it, there is no mask without a prompt.
     ///   - options: how the predictor works.
-    /// - Throws: `SqueezeSAMError.config` where one is in the other's place.
+    /// - Throws: `SqueezeSAMError.config` where one is in the other's place, or an option is out of
+    ///   its range.
     public init(
         model: any NetworkRuntime, detector: (any NetworkRuntime)? = nil,
         options: PredictorOptions = PredictorOptions()
     ) throws {
         try check(model, "model", is: .segmenter)
         if let detector { try check(detector, "detector", is: .detector) }
+        try options.cleaning?.check()
+        try options.looking?.check()
+        try options.sampling.check()
         self.model = model
         self.detector = detector
         self.options = options

@@ -27,6 +27,8 @@ public enum Spec {
     public static let maxPhotoSide = 65535
     /// The most pixels of a photo: what fits into the memory of a phone three times over.
     public static let maxPhotoPixels = 200_000_000
+    /// The longest side of an input in pixels.
+    public static let maxInputSize = 2048
 }
 
 /// Names of the tensors of our networks.
@@ -73,6 +75,12 @@ public struct MaskCleaning: Codable, Equatable, Sendable {
         self.speckArea = speckArea
         self.pinholeArea = pinholeArea
     }
+
+    /// - Throws: `SqueezeSAMError.config` where a number is negative.
+    func check() throws {
+        try checkRange("speckArea", speckArea, 0...Int.max)
+        try checkRange("pinholeArea", pinholeArea, 0...Int.max)
+    }
 }
 
 /// The numbers of the closer look.
@@ -85,6 +93,12 @@ public struct Looking: Codable, Equatable, Sendable {
     public init(surroundings: Int = 150, smallest: Int = 64) {
         self.surroundings = surroundings
         self.smallest = smallest
+    }
+
+    /// - Throws: `SqueezeSAMError.config` where a number is too small.
+    func check() throws {
+        try checkRange("surroundings", surroundings, 100...Int.max)
+        try checkRange("smallest", smallest, 1...Int.max)
     }
 }
 
@@ -103,6 +117,22 @@ public struct ClickSampling: Codable, Equatable, Sendable {
         self.peak = peak
         self.smallestPerMille = smallestPerMille
         self.clicks = clicks
+    }
+
+    /// - Throws: `SqueezeSAMError.config` where a number is out of its range.
+    func check() throws {
+        try checkRange("threshold", threshold, 1...255)
+        try checkRange("peak", peak, 1...255)
+        try checkRange("smallestPerMille", smallestPerMille, 0...1000)
+        try checkRange("clicks", clicks, 1...5)
+    }
+}
+
+private func checkRange(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+        let high = range.upperBound == Int.max ? "" : " and at most \(range.upperBound)"
+        throw SqueezeSAMError.config(
+            "\(name)=\(value) must be at least \(range.lowerBound)\(high)")
     }
 }
 

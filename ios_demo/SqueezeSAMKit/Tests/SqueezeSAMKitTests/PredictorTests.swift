@@ -120,6 +120,28 @@ struct PredictorTests {
         }
     }
 
+    @Test func optionsOutOfTheirRangesAreRefused() async throws {
+        for options in [
+            PredictorOptions(cleaning: MaskCleaning(speckArea: -1)),
+            PredictorOptions(cleaning: MaskCleaning(pinholeArea: -1)),
+            PredictorOptions(looking: Looking(surroundings: 99)),
+            PredictorOptions(looking: Looking(smallest: 0)),
+            PredictorOptions(sampling: ClickSampling(threshold: 0)),
+            PredictorOptions(sampling: ClickSampling(peak: 256)),
+            PredictorOptions(sampling: ClickSampling(smallestPerMille: 1001)),
+            PredictorOptions(sampling: ClickSampling(clicks: 6)),
+        ] {
+            let found = await refusal {
+                _ = try SamPredictor(model: segmenter, detector: detector, options: options)
+            }
+            #expect(found?.kind == "config", "\(options) is taken")
+        }
+        let widest = PredictorOptions(looking: Looking(surroundings: .max, smallest: .max))
+        let predictor = try SamPredictor(model: segmenter, options: widest)
+        await predictor.setImage(dark)
+        _ = try await predictor.predict(Question(pointCoords: [Point(1, 1)], pointLabels: [1]))
+    }
+
     @Test func answersThatAreNoNumbersAreRefused() async throws {
         for spoil in [Float.nan, .infinity] {
             let broken = StandIn(
