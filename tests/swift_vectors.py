@@ -13,7 +13,10 @@ from squeezesam_export.quantization.schemes import SCHEMES
 def write_swift_vectors(folder: Path) -> None:
     """Write every file that the kit's tests read, but for those of a real network."""
     write_vectors(folder)
-    bounds = {name: scheme.min_mask_iou for name, scheme in SCHEMES.items()}
+    asked = ("min_mask_iou", "mean_mask_iou", "max_iou_error", "max_click_distance")
+    bounds = {
+        name: {field: getattr(scheme, field) for field in asked} for name, scheme in SCHEMES.items()
+    }
     (folder / "schemes.json").write_text(json.dumps(bounds))
     ramp = np.arange(5000) % 97
     arrays = {

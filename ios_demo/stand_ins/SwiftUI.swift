@@ -30,6 +30,16 @@ extension State where Value: ExpressibleByNilLiteral {
     public init() {}
 }
 
+@MainActor @propertyWrapper public struct GestureState<Value> {
+    public init(wrappedValue: Value) {}
+    public var wrappedValue: Value { fatalError() }
+    public var projectedValue: GestureState<Value> { self }
+}
+
+extension GestureState where Value: ExpressibleByNilLiteral {
+    public init() {}
+}
+
 @propertyWrapper public struct Binding<Value> {
     public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {}
     public init(wrappedValue: Value) {}
@@ -163,6 +173,18 @@ public struct HorizontalAlignment: Sendable {
     public static let center = HorizontalAlignment()
     public static let leading = HorizontalAlignment()
 }
+public struct ViewThatFits<Content: View>: Primitive {
+    public init(in axes: Axis.Set = [.horizontal, .vertical], @ViewBuilder content: () -> Content) {
+    }
+}
+public enum Axis: Sendable {
+    public struct Set: OptionSet, Sendable {
+        public let rawValue: Int8
+        public init(rawValue: Int8) { self.rawValue = rawValue }
+        public static let horizontal = Set(rawValue: 1)
+        public static let vertical = Set(rawValue: 2)
+    }
+}
 public struct NavigationStack<Content: View>: Primitive {
     public init(@ViewBuilder root: () -> Content) {}
 }
@@ -271,7 +293,12 @@ public struct DragGesture: Gesture {
     public init(minimumDistance: CGFloat = 10, coordinateSpace: CoordinateSpace = .local) {}
 }
 public struct ObservedGesture<Value>: Gesture {}
+public struct Transaction {}
 extension Gesture {
+    public func updating<State>(
+        _ state: GestureState<State>,
+        body: @escaping @MainActor (Value, inout State, inout Transaction) -> Void
+    ) -> ObservedGesture<Value> { ObservedGesture() }
     public func onChanged(_ action: @escaping @MainActor (Value) -> Void) -> ObservedGesture<Value>
     {
         ObservedGesture()
@@ -296,6 +323,9 @@ public struct ToolbarItem<Content: View>: ToolbarContent {
         content
     }
 }
+public struct IconOnlyLabelStyle: Sendable {
+    public static let iconOnly = IconOnlyLabelStyle()
+}
 public struct BorderedButtonStyle: Sendable {
     public static let bordered = BorderedButtonStyle()
 }
@@ -304,6 +334,11 @@ public struct AccessibilityTraits: OptionSet, Sendable {
     public init(rawValue: Int) { self.rawValue = rawValue }
     public static let isImage = AccessibilityTraits(rawValue: 1)
     public static let updatesFrequently = AccessibilityTraits(rawValue: 2)
+}
+public struct AccessibilityDirectTouchOptions: OptionSet, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let requiresActivation = AccessibilityDirectTouchOptions(rawValue: 1)
 }
 public enum AccessibilityChildBehavior: Sendable {
     case ignore
@@ -322,6 +357,7 @@ extension View {
     public func scaledToFit() -> some View { self }
     public func disabled(_ disabled: Bool) -> some View { self }
     public func tag<Value: Hashable>(_ tag: Value) -> some View { self }
+    public func labelStyle(_ style: IconOnlyLabelStyle) -> some View { self }
     public func buttonStyle(_ style: BorderedButtonStyle) -> some View { self }
     public func gesture<T: Gesture>(_ gesture: T) -> some View { self }
     public func onDrag(_ data: @escaping () -> NSItemProvider) -> some View { self }
@@ -342,6 +378,9 @@ extension View {
     public func accessibilityHint(_ hint: Text) -> some View { self }
     public func accessibilityHidden(_ hidden: Bool) -> some View { self }
     public func accessibilityAddTraits(_ traits: AccessibilityTraits) -> some View { self }
+    public func accessibilityDirectTouch(
+        _ isDirectTouchArea: Bool = true, options: AccessibilityDirectTouchOptions = []
+    ) -> some View { self }
     public func accessibilityElement(children: AccessibilityChildBehavior) -> some View { self }
 }
 

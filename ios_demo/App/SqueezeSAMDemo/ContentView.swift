@@ -35,16 +35,13 @@ struct ContentView: View {
         .task { await session.start() }
         .onChange(of: picked) { _, item in
             guard let item else { return }
-            Task {
-                if let data = try? await item.loadTransferable(type: Data.self) {
-                    await session.show(data)
-                }
-            }
+            picked = nil  // so that the same photo can be chosen again
+            Task { await session.show { try await item.loadTransferable(type: Data.self) } }
         }
         .sheet(isPresented: $showsCamera) {
             CameraPicker { data in
                 showsCamera = false
-                if let data { Task { await session.show(data) } }
+                if let data { Task { await session.show { data } } }
             }
         }
     }
@@ -69,36 +66,49 @@ struct ContentView: View {
 
     private var buttons: some View {
         VStack(spacing: 12) {
-            HStack {
-                PhotosPicker(selection: $picked, matching: .images) {
-                    Label("Photo", systemImage: "photo")
-                }
-                Button {
-                    showsCamera = true
-                } label: {
-                    Label("Camera", systemImage: "camera")
-                }
-                .disabled(!CameraPicker.isAvailable)
-                Button {
-                    Task { await session.undo() }
-                } label: {
-                    Label("Undo", systemImage: "arrow.uturn.backward")
-                }
-                .disabled(session.selection.actions.isEmpty)
-                Button {
-                    Task { await session.clear() }
-                } label: {
-                    Label("Clear", systemImage: "xmark")
-                }
-                .disabled(session.photo == nil)
+            // Where the user's text size leaves no room for the words, the icons remain.
+            ViewThatFits(in: .horizontal) {
+                actions
+                actions.labelStyle(.iconOnly)
             }
-            HStack {
-                Toggle("Before", isOn: $showsOriginal).disabled(session.photo == nil)
-                Toggle("Cut-out alone", isOn: $showsCutoutAlone).disabled(session.cutout == nil)
+            ViewThatFits(in: .horizontal) {
+                HStack { looks }
+                VStack { looks }
             }
             if let cutout = session.cutout { CutoutBar(cutout: cutout) }
         }
         .buttonStyle(.bordered)
+    }
+
+    private var actions: some View {
+        HStack {
+            PhotosPicker(selection: $picked, matching: .images) {
+                Label("Photo", systemImage: "photo")
+            }
+            Button {
+                showsCamera = true
+            } label: {
+                Label("Camera", systemImage: "camera")
+            }
+            .disabled(!CameraPicker.isAvailable)
+            Button {
+                Task { await session.undo() }
+            } label: {
+                Label("Undo", systemImage: "arrow.uturn.backward")
+            }
+            .disabled(session.selection.actions.isEmpty)
+            Button {
+                Task { await session.clear() }
+            } label: {
+                Label("Clear", systemImage: "xmark")
+            }
+            .disabled(session.photo == nil)
+        }
+    }
+
+    @ViewBuilder private var looks: some View {
+        Toggle("Before", isOn: $showsOriginal).disabled(session.photo == nil)
+        Toggle("Cut-out alone", isOn: $showsCutoutAlone).disabled(session.cutout == nil)
     }
 }
 
@@ -107,6 +117,13 @@ private struct CutoutBar: View {
     let cutout: Cutout
 
     var body: some View {
+        ViewThatFits(in: .horizontal) {
+            content
+            content.labelStyle(.iconOnly)
+        }
+    }
+
+    private var content: some View {
         HStack {
             Image(uiImage: cutout.image).resizable().scaledToFit().frame(width: 44, height: 44)
                 .onDrag { itemProvider() }

@@ -16,11 +16,11 @@ final class Session: ObservableObject {
     @Published var computeUnits = ComputeUnits.all
 
     private(set) var bundle: ExportBundle?
-    private var networks: Networks?
+    private(set) var networks: Networks?
     private var predictor: SamPredictor?
     private var stages = Stages()
     /// What is to be done, one after the other: each step builds on the answer before.
-    private var last: Task<Void, Never>?
+    private var last: Task<Bool, Never>?
     private var waiting = 0
 
     /// How long something took.
@@ -30,10 +30,18 @@ final class Session: ObservableObject {
         let milliseconds: Double
     }
 
+    /// How long loading the networks took, in whole milliseconds; 0 where none are loaded.
+    var loadMilliseconds: Int { Int((networks?.loadMilliseconds ?? 0).rounded()) }
+
+    /// How long the last answer took, from the question to the mask, in whole milliseconds.
+    var answerMilliseconds: Int {
+        Int(times.reduce(0) { $0 + $1.milliseconds }.rounded())
+    }
+
     /// Reads the export that lies in the app.
     func start() async {
         guard bundle == nil else { return }
-        await attempt("Reading the export …") { [self] in
+        let isRead = await attempt("Reading the export …") { [self] in
             let directory = try Export.directory()
             let bundle = try await Task.detached { try ExportBundle(directory: directory) }.value
             self.bundle = bundle
@@ -44,48 +52,58 @@ final class Session: ObservableObject {
             }
             precision = precisions.contains("fp16") ? "fp16" : first
         }
-        await load()
+        if isRead { await load() }
     }
 
-    /// Loads the networks in the chosen scheme for the chosen processors; the photo stays.
+    /// Loads the networks in the chosen scheme for the chosen processors, and asks them again what
+    /// was asked about the photo. Where they do not load, those loaded before stay.
     func load() async {
         guard let bundle, !precision.isEmpty else { return }
         let (precision, units) = (precision, computeUnits)
-        await attempt("Loading …") { [self] in
+        let isLoaded = await attempt("Loading …") { [self] in
             let loaded = try await Networks.load(bundle, precision: precision, computeUnits: units)
-            networks = loaded
             let stages = Stages()
-            predictor = try SamPredictor(
+            let predictor = try SamPredictor(
                 model: loaded.segmenter, detector: loaded.detector,
                 options: PredictorOptions(onStage: { stages.add($0, $1) }))
-            self.stages = stages
-            if let photo { await predictor?.setImage(photo.pixels) }
-            message = "Loaded in \(Int(loaded.loadMilliseconds)) ms."
+            if let photo { await predictor.setImage(photo.pixels) }
+            (networks, self.predictor, self.stages) = (loaded, predictor, stages)
+            message = "Loaded in \(loadMilliseconds) ms."
         }
-        if photo != nil { await ask(.automatic, anew: true) }
+        guard isLoaded, photo != nil else { return }
+        let asked = selection.actions
+        for (index, action) in (asked.isEmpty ? [.automatic] : asked).enumerated() {
+            guard await ask(action, anew: index == 0) else { return }
+        }
     }
 
-    /// The networks as the self-check wants them.
-    func loadedNetworks() -> [any NetworkRuntime] {
-        networks.map { [$0.segmenter] + ($0.detector.map { [$0] } ?? []) } ?? []
-    }
-
-    /// Takes a photo and answers with its most prominent object.
-    func show(_ data: Data) async {
-        await attempt("Reading the photo …") { [self] in
+    /// Takes a photo and answers with its most prominent object. A photo that cannot be read leaves
+    /// the one before.
+    ///
+    /// - Parameter file: gives the content of its file, or nil where there is none.
+    func show(_ file: @escaping @MainActor () async throws -> Data?) async {
+        let isShown = await attempt("Reading the photo …") { [self] in
+            guard let data = try await file() else {
+                throw SqueezeSAMError.image("this photo cannot be read; choose another one")
+            }
             let read = try await Task.detached { try ShownPhoto(data: data) }.value
             photo = read
             (selection, cutout) = (Selection(), nil)
             await predictor?.setImage(read.pixels)
         }
-        if photo != nil { await ask(.automatic, anew: true) }
+        if isShown { await ask(.automatic, anew: true) }
     }
 
-    /// Asks the networks; `anew` forgets what was asked before.
-    func ask(_ action: Selection.Action, anew: Bool = false) async {
+    /// Asks the networks; `anew` forgets what was asked before. Returns whether they have answered.
+    @discardableResult
+    func ask(_ action: Selection.Action, anew: Bool = false) async -> Bool {
         await attempt("Looking …") { [self] in
-            guard let predictor, let photo else { return }
-            if anew { selection = Selection() }
+            guard let photo else { return }
+            guard let predictor else {
+                throw SqueezeSAMError.config(
+                    "no networks are loaded; choose others in Settings, or build with an export")
+            }
+            if anew { (selection, cutout) = (Selection(), nil) }
             let request = selection.request(for: action)
             stages.reset()
             let answer =
@@ -120,33 +138,41 @@ final class Session: ObservableObject {
         }
     }
 
-    /// Does something after all that was begun before it; its error becomes the message.
+    /// Does something after all that was begun before it; its error becomes the message. Returns
+    /// whether it has come to its end without one.
+    @discardableResult
     private func attempt(
         _ doing: String, _ action: @escaping @MainActor () async throws -> Void
-    ) async {
+    ) async -> Bool {
         let before = last
         waiting += 1
         isBusy = true
-        let work = Task {
-            await before?.value
+        let work = Task { () -> Bool in
+            _ = await before?.value
             message = doing
+            var isDone = true
             do {
                 try await action()
             } catch {
                 message = error.localizedDescription
+                isDone = false
             }
             waiting -= 1
             isBusy = waiting > 0
+            return isDone
         }
         last = work
-        await work.value
+        return await work.value
     }
 }
 
 /// Both networks of the export, loaded.
 struct Networks: Sendable {
+    let precision: String
     let segmenter: CoreMLRuntime
     let detector: CoreMLRuntime?
+
+    var all: [CoreMLRuntime] { [segmenter] + (detector.map { [$0] } ?? []) }
 
     var loadMilliseconds: Double {
         (segmenter.loadTime + (detector?.loadTime ?? .zero)).milliseconds
@@ -165,9 +191,10 @@ struct Networks: Sendable {
             }
             let segmenter = try await network(bundle.segmenter)
             guard let record = bundle.detector else {
-                return Networks(segmenter: segmenter, detector: nil)
+                return Networks(precision: precision, segmenter: segmenter, detector: nil)
             }
-            return Networks(segmenter: segmenter, detector: try await network(record))
+            return Networks(
+                precision: precision, segmenter: segmenter, detector: try await network(record))
         }.value
     }
 }

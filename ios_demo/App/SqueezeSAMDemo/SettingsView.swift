@@ -17,15 +17,12 @@ struct SettingsView: View {
                 Button("Load") { Task { await session.load() } }.disabled(session.isBusy)
                 Text(session.message).font(.footnote)
             }
-            Section("Time of the last answer") {
+            Section("Times") {
+                TimeRow(name: "load, once", milliseconds: session.loadMilliseconds)
                 ForEach(session.times) { stage in
-                    HStack {
-                        Text(stage.name)
-                        Spacer()
-                        Text("\(Int(stage.milliseconds.rounded())) ms").monospacedDigit()
-                    }
-                    .accessibilityElement(children: .combine)
+                    TimeRow(name: stage.name, milliseconds: Int(stage.milliseconds.rounded()))
                 }
+                TimeRow(name: "the whole last answer", milliseconds: session.answerMilliseconds)
             }
             Section("Checks") {
                 NavigationLink("Self-check") { SelfCheckView(session: session) }
@@ -38,16 +35,32 @@ struct SettingsView: View {
     }
 }
 
+/// How long something took.
+private struct TimeRow: View {
+    let name: String
+    let milliseconds: Int
+
+    var body: some View {
+        HStack {
+            Text(name)
+            Spacer()
+            Text("\(milliseconds) ms").monospacedDigit()
+        }
+        .accessibilityElement(children: .combine)
+    }
+}
+
 /// Holds the kit and the loaded networks to the golden vectors of the export.
 struct SelfCheckView: View {
     @ObservedObject var session: Session
     @State private var lines: [SelfCheck.Line] = []
     @State private var message = "Compares this device with PyTorch, on the export's golden cases."
+    @State private var isRunning = false
 
     var body: some View {
         List {
             Text(message).font(.footnote)
-            Button("Run") { Task { await run() } }
+            Button("Run") { Task { await run() } }.disabled(isRunning)
             ForEach(lines) { line in
                 Label {
                     VStack(alignment: .leading) {
@@ -65,15 +78,19 @@ struct SelfCheckView: View {
     }
 
     private func run() async {
-        guard let bundle = session.bundle else { return }
-        let networks = session.loadedNetworks()
-        let check = SelfCheck(bundle: bundle, precision: session.precision)
-        (lines, message) = ([], "Running …")
+        guard let bundle = session.bundle, let loaded = session.networks else {
+            message = "No networks are loaded; load them in Settings."
+            return
+        }
+        // Of the scheme that is loaded, which is not always the one that is chosen.
+        let check = SelfCheck(bundle: bundle, precision: loaded.precision)
+        (lines, message, isRunning) = ([], "Running in \(loaded.precision) …", true)
+        defer { isRunning = false }
         do {
             lines = try await Task.detached { try check.checkCode() }.value
-            for network in networks { lines += try await check.check(network) }
+            lines += try await Task.detached { try await check.check(loaded.all) }.value
             let failed = lines.filter { !$0.passed }.count
-            message = failed == 0 ? "All passed." : "\(failed) failed."
+            message = failed == 0 ? "All passed in \(loaded.precision)." : "\(failed) failed."
         } catch {
             message = error.localizedDescription
         }
@@ -96,8 +113,7 @@ struct PlacementView: View {
     private func found() async -> [String] {
         guard #available(iOS 17.4, *) else { return ["It takes iOS 17.4."] }
         var lines: [String] = []
-        for network in session.loadedNetworks() {
-            guard let network = network as? CoreMLRuntime else { continue }
+        for network in session.networks?.all ?? [] {
             do {
                 let placement = try await network.placement()
                 for (device, count) in placement.operations.sorted(by: { $0.key < $1.key }) {

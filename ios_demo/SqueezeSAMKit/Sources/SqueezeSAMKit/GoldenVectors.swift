@@ -111,50 +111,90 @@ private struct VectorCase: Decodable {
     }
 
     private func the<Value>(_ value: Value?) throws -> Value {
-        guard let value else {
-            throw SqueezeSAMError.artifact("the golden vector \(name) is damaged; export again")
-        }
+        guard let value else { throw damage }
         return value
+    }
+
+    /// What a stranger wrote is checked before the kit works with it, so that no number ends the app.
+    private func check(_ isSound: Bool) throws {
+        guard isSound else { throw damage }
+    }
+
+    private var damage: SqueezeSAMError {
+        .artifact("the golden vector \(name) is damaged; export again")
     }
 
     private func letterbox(_ size: Int? = nil) throws -> Letterbox {
         let sides = try the(photo)
-        guard sides.count == 2 else { throw SqueezeSAMError.artifact("\(name) has no photo") }
-        return Letterbox(width: sides[0], height: sides[1], size: try size ?? the(inputSize))
+        try check(sides.count == 2)
+        return try Letterbox(told: sides[0], sides[1], size: size ?? the(inputSize))
     }
 
     private func letterbox(of view: PhotoCrop) throws -> Letterbox {
-        Letterbox(width: view.width, height: view.height, size: try the(inputSize))
+        try Letterbox(told: view.width, view.height, size: the(inputSize))
     }
 
     private func crop() throws -> PhotoCrop {
-        let sides = try the(view)
-        guard sides.count == 4 else { throw SqueezeSAMError.artifact("\(name) has no view") }
+        let (sides, photo) = (try the(view), try letterbox())
+        try check(
+            sides.count == 4 && (0..<photo.width).contains(sides[0])
+                && (0..<photo.height).contains(sides[1])
+                && (1...(photo.width - sides[0])).contains(sides[2])
+                && (1...(photo.height - sides[1])).contains(sides[3]))
         return PhotoCrop(left: sides[0], top: sides[1], width: sides[2], height: sides[3])
     }
 
+    /// Places whose arithmetic stays far from the ends of whole numbers.
+    private func near(_ places: [Point]?) throws -> [Point] {
+        let places = try the(places)
+        try check(places.allSatisfy { isNear($0.x) && isNear($0.y) })
+        return places
+    }
+
+    private func near(_ box: Box) throws -> Box {
+        try check(box.edges.allSatisfy(isNear) && box.x0 <= box.x1 && box.y0 <= box.y1)
+        return box
+    }
+
+    private func isNear(_ place: Float) -> Bool { abs(place) <= 1e6 }
+
+    private func logits(side: Int) throws -> [Float] {
+        let logits = try the(logits)
+        try check(logits.count == side * side)
+        return logits
+    }
+
     private func isCleaned() throws -> Bool {
+        let (bytes, width) = (try the(mask), try the(width))
+        try check(width > 0 && !bytes.isEmpty && bytes.count % width == 0)
+        let size = Pixel(width, bytes.count / width)
+        try check(previous?.mask.map { $0.count == bytes.count } ?? true)
         let asked = MaskCleanup.Asked(
-            positive: try pixels(the(positive)), negative: try pixels(the(negative)),
-            window: window.map { (columns: $0[0]..<$0[2], rows: $0[1]..<$0[3]) },
+            positive: try pixels(positive, of: size), negative: try pixels(negative, of: size),
+            window: try window.map { edges in
+                try check(edges.count == 4 && edges[0] <= edges[2] && edges[1] <= edges[3])
+                return (columns: edges[0]..<edges[2], rows: edges[1]..<edges[3])
+            },
             previous: previous?.mask)
         let cleanup = MaskCleanup(try the(cleaning))
-        let mask = try the(mask).map { $0 != 0 }
-        return try cleanup.cleaned(mask, width: the(width), asked) == the(cleaned?.mask)
+        return try cleanup.cleaned(bytes.map { $0 != 0 }, width: width, asked)
+            == the(cleaned?.mask)
     }
 
     private func areLogitsCleaned() throws -> Bool {
-        let letterbox = Letterbox(
-            width: try the(width), height: try the(height), size: try the(width) * Spec.mapStride)
-        let asked = MaskCleanup.Asked(positive: try pixels(the(positive)))
-        return try MaskCleanup().cleaned(the(logits), asked, letterbox) == the(cleaned?.logits)
+        let (width, height) = (try the(width), try the(height))
+        try check((1...Spec.maxInputSize).contains(width))
+        let letterbox = try Letterbox(told: width, height, size: width * Spec.mapStride)
+        let asked = MaskCleanup.Asked(positive: try pixels(positive, of: letterbox.maskSize))
+        return try MaskCleanup().cleaned(logits(side: width), asked, letterbox)
+            == the(cleaned?.logits)
     }
 
     private func areMaskPlacesFound() throws -> Bool {
         let letterbox = try letterbox()
-        let places = try the(photoPixels).map(letterbox.maskPixel)
+        let places = try near(photoPixels).map(letterbox.maskPixel)
         let found = try the(boxes).map { box in
-            let window = letterbox.maskWindow(box)
+            let window = letterbox.maskWindow(try near(box))
             return [
                 window.columns.lowerBound, window.rows.lowerBound, window.columns.upperBound,
                 window.rows.upperBound,
@@ -166,47 +206,58 @@ private struct VectorCase: Decodable {
 
     private func areHeatPlacesFound() throws -> Bool {
         let letterbox = try letterbox()
-        let places = try the(heatPixels).map { letterbox.photoPixel(Pixel($0[0], $0[1])) }
+        let places = try the(heatPixels).map { place in
+            try check(place.count == 2 && place.allSatisfy { (0...Spec.maxInputSize).contains($0) })
+            return letterbox.photoPixel(Pixel(place[0], place[1]))
+        }
         return try pair(letterbox.inside) == the(inside)
             && pair(letterbox.heatSize) == the(heatSize)
             && places.map { Point(Float($0.x), Float($0.y)) } == the(photoPixels)
     }
 
     private func areClicksFound() throws -> Bool {
-        let prompt = SaliencyPrompt(try the(sampling))
-        let found = try prompt.salientObject(in: [UInt8](the(heat)), width: the(width))
+        let (heat, width, sampling) = (try the(heat), try the(width), try the(sampling))
+        try sampling.check()
+        try check(width > 0 && heat.count % width == 0)
+        let found = SaliencyPrompt(sampling).salientObject(in: [UInt8](heat), width: width)
         return try (found?.clicks ?? []).map(pair) == the(clicks)
             && (found?.area ?? 0) == the(blobArea)
     }
 
     private func isViewFound() throws -> Bool {
-        let (on, beside) = (try the(positive), try the(negative))
+        let (on, beside) = (try near(positive), try near(negative))
         let prompts = Prompts(
             coords: on + beside,
-            labels: on.map { _ in .positive } + beside.map { _ in .negative }, box: box)
-        let mask = try the(mask).map { $0 != 0 }
-        let view = Looks.surroundings(mask, prompts, try letterbox(), try the(looking))
-        let found = Looks.moved(prompts, to: view)
+            labels: on.map { _ in .positive } + beside.map { _ in .negative },
+            box: try box.map(near))
+        let (mask, letterbox, looking) = (try the(mask), try letterbox(), try the(looking))
+        try looking.check()
+        try check(mask.count == letterbox.maskSize.x * letterbox.maskSize.y)
+        let shown = Looks.surroundings(mask.map { $0 != 0 }, prompts, letterbox, looking)
+        let found = Looks.moved(prompts, to: shown)
         func places(_ label: PointLabel) -> [Point] {
             zip(found.coords, found.labels).filter { $0.1 == label }.map(\.0)
         }
         let wanted = try the(moved)
-        return try view == crop() && places(.positive) == wanted.positive
+        let sides = [shown.left, shown.top, shown.width, shown.height]
+        return try sides == the(view) && places(.positive) == wanted.positive
             && places(.negative) == wanted.negative && found.box == wanted.box
     }
 
     private func isMovedOntoView() throws -> Bool {
-        let view = try crop()
+        let (view, photo) = (try crop(), try letterbox(the(maskInputSize)))
         let found = Looks.ontoView(
-            try the(logits), photo: try letterbox(the(maskInputSize)), view: view,
+            try logits(side: photo.maskSide), photo: photo, view: view,
             letterbox: try letterbox(of: view))
         return try isNear(found, the(previous?.logits))
     }
 
     private func isMovedOntoPhoto() throws -> Bool {
         let view = try crop()
+        let letterbox = try letterbox(of: view)
         let found = Looks.ontoPhoto(
-            try the(logits), view: view, letterbox: try letterbox(of: view), photo: try letterbox())
+            try logits(side: letterbox.maskSide), view: view, letterbox: letterbox,
+            photo: try self.letterbox())
         return try isNear(found, the(placed))
     }
 
@@ -217,7 +268,11 @@ private struct VectorCase: Decodable {
 
     private func pair(_ pixel: Pixel) -> [Int] { [pixel.x, pixel.y] }
 
-    private func pixels(_ places: [Point]) -> [Pixel] {
-        places.map { Pixel(Int($0.x), Int($0.y)) }
+    private func pixels(_ places: [Point]?, of size: Pixel) throws -> [Pixel] {
+        try near(places).map { place in
+            let pixel = Pixel(Int(place.x), Int(place.y))
+            try check((0..<size.x).contains(pixel.x) && (0..<size.y).contains(pixel.y))
+            return pixel
+        }
     }
 }

@@ -51,7 +51,8 @@ public struct Letterbox: Equatable, Sendable {
     /// Columns and rows of a mask that lie on the photo.
     public let maskSize: Pixel
 
-    /// Fits a photo so that its long side fills the input.
+    /// Fits a photo so that its long side fills the input. All sides are positive, that of the input
+    /// is even.
     public init(width: Int, height: Int, size: Int) {
         self.width = width
         self.height = height
@@ -59,6 +60,21 @@ public struct Letterbox: Equatable, Sendable {
         let whole = Spec.mapStride * max(width, height)
         func cells(_ side: Int) -> Int { max(1, roundedToEven(side * size, over: whole)) }
         maskSize = Pixel(cells(width), cells(height))
+    }
+
+    /// Fits a photo of which a file tells the sides.
+    ///
+    /// - Throws: `SqueezeSAMError.artifact` where no photo or no input has such sides.
+    init(told width: Int, _ height: Int, size: Int) throws {
+        let sides = 1...Spec.maxPhotoSide
+        guard sides.contains(width), sides.contains(height),
+            (1...Spec.maxInputSize).contains(size), size % Spec.mapStride == 0
+        else {
+            throw SqueezeSAMError.artifact(
+                "a golden file tells of a photo of \(width)x\(height) in an input of \(size) "
+                    + "pixels; export again")
+        }
+        self.init(width: width, height: height, size: size)
     }
 
     /// Width and height that the photo takes up in the input.

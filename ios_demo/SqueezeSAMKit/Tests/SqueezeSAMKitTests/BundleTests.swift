@@ -138,6 +138,18 @@ struct BundleTests {
         #expect(other?.kind == "artifact", "a manifest that is a link to \(target) is taken")
     }
 
+    @Test func aCheckOfNothingDoesNotPass() async throws {
+        let files = try Files()
+        let check = SelfCheck(
+            bundle: try ExportBundle(directory: files.folder), precision: "fp32")
+        let noVectors = await refusal { _ = try check.checkCode() }
+        #expect(noVectors?.errorDescription?.contains("no golden vectors") == true)
+        let noNetwork = await refusal { _ = try await check.check([]) }
+        #expect(noNetwork?.kind == "config")
+        let noCases = await refusal { _ = try await check.check([segmenter]) }
+        #expect(noCases?.errorDescription?.contains("no golden cases of the segmenter") == true)
+    }
+
     @Test func packagesAreHashedAsPythonDoesIt() async throws {
         struct Package: Decodable {
             let sha256: String

@@ -23,16 +23,29 @@ struct EndToEndTests {
     func goldenMasksAreAnswered(precision: String) async throws {
         let (bundle, segmenter, detector) = try load(precision)
         let check = SelfCheck(bundle: bundle, precision: precision)
-        for network in [segmenter, detector] {
-            let lines = try await check.check(network)
-            #expect(lines.count == 3)
-            for line in lines {
-                print("\(precision): \(line.name): \(line.detail)")
-                #expect(line.passed, "\(line.name): \(line.detail)")
-                if precision == "fp32" { #expect(line.iou ?? 0 >= 0.999) }
-            }
+        let lines = try await check.check([segmenter, detector])
+        let names = Set(lines.map { $0.name.split(separator: ",")[0] })
+        #expect(names == ["segmenter", "detector", "automatic mask"])
+        #expect(lines.filter { $0.iou != nil }.count == 9)
+        for line in lines {
+            print("\(precision): \(line.name): \(line.detail)")
+            #expect(line.passed, "\(line.name): \(line.detail)")
+            if precision == "fp32", let iou = line.iou { #expect(iou >= 0.999) }
         }
         for line in try check.checkCode() { #expect(line.passed, "\(line.name): \(line.detail)") }
+    }
+
+    /// Of a better scheme than that of the networks, or of none, the check tells so.
+    @Test func aNetworkThatAnswersOtherwiseFailsTheCheck() async throws {
+        let (bundle, segmenter, detector) = try load("int8")
+        let lines = try await SelfCheck(bundle: bundle, precision: "fp32")
+            .check([segmenter, detector])
+        #expect(lines.contains { !$0.passed && $0.name.hasPrefix("segmenter") })
+        #expect(lines.contains { !$0.passed && $0.name.hasPrefix("detector") })
+        let unknown = await refusal {
+            _ = try await SelfCheck(bundle: bundle, precision: "int3").check([segmenter])
+        }
+        #expect(unknown?.kind == "config")
     }
 
     @Test func wholeAnswersArePythonsWithOnnxRuntime() async throws {

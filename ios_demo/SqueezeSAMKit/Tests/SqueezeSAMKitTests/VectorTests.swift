@@ -86,6 +86,38 @@ struct VectorTests {
         }
     }
 
+    /// Numbers of strangers must not end the app: a trap here ends all tests.
+    @Test(arguments: ["mask_cleaning", "click_sampling", "looks"])
+    func damagedVectorsEndInATypedError(file: String) throws {
+        let json = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: vectorURL(file + ".json")))
+        let cases = try #require(json as? [[String: Any]])
+        var kinds: [String: [String: Any]] = [:]
+        for one in cases {
+            kinds[try #require(one["kind"] as? String) + "\(one["heat_pixels"] == nil)"] = one
+        }
+        let numbers: [Any] = [
+            0, -1, 1, 3, 65536, Int.max, Int.min, 1e30, -1e30, [Any](), [Int.max, Int.min], "",
+            Data(repeating: 1, count: 7).base64EncodedString(), NSNull(),
+        ]
+        var refused = 0
+        for one in kinds.values {
+            for path in places(in: one) {
+                for number in numbers {
+                    let other = replaced(one, at: path[...], with: number)
+                    let data = try JSONSerialization.data(withJSONObject: [other])
+                    do {
+                        _ = try GoldenVectors(json: data).failures()
+                    } catch {
+                        #expect(error is SqueezeSAMError)
+                        refused += 1
+                    }
+                }
+            }
+        }
+        #expect(refused > 100)
+    }
+
     @Test func constantsAreThoseOfPython() throws {
         let json = try JSONSerialization.jsonObject(
             with: Data(contentsOf: vectorURL("constants.json")))
@@ -107,7 +139,7 @@ struct VectorTests {
             guard let number = value as? NSNumber else { continue }
             #expect(numbers[name] == number.doubleValue, "\(name)")
         }
-        #expect(try vectors("schemes", as: [String: Float].self) == SelfCheck.smallestIoU)
+        #expect(try vectors("schemes", as: [String: Bounds].self) == Bounds.ofScheme)
         struct Defaults: Decodable {
             let cleaning: MaskCleaning
             let looking: Looking
@@ -179,4 +211,23 @@ struct VectorTests {
             }
         }
     }
+}
+
+/// The paths of an object's fields and of all that is in them; of a long list the first three.
+private func places(in value: Any) -> [[String]] {
+    var parts: [(String, Any)] = []
+    if let fields = value as? [String: Any] { parts = fields.map { ($0, $1) } }
+    if let list = value as? [Any] { parts = list.prefix(3).enumerated().map { ("\($0)", $1) } }
+    return parts.flatMap { name, part in [[name]] + places(in: part).map { [name] + $0 } }
+}
+
+private func replaced(_ value: Any, at path: ArraySlice<String>, with other: Any) -> Any {
+    guard let step = path.first else { return other }
+    if var list = value as? [Any], let place = Int(step) {
+        list[place] = replaced(list[place], at: path.dropFirst(), with: other)
+        return list
+    }
+    guard var fields = value as? [String: Any], let part = fields[step] else { return value }
+    fields[step] = replaced(part, at: path.dropFirst(), with: other)
+    return fields
 }
