@@ -46,7 +46,12 @@
                 try FileManager.default.createDirectory(
                     at: folder, withIntermediateDirectories: true)
                 let compiled = try await MLModel.compileModel(at: artifact.url)
-                try FileManager.default.moveItem(at: compiled, to: url)
+                do {
+                    try FileManager.default.moveItem(at: compiled, to: url)
+                } catch  where FileManager.default.fileExists(atPath: url.path) {
+                    // Another task has compiled the same content meanwhile.
+                    try FileManager.default.removeItem(at: compiled)
+                }
             } catch {
                 throw refused(error, "compile", network.kind)
             }

@@ -11,13 +11,7 @@ public struct Photo: Equatable, Sendable {
     ///   - height: in pixels.
     /// - Throws: `SqueezeSAMError.image` where these are no pixels of a photo.
     public init(bytes: [UInt8], width: Int, height: Int) throws {
-        let sides = 1...Spec.maxPhotoSide
-        guard sides.contains(width), sides.contains(height),
-            width * height <= Spec.maxPhotoPixels
-        else {
-            throw SqueezeSAMError.image(
-                "a photo of \(width)x\(height) pixels cannot be used; give another one")
-        }
+        try Self.checkSides(width, height)
         let pixels = width * height
         guard bytes.count == 3 * pixels || bytes.count == 4 * pixels else {
             throw SqueezeSAMError.image(
@@ -26,6 +20,39 @@ public struct Photo: Equatable, Sendable {
         self.width = width
         self.height = height
         rgb = bytes.count == 3 * pixels ? bytes : overWhite(bytes, pixels: pixels)
+    }
+
+    /// - Throws: `SqueezeSAMError.image` where no photo of this size can be used.
+    static func checkSides(_ width: Int, _ height: Int) throws {
+        let sides = 1...Spec.maxPhotoSide
+        guard sides.contains(width), sides.contains(height),
+            width * height <= Spec.maxPhotoPixels
+        else {
+            throw SqueezeSAMError.image(
+                "a photo of \(width)x\(height) pixels cannot be used; give another one")
+        }
+    }
+
+    /// RGBA bytes of a soft cut-out, row by row; alpha is straight, and what is wholly transparent
+    /// holds nothing of the photo.
+    ///
+    /// - Parameter alpha: [height * width] opacities, one of `MaskAnswer.photoAlphas`.
+    /// - Throws: `SqueezeSAMError.image` where it is of another size than the photo.
+    public func rgba(_ alpha: [UInt8]) throws -> [UInt8] {
+        guard alpha.count == width * height else {
+            throw SqueezeSAMError.image(
+                "\(alpha.count) opacities are not those of a \(width)x\(height) photo; give one of "
+                    + "photoAlphas of an answer about it")
+        }
+        return [UInt8](unsafeUninitializedCapacity: 4 * alpha.count) { bytes, count in
+            for (pixel, opacity) in alpha.enumerated() {
+                for channel in 0..<3 {
+                    bytes[4 * pixel + channel] = opacity > 0 ? rgb[3 * pixel + channel] : 0
+                }
+                bytes[4 * pixel + 3] = opacity
+            }
+            count = 4 * alpha.count
+        }
     }
 }
 

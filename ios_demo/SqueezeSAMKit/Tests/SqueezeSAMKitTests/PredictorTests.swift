@@ -83,6 +83,13 @@ struct PredictorTests {
         #expect(photo.rgb == [255, 255, 255, 10, 20, 30, 127, 177, 227])
     }
 
+    @Test func cutOutsHoldNothingOfWhatIsTransparent() async throws {
+        let photo = try Photo(bytes: [1, 2, 3, 4, 5, 6, 7, 8, 9], width: 3, height: 1)
+        #expect(try photo.rgba([255, 0, 9]) == [1, 2, 3, 255, 0, 0, 0, 0, 7, 8, 9, 9])
+        let found = await refusal { _ = try photo.rgba([255]) }
+        #expect(found?.kind == "image")
+    }
+
     @Test func promptsWithoutMeaningAreRefused() async throws {
         let predictor = try SamPredictor(model: segmenter, detector: detector)
         let missing = await refusal { _ = try await predictor.predict() }
