@@ -20,8 +20,14 @@ struct AppleRequestView: View {
                     + "system loads."
             ).font(.footnote)
             Button("Run") { Task { await run() } }
-                .disabled(session.selection.actions.isEmpty)
+                .disabled(session.selection.question == nil)
             ForEach(lines, id: \.self) { Text($0).monospacedDigit() }
+            if !session.times.isEmpty {
+                Text(
+                    "SqueezeSAM: load \(session.loadMilliseconds) ms, last answer "
+                        + "\(session.answerMilliseconds) ms"
+                ).monospacedDigit()
+            }
             if let mask {
                 Image(decorative: mask, scale: 1).resizable().scaledToFit()
                     .accessibilityLabel(Text("Apple's mask"))
@@ -36,11 +42,12 @@ struct AppleRequestView: View {
                 lines = ["It takes iOS 27."]
                 return
             }
-            guard let photo = session.photo, let image = photo.image.cgImage else { return }
+            guard let photo = session.photo, let image = photo.image.cgImage,
+                let question = session.selection.question
+            else { return }
             do {
                 let answer = try await AppleAnswer(
-                    image, session.selection.actions, width: photo.pixels.width,
-                    height: photo.pixels.height)
+                    image, question, width: photo.pixels.width, height: photo.pixels.height)
                 (lines, mask) = (answer.lines, answer.mask)
             } catch {
                 lines = [error.localizedDescription]
@@ -58,42 +65,36 @@ struct AppleRequestView: View {
         var lines: [String] = []
         var mask: CGImage?
 
-        init(_ image: CGImage, _ actions: [SqueezeSAMKit.Selection.Action], width: Int, height: Int)
-            async throws
-        {
+        /// - Parameters:
+        ///   - question: what SqueezeSAM was asked last.
+        ///   - width: of the photo.
+        ///   - height: of the photo.
+        init(_ image: CGImage, _ question: Question, width: Int, height: Int) async throws {
             // Vision's normalized places begin at the lower left.
             func place(_ point: Point) -> NormalizedPoint {
                 NormalizedPoint(
                     x: (Double(point.x) + 0.5) / Double(width),
                     y: 1 - (Double(point.y) + 0.5) / Double(height))
             }
-            var request: GenerateIterativeSegmentationRequest?
-            for action in actions {
-                switch action {
-                case .automatic: continue
-                case .box(let box):
-                    let (x, y) = (
-                        Double(box.x0) / Double(width), 1 - Double(box.y1) / Double(height)
-                    )
-                    request = GenerateIterativeSegmentationRequest(
-                        seedBox: NormalizedRect(
-                            x: x, y: y, width: Double(box.x1 - box.x0) / Double(width),
-                            height: Double(box.y1 - box.y0) / Double(height)))
-                case .click(let point, let positive):
-                    guard let request else {
-                        if positive {
-                            request = GenerateIterativeSegmentationRequest(seedPoint: place(point))
-                        }
-                        continue
-                    }
-                    try positive
-                        ? request.addIncludedPoint(place(point))
-                        : request.addExcludedPoint(place(point))
-                }
-            }
-            guard let request else {
+            var clicks = Array(zip(question.pointCoords, question.pointLabels))
+            let request: GenerateIterativeSegmentationRequest
+            if let box = question.box {
+                request = GenerateIterativeSegmentationRequest(
+                    seedBox: NormalizedRect(
+                        x: Double(box.x0) / Double(width), y: 1 - Double(box.y1) / Double(height),
+                        width: Double(box.x1 - box.x0) / Double(width),
+                        height: Double(box.y1 - box.y0) / Double(height)))
+            } else if let first = clicks.firstIndex(where: { $0.1 == 1 }) {
+                request = GenerateIterativeSegmentationRequest(
+                    seedPoint: place(clicks.remove(at: first).0))
+            } else {
                 lines = ["It takes a positive click or a box; it has no automatic mask."]
                 return
+            }
+            for (point, label) in clicks {
+                try label == 1
+                    ? request.addIncludedPoint(place(point))
+                    : request.addExcludedPoint(place(point))
             }
             if case .ready = await request.assetStatus {
             } else {

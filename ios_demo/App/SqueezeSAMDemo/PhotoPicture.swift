@@ -6,8 +6,9 @@ struct PhotoPicture: View {
     @ObservedObject var session: Session
     let photo: ShownPhoto
     let showsCutoutAlone: Bool
-    @State private var pressed: Date?
-    @State private var dragged: CGRect?
+    @State private var pressed: (place: CGPoint, time: Date)?
+    /// SwiftUI clears it when the gesture ends, and also when the system takes the gesture away.
+    @GestureState private var dragged: CGRect?
     @Environment(\.accessibilityReduceMotion) private var reducesMotion
 
     private static let longPress: TimeInterval = 0.4
@@ -44,6 +45,7 @@ struct PhotoPicture: View {
             Text("Tap an object to select it. Press long on what does not belong to it.")
         )
         .accessibilityAddTraits(.isImage)
+        .accessibilityDirectTouch(true, options: .requiresActivation)
     }
 
     private var description: String {
@@ -54,15 +56,20 @@ struct PhotoPicture: View {
     /// One gesture for all, so that none waits for another one to fail.
     private func gesture(_ scale: CGFloat) -> some Gesture {
         DragGesture(minimumDistance: 0, coordinateSpace: .local)
-            .onChanged { value in
-                if pressed == nil { pressed = value.time }
+            .updating($dragged) { value, dragged, _ in
                 let box = Self.box(value.startLocation, value.location)
                 dragged = Self.isBox(box) ? box : nil
             }
+            .onChanged { value in
+                // A gesture that the system took away has left its own time here.
+                if pressed?.place != value.startLocation {
+                    pressed = (value.startLocation, value.time)
+                }
+            }
             .onEnded { value in
-                let held = value.time.timeIntervalSince(pressed ?? value.time)
+                let held = value.time.timeIntervalSince(pressed?.time ?? value.time)
                 let box = Self.box(value.startLocation, value.location)
-                (pressed, dragged) = (nil, nil)
+                pressed = nil
                 let action: SqueezeSAMKit.Selection.Action
                 if Self.isBox(box) {
                     action = .box(

@@ -22,6 +22,8 @@ public struct Selection: Sendable {
 
     public var actions: [Action] { steps.map(\.request.action) }
     public var answer: MaskAnswer? { steps.last?.answer }
+    /// What the user's latest step asked: all clicks since the last box or the beginning, and the box.
+    public var question: Question? { steps.last?.request.question }
 
     /// What to ask for an action: clicks correct the mask so far, a box begins anew.
     public func request(for action: Action) -> Request {

@@ -41,6 +41,8 @@ struct SelectionTests {
         #expect(request.question.box == box)
         #expect(request.question.pointCoords == [Point(4, 4)])
         #expect(selection.request(for: .box(box)).question.maskInput == nil)
+        #expect(selection.question?.box == box)
+        #expect(selection.question?.pointCoords == [])
     }
 
     @Test func undoGivesTheAnswerBefore() async throws {
