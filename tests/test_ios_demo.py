@@ -3,6 +3,8 @@
 Neither Xcode nor an iPhone was there: nothing here shows that the app builds or runs.
 """
 
+import dataclasses
+import json
 import os
 import plistlib
 import re
@@ -13,6 +15,12 @@ from xml.etree import ElementTree
 import pytest
 from test_swift_kit import DEMO, KIT, in_root, run_script, swift
 
+from squeezesam.errors import ArtifactError
+from squeezesam_benchmarks.ios.app import AppJob, Compiled, read_answer
+from squeezesam_benchmarks.protocol import Protocol
+from squeezesam_benchmarks.results.records import Measurement, read_results
+
+README = DEMO / "README.md"
 APP = DEMO / "App"
 PROJECT = APP / "SqueezeSAMDemo.xcodeproj"
 SOURCES = APP / "SqueezeSAMDemo"
@@ -116,7 +124,7 @@ def test_the_export_goes_into_the_app_as_it_is(project: dict[str, Any]) -> None:
     (phase,) = of_kind(project, "PBXResourcesBuildPhase")
     files = [project["objects"][project["objects"][one]["fileRef"]] for one in phase["files"]]
     assert [(file["path"], file["lastKnownFileType"]) for file in files] == [("Export", "folder")]
-    assert "--out ios_demo/App/Export\n" in (DEMO / "README.md").read_text()
+    assert "--out ios_demo/App/Export\n" in README.read_text()
     assert "/Export/" in (APP / ".gitignore").read_text().split()
     assert '"Export"' in (SOURCES / "Session.swift").read_text()
 
@@ -193,6 +201,48 @@ class TestInRoot:
         files = " ".join(map(str, sorted(SOURCES.rglob("*.swift"))))
         swift("sh", "-c", f"{CHECK} {condition} -I {modules} {files}")
 
+    def test_the_example_of_the_readme_fits_the_kit(self, modules: str, tmp_path: Path) -> None:
+        (example,) = re.findall(r"```swift\nimport (.*?)```", README.read_text(), re.DOTALL)
+        imported, body = example.split("\n", 1)
+        given = "folder: URL, caches: URL, data: Data"
+        text = (
+            f"import Foundation\nimport {imported}\nfunc example({given}) async throws {{{body}}}"
+        )
+        (tmp_path / "Example.swift").write_text(text)
+        check = CHECK.replace(" -warnings-as-errors", "")  # The example does not use its results.
+        swift("sh", "-c", f"{check} -I {modules} {tmp_path}/Example.swift", shared=[tmp_path])
+
+    def test_the_harness_reads_what_the_app_writes(self, tmp_path: Path) -> None:
+        """The app's own records, compiled and run on Linux."""
+        job = AppJob("net.mlpackage", "cpuOnly", Protocol(timed_inferences=7, time_budget_s=0.5))
+        (tmp_path / "job.json").write_text(json.dumps(dataclasses.asdict(job)))
+        (tmp_path / "Writer.swift").write_text(WRITER)
+        sources = " ".join(
+            str(SOURCES / "Benchmark" / f"{name}.swift")
+            for name in ("Folder", "Records", "ResultLines")
+        )
+        lines = (
+            f"cd {tmp_path}; swiftc -swift-version 6 -parse-as-library {sources} Writer.swift"
+            f" -o /tmp/writer",
+            f"HOME=/tmp /tmp/writer {tmp_path}/job.json {tmp_path}",
+        )
+        swift("sh", "-ec", "\n".join(lines), shared=[tmp_path])
+        measured = read_answer(tmp_path / "answer.json", Measurement)
+        assert measured.backend == "CoreML cpuOnly"
+        assert measured.warm_samples_ms == (7, 0.5)
+        assert (measured.threads, measured.runtime_version) == (None, None)
+        assert measured.before.battery_percent == 62.5
+        assert measured.after.thermal_state is None
+        assert read_answer(tmp_path / "compiled.json", Compiled) == Compiled("net.mlmodelc")
+        with pytest.raises(ArtifactError, match="it does not load"):
+            read_answer(tmp_path / "failure.json", Measurement)
+        (line,) = read_results(tmp_path / "demo.jsonl")
+        assert line.measurement == measured
+        assert (line.device.place, line.device.soc) == ("ios", None)
+        assert line.device.cores is not None
+        assert (line.artifact.name, line.artifact.precision) == ("net.mlpackage", "int8")
+        assert (line.protocol.rounds, line.protocol.timed_inferences) == (3, 7)
+
     def test_a_call_that_apple_does_not_document_is_noticed(self, modules: str) -> None:
         file = SOURCES / "Benchmark" / "Timing.swift"
         text = file.read_text().replace("model.prediction(from:", "model.predict(from:")
@@ -206,3 +256,51 @@ class TestInRoot:
 
 
 CHECK = "swiftc -swift-version 6 -parse-as-library -typecheck -wmo -warnings-as-errors"
+
+WRITER = """
+import Foundation
+
+@main
+struct Writer {
+    static func main() throws {
+        let folder = Folder()
+        try folder.clean()
+        let file = URL(fileURLWithPath: CommandLine.arguments[1])
+        try FileManager.default.copyItem(at: file, to: folder.url.appendingPathComponent("job"))
+        let job = try folder.job("job")
+        let measured = Measurement(
+            runtimeVersion: OrNull(value: nil), backend: "CoreML \\(job.computeUnits)",
+            loadMs: 12.5, firstInferenceMs: 3,
+            warmSamplesMs: [Double(job.protocol.timedInferences), job.protocol.timeBudgetS],
+            sustainedSamplesMs: [], peakMemoryBytes: OrNull(value: 1 << 33),
+            before: Condition(
+                thermalState: "nominal", batteryPercent: 62.5, charging: false,
+                powerMode: "normal"),
+            after: Condition(
+                thermalState: nil, batteryPercent: nil, charging: nil, powerMode: "low_power"))
+        try folder.write(measured, to: "answer.json")
+        try folder.write(Compiled(compiled: "net.mlmodelc"), to: "compiled.json")
+        try folder.write(Failure(error: "it does not load"), to: "failure.json")
+        let line = ResultLine(
+            runId: "a", roundIndex: 0,
+            startedAt: ISO8601DateFormatter().string(from: Date()),
+            protocol: WholeProtocol(
+                warmUpInferences: job.protocol.warmUpInferences,
+                timedInferences: job.protocol.timedInferences,
+                timeBudgetS: job.protocol.timeBudgetS, sustainedS: job.protocol.sustainedS,
+                rounds: 3),
+            device: .current(),
+            artifact: TimedArtifact(
+                name: job.artifact, sha256: String(repeating: "0", count: 64), sizeBytes: 5,
+                variant: OrNull(value: "base"), precision: OrNull(value: "int8")),
+            measurement: measured)
+        let out = URL(fileURLWithPath: CommandLine.arguments[2], isDirectory: true)
+        try Data(line.text().utf8).write(to: out.appendingPathComponent("demo.jsonl"))
+        for name in ["answer.json", "compiled.json", "failure.json"] {
+            try FileManager.default.copyItem(
+                at: folder.url.appendingPathComponent(name), to: out.appendingPathComponent(name))
+        }
+    }
+}
+"""
+"""A program that writes what the app writes, by the app's own sources."""
