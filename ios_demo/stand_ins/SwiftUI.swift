@@ -36,10 +36,6 @@ extension State where Value: ExpressibleByNilLiteral {
     public var projectedValue: GestureState<Value> { self }
 }
 
-extension GestureState where Value: ExpressibleByNilLiteral {
-    public init() {}
-}
-
 @propertyWrapper public struct Binding<Value> {
     public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {}
     public init(wrappedValue: Value) {}

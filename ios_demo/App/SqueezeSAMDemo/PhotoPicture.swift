@@ -8,7 +8,7 @@ struct PhotoPicture: View {
     let showsCutoutAlone: Bool
     @State private var pressed: (place: CGPoint, time: Date)?
     /// SwiftUI clears it when the gesture ends, and also when the system takes the gesture away.
-    @GestureState private var dragged: CGRect?
+    @GestureState private var dragged: CGRect? = nil
     @Environment(\.accessibilityReduceMotion) private var reducesMotion
 
     private static let longPress: TimeInterval = 0.4
