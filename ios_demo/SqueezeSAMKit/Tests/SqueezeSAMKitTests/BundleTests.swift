@@ -150,6 +150,35 @@ struct BundleTests {
         #expect(noCases?.errorDescription?.contains("no golden cases of the segmenter") == true)
     }
 
+    @Test(
+        arguments: [
+            ("good", 140, "passes"), ("hot", 140, "fails"), ("far", 140, "fails"),
+            ("bright", 140, "artifact"), ("nan", 140, "artifact"), ("small", 140, "artifact"),
+            ("good", 0, "artifact"), ("good", -5, "artifact"), ("good", .max, "artifact"),
+        ] as [(String, Int, String)])
+    func goldenFilesOfStrangersDoNotEndTheApp(
+        name: String, width: Int, outcome: String
+    ) async throws {
+        let hashes = try vectors("golden_files", as: [String: String].self)
+        let digest = try #require(hashes[name])
+        let files = try Files(changes: { content in
+            let golden: [String: Any] = [
+                "file": "golden.npz", "sha256": digest, "photo": "drawn", "width": width,
+                "height": 90, "cases": [["name": "most prominent object", "clicks": []]],
+            ]
+            content =
+                set([golden], in: content, at: ["networks", "1", "golden"]) as? [String: Any] ?? [:]
+        })
+        try FileManager.default.copyItem(
+            at: vectorURL("golden_\(name).npz"), to: files.file("golden.npz"))
+        let check = SelfCheck(
+            bundle: try ExportBundle(directory: files.folder), precision: "fp32")
+        var lines: [SelfCheck.Line] = []
+        let found = await refusal { lines = try await check.check([detector]) }
+        let passed = lines.allSatisfy(\.passed)
+        #expect((found?.kind ?? (passed ? "passes" : "fails")) == outcome)
+    }
+
     @Test func packagesAreHashedAsPythonDoesIt() async throws {
         struct Package: Decodable {
             let sha256: String
