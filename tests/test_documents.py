@@ -11,7 +11,11 @@ from squeezesam import cli
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (
+    README,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "ios_demo/README.md", "android_demo/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
 SHELL_BLOCK = re.compile(r"^```(?:ba)?sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -39,7 +43,7 @@ def test_the_gate_runs_the_commands_of_the_readme() -> None:
         assert any(line == step or line.startswith(f"{step} ") for line in gate), step
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_line_of_the_documents_can_be_parsed(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
