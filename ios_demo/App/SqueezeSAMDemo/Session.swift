@@ -33,7 +33,8 @@ final class Session: ObservableObject {
     /// How long loading the networks took, in whole milliseconds; 0 where none are loaded.
     var loadMilliseconds: Int { Int((networks?.loadMilliseconds ?? 0).rounded()) }
 
-    /// How long the last answer took, from the question to the mask, in whole milliseconds.
+    /// How long the last answer took in whole milliseconds, from the question to the clean mask,
+    /// before that is enlarged to the size of the photo.
     var answerMilliseconds: Int {
         Int(times.reduce(0) { $0 + $1.milliseconds }.rounded())
     }
