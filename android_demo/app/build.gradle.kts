@@ -1,17 +1,26 @@
 plugins {
     alias(libs.plugins.android.application)
-    alias(libs.plugins.kotlin.android)
 }
 
-// The bundle: ./gradlew :app:assembleDebug -Partifacts=/path/of/artifacts
+// The bundle: `artifacts` names it, by -Partifacts=DIR or in gradle.properties.
 val artifacts = providers.gradleProperty("artifacts")
+
+// Android Studio reads this file before anybody has named a bundle, so that only a build may fail.
+val checkArtifacts = tasks.register("checkArtifacts") {
+    val isNamed = artifacts.isPresent
+    doLast {
+        if (!isNamed) throw GradleException("name the export: artifacts=DIR in gradle.properties, or -Partifacts=DIR")
+    }
+}
 
 val copyBundle = tasks.register<Sync>("copyBundle") {
     description = "Copies what 'squeezesam export' wrote into the assets."
-    val folder = artifacts.orNull ?: throw GradleException("name the export with -Partifacts=DIR")
-    from(folder) {
-        include("manifest.json", "*.onnx", "*.pte", "golden/**")
-        into("bundle")
+    dependsOn(checkArtifacts)
+    artifacts.orNull?.let { folder ->
+        from(folder) {
+            include("manifest.json", "*.onnx", "*.pte", "golden/**")
+            into("bundle")
+        }
     }
     into(layout.buildDirectory.dir("bundle"))
 }
@@ -40,18 +49,12 @@ android {
     sourceSets["main"].assets.srcDir(layout.buildDirectory.dir("bundle"))
 }
 
-kotlin {
-    compilerOptions {
-        jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_1_8
-    }
-}
-
 tasks.named("preBuild") { dependsOn(copyBundle) }
 
 dependencies {
     implementation(project(":segmentation"))
     implementation(libs.onnxruntime.android)
     if (providers.gradleProperty("executorch").isPresent) {
-        implementation(libs.executorch.android) // ./gradlew ... -Pexecutorch
+        implementation(libs.executorch.android) // -Pexecutorch, or executorch=true in gradle.properties
     }
 }
