@@ -30,6 +30,7 @@ import org.squeezesam.segmentation.SaliencyPredictor
 import org.squeezesam.segmentation.SamPredictor
 import org.squeezesam.segmentation.SqueezeSamError
 import org.squeezesam.segmentation.cutOut
+import org.squeezesam.segmentation.reason
 
 /** What lives as long as the process, however often the screen is turned. */
 class DemoApplication : Application() {
@@ -234,7 +235,10 @@ class Engine(private val context: Application) {
             val (title, kept) = store.read()
             val taken = PhotoReader.read(context, store.photo)
             ready().setImage(taken.pixels)
-            val answer = kept.state.answer?.takeIf { it.photo.width == taken.pixels.width && it.photo.height == taken.pixels.height }
+            val inputSize = networks.first().inputSize // an earlier version of the app may have had another one
+            val answer = kept.state.answer?.takeIf {
+                it.photo.width == taken.pixels.width && it.photo.height == taken.pixels.height && it.photo.size == inputSize
+            }
             val fits = kept.state.answer == null || answer != null
             val picture = answer?.let { drawing(it, taken) }
             finish {
@@ -327,11 +331,13 @@ class Engine(private val context: Application) {
             work {
                 val picture = open.pixels.cutOut(answer.photoAlphas().first())
                 try {
-                    to().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
+                    // Android hides what the stream throws, and answers whether all was written.
+                    val whole = to().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
+                    if (!whole) throw IOException("it takes no more, or is full")
                 } catch (error: IOException) {
-                    throw OutputError("the cut-out cannot be written (${error.message}); choose another place", error)
-                } catch (error: SecurityException) {
-                    throw OutputError("the other app does not allow the cut-out to be written; choose another place", error)
+                    throw OutputError("the place of the cut-out cannot be written to (${reason(error)}); choose another one", error)
+                } catch (error: RuntimeException) { // other apps throw what they like
+                    throw OutputError("the other app does not take the cut-out (${reason(error)}); choose another place", error)
                 } finally {
                     picture.recycle()
                 }

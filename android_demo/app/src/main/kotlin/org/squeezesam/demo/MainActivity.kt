@@ -5,6 +5,7 @@ import android.content.ActivityNotFoundException
 import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
+import android.os.Parcelable
 import android.view.Menu
 import android.view.MenuItem
 import android.view.MotionEvent
@@ -43,8 +44,9 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
         photo.look = look
         // What Android starts again from its history has been taken once; leave to read it is gone.
         val isAgain = state != null || intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0
-        engine.start(resume = isAgain)
-        if (!isAgain) take(intent)
+        val given = if (isAgain) null else photoOf(intent)
+        engine.start(resume = given == null)
+        given?.let(engine::open)
     }
 
     override fun onStart() {
@@ -66,17 +68,17 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)
         setIntent(intent)
-        take(intent)
+        photoOf(intent)?.let(engine::open)
     }
 
-    private fun take(intent: Intent) {
+    /** The photo that another app gives with an intent; null where it gives none. */
+    private fun photoOf(intent: Intent): Uri? {
         @Suppress("DEPRECATION") // its follower is of API 33
-        val uri = when (intent.action) {
-            Intent.ACTION_SEND -> intent.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)
+        return when (intent.action) {
+            Intent.ACTION_SEND -> intent.getParcelableExtra<Parcelable>(Intent.EXTRA_STREAM) as? Uri
             Intent.ACTION_VIEW -> intent.data
             else -> null
         }
-        uri?.let(engine::open)
     }
 
     override fun changed() {
@@ -114,7 +116,7 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
         try {
             startActivityForResult(intent, OPEN)
         } catch (error: ActivityNotFoundException) {
-            engine.say(R.string.no_saver)
+            engine.say(R.string.no_opener)
         }
     }
 
@@ -152,7 +154,8 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
             // The receiver of the chooser is granted what its clip data holds.
             intent.clipData = android.content.ClipData.newRawUri(null, uri)
-            if (engine.listener === this) startActivity(Intent.createChooser(intent, getString(R.string.share)))
+            // The screen may have been turned meanwhile; the one that is shown now asks.
+            (engine.listener as? Activity)?.startActivity(Intent.createChooser(intent, getString(R.string.share)))
         }
     }
 

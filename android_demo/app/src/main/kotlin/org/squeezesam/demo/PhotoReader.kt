@@ -16,6 +16,7 @@ import kotlin.math.roundToInt
 import org.squeezesam.segmentation.ImageError
 import org.squeezesam.segmentation.Photo
 import org.squeezesam.segmentation.ofBitmap
+import org.squeezesam.segmentation.reason
 
 /**
  * A photo, ready for the networks and for the screen.
@@ -44,9 +45,9 @@ object PhotoReader {
             stream.use { input -> partial.outputStream().use { PhotoFile.copy(input, it) } }
             if (!partial.renameTo(to)) throw IOException("it cannot be renamed")
         } catch (error: IOException) {
-            throw ImageError("the photo cannot be read (${error.message}); choose another one", error)
-        } catch (error: SecurityException) {
-            throw ImageError("the other app does not allow this app to read the photo; open it from here", error)
+            throw ImageError("the photo cannot be read (${reason(error)}); choose another one", error)
+        } catch (error: RuntimeException) { // other apps throw what they like
+            throw ImageError("the other app does not give the photo (${reason(error)}); open it from here", error)
         } finally {
             partial.delete()
         }
@@ -74,7 +75,7 @@ object PhotoReader {
                 ?: throw ImageError("the photo is damaged; copy it anew, or choose another one")
             turned(decoded, file)
         } catch (error: IOException) {
-            throw ImageError("the photo cannot be read (${error.message}); choose another one", error)
+            throw ImageError("the photo cannot be read (${reason(error)}); choose another one", error)
         }
         val pixels = Photo.ofBitmap(upright)
         val scale = LONGEST_SHOWN.toDouble() / max(upright.width, upright.height)

@@ -18,7 +18,7 @@ import android.view.MotionEvent
 import android.view.View
 import android.view.ViewConfiguration
 import android.view.accessibility.AccessibilityNodeInfo
-import kotlin.math.abs
+import kotlin.math.hypot
 import kotlin.math.max
 import kotlin.math.min
 import org.squeezesam.segmentation.Box
@@ -188,7 +188,7 @@ class PhotoView @JvmOverloads constructor(context: Context, attributes: Attribut
         when (event.actionMasked) {
             MotionEvent.ACTION_DOWN -> dragStart = floatArrayOf(event.x, event.y)
             MotionEvent.ACTION_MOVE -> dragStart?.let { start ->
-                if (dragEnd != null || abs(event.x - start[0]) > slop || abs(event.y - start[1]) > slop) {
+                if (dragEnd != null || hypot(event.x - start[0], event.y - start[1]) > slop) {
                     dragEnd = floatArrayOf(event.x, event.y)
                     invalidate()
                 }

@@ -25,7 +25,7 @@ class ArtifactError(message: String, cause: Throwable? = null) : SqueezeSamError
 class OutputError(message: String, cause: Throwable? = null) : SqueezeSamError(message, cause)
 
 /** The first line of what a library says of its own error, for the brackets of a message. */
-internal fun reason(error: Throwable): String =
+fun reason(error: Throwable): String =
     (error.message ?: error.javaClass.simpleName).lineSequence().first().take(LONGEST_REASON)
 
 private const val LONGEST_REASON = 300

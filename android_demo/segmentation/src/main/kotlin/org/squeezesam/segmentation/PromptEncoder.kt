@@ -18,7 +18,6 @@ import kotlin.math.tanh
  * @property box null without one
  */
 class Prompts(val coords: List<Point>, val labels: List<Int>, val box: Box?) {
-    /** Whether nothing is said. */
     /**
      * Sees that the prompts, without an earlier mask, say where the object is.
      *
