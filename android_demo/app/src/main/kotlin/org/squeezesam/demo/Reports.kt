@@ -12,24 +12,27 @@ import android.view.WindowManager
 import android.widget.Button
 import android.widget.TextView
 import java.io.File
+import java.io.IOException
+import java.util.concurrent.atomic.AtomicBoolean
 import org.squeezesam.segmentation.BenchmarkProtocol
 import org.squeezesam.segmentation.Check
 import org.squeezesam.segmentation.Condition
 import org.squeezesam.segmentation.ConfigError
 import org.squeezesam.segmentation.Device
+import org.squeezesam.segmentation.Measurement
+import org.squeezesam.segmentation.OutputError
 import org.squeezesam.segmentation.PhoneState
-import org.squeezesam.segmentation.Protocol
 import org.squeezesam.segmentation.ResultsFile
 import org.squeezesam.segmentation.SelfCheck
 import org.squeezesam.segmentation.SqueezeSamError
 import org.squeezesam.segmentation.Subject
+import org.squeezesam.segmentation.reason
 
 /** A screen that does one long piece of work on a thread of its own, and tells what comes of it. */
 abstract class ReportActivity : Activity() {
     private val summary by lazy { findViewById(R.id.summary) as TextView }
     private val details by lazy { findViewById(R.id.details) as TextView }
     private val start by lazy { findViewById(R.id.start) as Button }
-    private var worker: Thread? = null
 
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
@@ -40,23 +43,34 @@ abstract class ReportActivity : Activity() {
 
     /** Do the work, unless it is being done; the screen stays on meanwhile. */
     protected fun begin() {
-        if (worker?.isAlive == true) return
+        if (!busy.compareAndSet(false, true)) { // also where a screen that was left still works
+            tell(getString(R.string.still_busy))
+            return
+        }
         start.isEnabled = false
         details.text = ""
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
-        worker = Thread({
+        Thread({
             val said = try {
                 work()
             } catch (error: SqueezeSamError) {
-                failed(error)
-                error.message.orEmpty().replaceFirstChar { it.uppercase() } + "."
+                ended(error)
+            } catch (error: OutOfMemoryError) {
+                ended(ConfigError(getString(R.string.no_memory)))
+            } finally {
+                busy.set(false)
             }
             runOnUiThread {
                 summary.text = said
                 start.isEnabled = true
                 window.clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
             }
-        }, "report").also { it.start() }
+        }, "report").start()
+    }
+
+    private fun ended(error: SqueezeSamError): String {
+        failed(error)
+        return error.message.orEmpty().replaceFirstChar { it.uppercase() } + "."
     }
 
     /** The work, on a thread of its own; gives the sentence at its end. */
@@ -65,11 +79,23 @@ abstract class ReportActivity : Activity() {
     /** Called there when the work ends with an error. */
     protected open fun failed(error: SqueezeSamError) = Unit
 
-    /** Show a sentence on top. */
-    protected fun tell(sentence: String) = runOnUiThread { summary.text = sentence }
+    /**
+     * Show a sentence on top.
+     *
+     * @throws ConfigError the screen was closed, so that nobody waits for the work
+     */
+    protected fun tell(sentence: String) {
+        if (isDestroyed) throw ConfigError("the screen was closed before the end; start again")
+        runOnUiThread { summary.text = sentence }
+    }
 
     /** Add lines below. */
     protected fun add(lines: String) = runOnUiThread { details.append("$lines\n\n") }
+
+    private companion object {
+        /** Whether work is being done in this process; two at once would disturb each other. */
+        val busy = AtomicBoolean()
+    }
 }
 
 /** The golden vectors of the bundle on this phone, with the bounds of `squeezesam verify`. */
@@ -99,7 +125,8 @@ class SelfCheckActivity : ReportActivity() {
  *
  * It runs in a process of its own, so that no network of the main screen is in its memory. Started
  * with `adb shell am start -n org.squeezesam.demo/.BenchmarkActivity --es schemes int8,fp32
- * --es threads 1,2` it begins at once, and writes `done` or the error into STATE at its end.
+ * --es threads 1,2` it begins at once, also on a locked phone, and writes `done` or the error into
+ * STATE at its end.
  */
 class BenchmarkActivity : ReportActivity() {
     private val folder by lazy { getExternalFilesDir(null) ?: filesDir }
@@ -107,25 +134,42 @@ class BenchmarkActivity : ReportActivity() {
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
         tell(getString(R.string.benchmark_hint))
-        if (state == null && intent.hasExtra(SCHEMES)) begin()
+        // What Android starts again from its history has run once.
+        val isAgain = state != null || intent.flags and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0
+        if (!isAgain) beginIfAsked()
     }
 
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)
         setIntent(intent)
-        if (intent.hasExtra(SCHEMES)) begin()
+        beginIfAsked()
+    }
+
+    private fun beginIfAsked() {
+        if (given().isEmpty()) return
+        // Behind a lock or a dark screen Android slows an app down.
+        @Suppress("DEPRECATION") // its follower is of API 27
+        window.addFlags(WindowManager.LayoutParams.FLAG_SHOW_WHEN_LOCKED or WindowManager.LayoutParams.FLAG_TURN_SCREEN_ON)
+        begin()
+    }
+
+    /** The extras of the intent as texts, whatever `am start` was told to make of them. */
+    private fun given(): Map<String, String> {
+        val extras = intent.extras ?: return emptyMap()
+        @Suppress("DEPRECATION") // its followers are of API 33
+        return extras.keySet().associateWith { extras.get(it).toString() }
     }
 
     override fun work(): String {
-        val wanted = Wanted.of(intent)
+        val wanted = Wanted.of(given())
         val bundle = Shipped.bundle(this)
         val choice = Shipped.choice(this, bundle)
         val runtimes = Shipped.runtimes(this, bundle)
         val target = wanted.runtime ?: choice.runtime
         val runtime = runtimes.find { it.target == target }
             ?: throw ConfigError("this app has no runtime $target; choose one of ${runtimes.joinToString(", ") { it.target }}")
-        val networks = bundle.manifest.networks.filter { wanted.networks == null || it.kind.title in wanted.networks }
-        if (networks.isEmpty()) throw ConfigError("the bundle has none of ${wanted.networks}; choose another network")
+        val kinds = wanted.networksOf(bundle.manifest.networks.map { it.kind.title })
+        val networks = bundle.manifest.networks.filter { it.kind.title in kinds }
         val subjects = networks.flatMap { network ->
             (wanted.schemes ?: listOf(choice.precision)).flatMap { scheme ->
                 network.artifact(target, scheme) // an error now is better than one after an hour
@@ -141,6 +185,7 @@ class BenchmarkActivity : ReportActivity() {
         benchmark.run(subjects, wanted.protocol, wanted.command, { subject ->
             val name = "${subject.kind.title} ${subject.precision} ${subject.threads}"
             benchmark.measure(subject, wanted.protocol) { tell(getString(R.string.benchmark_running, name, done + 1, total, it)) }
+                .also { add(line(name, it)) }
         }) { record ->
             done++
             kept.add(record)
@@ -149,62 +194,32 @@ class BenchmarkActivity : ReportActivity() {
         return getString(R.string.benchmark_done, results.path)
     }
 
-    override fun failed(error: SqueezeSamError) = write(STATE, "${error.message}\n")
+    private fun line(name: String, one: Measurement): String {
+        val median = one.warmSamplesMs.sorted()[one.warmSamplesMs.size / 2]
+        return getString(R.string.benchmark_measured, name, one.loadMs, one.firstInferenceMs, median, one.warmSamplesMs.size)
+    }
+
+    override fun failed(error: SqueezeSamError) {
+        try {
+            write(STATE, "${error.message}\n")
+        } catch (full: OutputError) {
+            // The screen tells the error; the computer sees that the app ends without a word.
+        }
+    }
 
     private fun write(name: String, text: String) {
-        val partial = File(folder, "$name.part")
-        partial.writeText(text)
-        partial.renameTo(File(folder, name))
+        try {
+            val partial = File(folder, "$name.part")
+            partial.writeText(text)
+            if (!partial.renameTo(File(folder, name))) throw IOException("it cannot be renamed")
+        } catch (error: IOException) {
+            throw OutputError("cannot write $name (${reason(error)}); make room on the phone", error)
+        }
     }
 
     private companion object {
         const val RESULTS = "results.jsonl"
         const val STATE = "state.txt"
-        const val SCHEMES = "schemes"
-    }
-}
-
-/** What an intent asks the benchmark for; null where the choice of the main screen counts. */
-private class Wanted(
-    val runtime: String?,
-    val networks: List<String>?,
-    val schemes: List<String>?,
-    val threads: List<Int>?,
-    val protocol: Protocol,
-    val command: String,
-) {
-    companion object {
-        private val NAMES = listOf(
-            "runtime", "networks", "schemes", "threads", "warm_up", "iterations", "time_budget", "pipelines",
-            "photo_width", "photo_height", "sustained", "rounds", "cool_down", "thermal_gate",
-        )
-
-        fun of(intent: Intent): Wanted {
-            val given = NAMES.mapNotNull { name -> intent.getStringExtra(name)?.let { name to it } }.toMap()
-            fun list(name: String) = given[name]?.split(",")?.map(String::trim)
-            fun <T> number(name: String, plain: T, read: (String) -> T?): T = given[name]?.let {
-                read(it) ?: throw ConfigError("the $name of $it is no number that can be used; give another one")
-            } ?: plain
-            val plain = Protocol()
-            val protocol = Protocol(
-                number("warm_up", plain.warmUpInferences, String::toIntOrNull),
-                number("iterations", plain.timedInferences, String::toIntOrNull),
-                number("time_budget", plain.timeBudgetS, String::toDoubleOrNull),
-                number("pipelines", plain.pipelineRuns, String::toIntOrNull),
-                number("photo_width", plain.photoWidthPx, String::toIntOrNull),
-                number("photo_height", plain.photoHeightPx, String::toIntOrNull),
-                number("sustained", plain.sustainedS, String::toDoubleOrNull),
-                number("rounds", plain.rounds, String::toIntOrNull),
-                number("cool_down", plain.coolDownS, String::toDoubleOrNull),
-                number("thermal_gate", plain.thermalGateS, String::toDoubleOrNull),
-            )
-            val threads = list("threads")?.map { one ->
-                one.toIntOrNull() ?: throw ConfigError("$one is no number of threads; give one such as 2")
-            }
-            val words = given.entries.joinToString("") { (name, value) -> " --es $name $value" }
-            val command = "org.squeezesam.demo/.BenchmarkActivity$words (all in one process)"
-            return Wanted(given["runtime"], list("networks"), list("schemes"), threads, protocol, command)
-        }
     }
 }
 

@@ -16,9 +16,11 @@ import kotlin.test.assertNull
 import kotlin.test.assertSame
 import kotlin.test.assertTrue
 import org.squeezesam.segmentation.Box
+import org.squeezesam.segmentation.ConfigError
 import org.squeezesam.segmentation.ImageError
 import org.squeezesam.segmentation.Letterbox
 import org.squeezesam.segmentation.MaskAnswer
+import org.squeezesam.segmentation.Protocol
 import org.squeezesam.segmentation.View
 
 private const val SIZE = 32
@@ -189,5 +191,42 @@ class PhotoFileTest {
         assertEquals(2_000_000L, PhotoFile.mostPixels(16))
         assertTrue(PhotoFile.mostPixels(256) in 10_000_000L..11_000_000L)
         assertEquals(70_000_000L, PhotoFile.mostPixels(100_000))
+    }
+}
+
+class WantedTest {
+    @Test
+    fun whatIsNotSaidIsTheHarnesssProtocolAndTheChoiceOfTheScreen() {
+        val wanted = Wanted.of(emptyMap())
+        assertEquals(Protocol(), wanted.protocol)
+        assertNull(wanted.schemes ?: wanted.threads ?: wanted.networks ?: wanted.runtime)
+        assertEquals(listOf("segmenter", "detector"), wanted.networksOf(listOf("segmenter", "detector")))
+    }
+
+    @Test
+    fun whatIsSaidCounts() {
+        val wanted = Wanted.of(mapOf("threads" to "1, 4", "sustained" to "60", "networks" to "detector", "iterations" to "7"))
+        assertEquals(listOf(1, 4), wanted.threads)
+        assertEquals(Protocol(timedInferences = 7, sustainedS = 60.0), wanted.protocol)
+        assertEquals(listOf("detector"), wanted.networksOf(listOf("segmenter", "detector")))
+        assertTrue(" --es networks detector --es threads 1, 4 --es iterations 7" in wanted.command, wanted.command)
+    }
+
+    @Test
+    fun whatCannotBeDoneIsRefusedByItsName() {
+        val refused = mapOf(
+            ("iteration" to "7") to "no option iteration", // not the default in silence
+            ("iterations" to "many") to "iterations of many",
+            ("iterations" to "0") to "iterations of 0",
+            ("rounds" to "1.5") to "rounds of 1.5",
+            ("sustained" to "NaN") to "sustained of NaN",
+            ("threads" to "1,two") to "two is no number",
+        )
+        for ((given, said) in refused) {
+            val message = assertFailsWith<ConfigError> { Wanted.of(mapOf(given)) }.message.orEmpty()
+            assertTrue(said in message, message)
+        }
+        val wanted = Wanted.of(mapOf("networks" to "segmenter,painter"))
+        assertFailsWith<ConfigError> { wanted.networksOf(listOf("segmenter", "detector")) }
     }
 }
