@@ -95,6 +95,15 @@ class Toolchain:
         kotlin = ("kotlin-test.jar", "kotlin-test-junit.jar", "kotlin-stdlib.jar")
         return [self.java_home / one for one in junit] + [self.kotlin / one for one in kotlin]
 
+    @property
+    def kotlin_compiler(self) -> list[str]:
+        """The command of the Kotlin compiler, without its options."""
+        names = ["kotlin-compiler", "kotlin-stdlib", "kotlin-script-runtime", "annotations-13.0"]
+        names.append("kotlinx-coroutines-core-jvm")
+        jars = [self.kotlin / f"{name}.jar" for name in names]
+        java = ["java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", joined(jars)]
+        return [*java, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"]
+
     def compile_kotlin(self, sources: Sequence[Path], classpath: Sequence[Path], out: Path) -> None:
         """Compile Kotlin to a jar that dx can read.
 
@@ -110,11 +119,7 @@ class Toolchain:
         words += ["-Xsam-conversions=class", "-Xstring-concat=inline", "-Werror"]
         jars = [*classpath, self.kotlin / "kotlin-stdlib.jar"]
         words += ["-cp", joined(jars), "-d", str(out), *map(str, sources)]
-        names = ["kotlin-compiler", "kotlin-stdlib", "kotlin-script-runtime", "annotations-13.0"]
-        names.append("kotlinx-coroutines-core-jvm")
-        compiler = [self.kotlin / f"{name}.jar" for name in names]
-        java = ["-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", joined(compiler)]
-        run(["java", *java, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", *words])
+        run([*self.kotlin_compiler, *words])
 
     def dex(self, jars: Sequence[Path], out: Path) -> None:
         """Translate Java 8 class files for Android.

@@ -435,6 +435,24 @@ class TestGradle:
             for one, other in ("{}", "()", "[]"):
                 assert text.count(one) == text.count(other), path
 
+    @marked(*slow)
+    def test_kotlin_itself_finds_no_error_of_syntax(self, tools: Toolchain, tmp_path: Path) -> None:
+        """What Gradle defines is unknown here, so that the other errors say nothing."""
+        texts = [path.read_text() for path in self.scripts]
+        for i, text in enumerate([*texts, "android {"]):
+            (tmp_path / f"{i}.kt").write_text(f"fun script{i}() {{\n{text}\n}}\n")
+        words = ["-no-reflect", "-no-stdlib", "-cp", str(tools.kotlin / "kotlin-stdlib.jar")]
+        words += ["-d", str(tmp_path / "never.jar"), *map(str, tmp_path.glob("*.kt"))]
+        command = [*tools.kotlin_compiler, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+        wrong = {line.partition(".kt:")[0] for line in done.stderr.splitlines() if "syntax" in line}
+        assert {Path(one).name for one in wrong} == {str(len(texts))}, done.stderr
+
+    def test_the_readme_names_the_gradle_that_is_fetched(self) -> None:
+        properties = (DEMO / "gradle" / "wrapper" / "gradle-wrapper.properties").read_text()
+        (gradle,) = re.findall(r"/gradle-([\d.]+)-bin\.zip", properties)
+        assert f"Gradle {gradle}" in (DEMO / "README.md").read_text()
+
 
 def constant(file: str, name: str) -> str:
     """A constant of a script, as text."""
