@@ -17,6 +17,7 @@ from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam_export.quantization.schemes import SCHEMES
 from squeezesam_export.web_site import site_server, write_site
 
 SCRIPT = Path(__file__).parent / "web" / "chromium.mjs"
@@ -37,19 +38,19 @@ pytestmark = [
 
 @pytest.fixture
 def bundle(weights, detector_weights, shared):
-    words = ("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights)
+    words = ("--target", "onnx", "--precision", "fp32,int8", "--size", SIZE, "--weights", weights)
     detector = ("--detector", detector_weights, "--detector-size", DETECTOR_SIZE)
     return shared.export(*words, *detector, "--prompts", "tensors,points")
 
 
 @pytest.fixture
 def site(bundle, tmp_path):
-    write_site(bundle, PACKAGES, tmp_path / "site")
+    write_site([bundle], PACKAGES, tmp_path / "site")
     return tmp_path / "site"
 
 
-def used(site: Path, out: Path, **environment: str):
-    """What the browser saw of a site; its downloads are in `out`."""
+def used(site: Path, out: Path, query: str = "precision=fp32", **environment: str):
+    """What the browser saw of a site that it opened with a query; its downloads are in `out`."""
     out.mkdir()
     (out / "corrupt.jpg").write_bytes(b"no photo")
     Image.new("L", (10_000, 10_000)).save(out / "huge.png")
@@ -60,7 +61,7 @@ def used(site: Path, out: Path, **environment: str):
         files = (EXAMPLES[0].path, out / "corrupt.jpg", out / "huge.png")
         try:
             subprocess.run(
-                ["node", SCRIPT, f"{address}/", *files, out],
+                ["node", SCRIPT, f"{address}/?{query}", *files, out],
                 env={**os.environ, "SQUEEZESAM_CHROMIUM": str(CHROMIUM), **environment},
                 check=True,
                 timeout=300,
@@ -79,29 +80,62 @@ def iou(mask, path: Path):
     return (mask & other).sum() / (mask | other).sum()
 
 
+def python_predictor(bundle, precision):
+    names = (f"nano_points_onnx_{precision}.onnx", f"saliency_onnx_{precision}.onnx")
+    return SaliencyPredictor(*(load(bundle / name) for name in names))
+
+
+def automatic_mask(bundle):
+    predictor = python_predictor(bundle, "fp32")
+    predictor.set_image(read_photo(EXAMPLES[0].path))
+    masks, _, _ = predictor.predict(multimask_output=False)
+    return masks[0]
+
+
+def clicks_of(seen, photo):
+    """The clicks that the browser had marked, in pixels of the photo."""
+    height, width = photo.shape[:2]
+    places = [[float(side.rstrip("%")) / 100 for side in sides] for _, *sides in seen["marks"]]
+    return [[round(x * width - 0.5), round(y * height - 0.5)] for x, y in places]
+
+
+def python_masks(predictor, seen):
+    """Python's answers to what was done in the browser, by the names of the downloads."""
+    photo = read_photo(EXAMPLES[0].path)
+    predictor.set_image(photo)
+    clicks = clicks_of(seen, photo)
+    left, top, across, down = seen["box"]
+    automatic, _, first = predictor.predict(multimask_output=False)
+    edited, _, second = predictor.edit(clicks[:1], [0], first)
+    twice, _, _ = predictor.edit(clicks, [0, 1], second)
+    boxed, _, _ = predictor.predict(
+        box=[left, top, left + across, top + down], multimask_output=False
+    )
+    masks = {"automatic": automatic, "edited": edited, "twice": twice, "boxed": boxed}
+    return {name: mask[0] for name, mask in masks.items()}
+
+
 def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     out = tmp_path / "out"
     seen = used(site, out)
-    photo = read_photo(EXAMPLES[0].path)
-    height, width = photo.shape[:2]
-    names = ("nano_onnx_*.onnx", "saliency_*.onnx")
-    predictor = SaliencyPredictor(*(load(next(bundle.glob(name))) for name in names))
-    predictor.set_image(photo)
-    automatic, _, low_res = predictor.predict(multimask_output=False)
-    left, top = (float(place.rstrip("%")) / 100 for place in seen["mark"])
-    click = [round(left * width - 0.5), round(top * height - 0.5)]
-    edited, _, _ = predictor.edit([click], [0], low_res)
-    assert (automatic != edited).any()
-    assert iou(automatic[0], out / "automatic.png") >= 0.999
-    assert iou(edited[0], out / "edited.png") >= 0.999
+    assert [kind for kind, *_ in seen["marks"]] == ["mark remove", "mark add"]
+    masks = python_masks(python_predictor(bundle, "fp32"), seen)
+    automatic = masks["automatic"]
+    height, width = automatic.shape
+    for name, mask in masks.items():
+        assert iou(mask, out / f"{name}.png") >= 0.999, name
+    assert (masks["edited"] != automatic).any()
+    assert (masks["twice"] != masks["edited"]).any()
     assert (out / "undone.png").read_bytes() == (out / "automatic.png").read_bytes()
+    assert [kind for kind, *_ in seen["keyboard"]] == ["mark add"]
+    assert [kind for kind, *_ in seen["held"]] == ["mark add", "mark remove"]
     cutout = Image.open(out / "cutout.png")
     assert cutout.size == (width, height)
     assert iou(np.asarray(cutout.getchannel("A")) >= 128, out / "automatic.png") >= 0.999
     copied = Image.open(out / "copied.png")
     assert "in the clipboard" in seen["copied"]
     assert np.array_equal(copied.getchannel("A"), cutout.getchannel("A"))
-    assert iou(automatic[0], out / "pasted.png") >= 0.999
+    assert iou(automatic, out / "pasted.png") >= 0.999
     assert (out / "dropped.png").read_bytes() == (out / "automatic.png").read_bytes()
     assert seen["dragging"]
     assert seen["names"]["pasted.png"] == "image-mask.png"
@@ -113,6 +147,43 @@ def test_masks_in_the_browser_are_those_of_python(bundle, site, tmp_path):
     assert "no photo that the browser can read" in seen["corrupt"]
     assert "has 100 megapixels" in seen["huge"]
     assert not seen["overflows"]
+
+
+def test_int8_in_the_browser_is_what_the_page_begins_with(bundle, site, tmp_path):
+    seen = used(site, tmp_path / "out", query="")
+    scheme = SCHEMES["int8"]
+    assert seen["precision"] == scheme.name
+    masks = python_masks(python_predictor(bundle, "int8"), seen)
+    found = [iou(mask, tmp_path / "out" / f"{name}.png") for name, mask in masks.items()]
+    assert min(found) >= scheme.min_mask_iou
+    assert np.mean(found) >= scheme.mean_mask_iou
+
+
+def test_webgpu_on_a_software_adapter_answers_as_python_does(bundle, site, tmp_path):
+    adapter = {"SQUEEZESAM_ADAPTER": "1", "SQUEEZESAM_ONLY_AUTOMATIC": "1"}
+    seen = used(site, tmp_path / "out", "precision=fp32&backend=webgpu", **adapter)
+    assert seen["running"].startswith("WebGPU")
+    assert seen["finally"].startswith("WebGPU")
+    assert iou(automatic_mask(bundle), tmp_path / "out" / "automatic.png") >= 0.999
+
+
+def test_another_model_of_the_page_answers_the_same_question(
+    bundle, weights, detector_weights, shared, tmp_path
+):
+    """Its input has another size, so that it cannot go on from the masks of the first one."""
+    words = ("--target", "onnx", "--precision", "fp32", "--size", 2 * SIZE, "--weights", weights)
+    detector = ("--detector", detector_weights, "--detector-size", DETECTOR_SIZE)
+    other = shared.export(*words, *detector, "--prompts", "points")
+    out = tmp_path / "out"
+    write_site([bundle, other], PACKAGES, tmp_path / "site")
+    seen = used(tmp_path / "site", out, SQUEEZESAM_ONLY_AUTOMATIC="1")
+    assert seen["models"] == [bundle.name, other.name]
+    assert seen["switched"] == ""
+    assert iou(automatic_mask(bundle), out / "automatic.png") >= 0.999
+    predictor, photo = python_predictor(other, "fp32"), read_photo(EXAMPLES[0].path)
+    predictor.set_image(photo)
+    edited, _, _ = predictor.edit(clicks_of(seen, photo), [1])
+    assert iou(edited[0], out / "other-model.png") >= 0.999
 
 
 LOSING = """
@@ -146,8 +217,8 @@ def test_a_lost_webgpu_device_is_a_sentence_and_the_processor_answers(site, tmp_
 
 def test_drawn_prompts_step_in_where_the_runtime_does_not_load_points(site, tmp_path):
     """The manifest vouches for a file of points that no runtime loads."""
-    points = site / "bundle" / "nano_points_onnx_fp32.onnx"
-    path = site / "bundle" / "manifest.json"
+    (model,) = (path for path in (site / "bundle").iterdir() if path.is_dir())
+    points, path = model / "nano_points_onnx_fp32.onnx", model / "manifest.json"
     manifest = path.read_text()
     old = hashlib.sha256(points.read_bytes()).hexdigest()
     points.write_bytes(b"no network")
@@ -160,10 +231,12 @@ def test_drawn_prompts_step_in_where_the_runtime_does_not_load_points(site, tmp_
 
 @pytest.mark.parametrize("fault", ["altered", "missing"])
 def test_a_damaged_bundle_is_a_sentence(site, tmp_path, fault):
-    artifact = site / "bundle" / "nano_points_onnx_fp32.onnx"
+    (artifact,) = (site / "bundle").glob("*/nano_points_onnx_fp32.onnx")
     if fault == "missing":
         artifact.unlink()
     else:
         artifact.write_bytes(artifact.read_bytes() + b"x")
     wanted = {"altered": "was altered since its export", "missing": "cannot be read (HTTP 404)"}
-    assert wanted[fault] in used(site, tmp_path / "out")["opened"]
+    seen = used(site, tmp_path / "out")
+    assert wanted[fault] in seen["opened"]
+    assert wanted[fault] in seen["running"], "it stays when the message is gone"

@@ -51,7 +51,9 @@ def test_a_site_is_whole_and_asks_nobody_else(bundle, packages, tmp_path, capsys
     assert write(bundle, packages, out) == 0
     assert f"wrote {out}" in capsys.readouterr().out
     files = contents(out)
-    assert files["bundle/manifest.json"] == (bundle / "manifest.json").read_bytes()
+    assert json.loads(files["bundle/index.json"]) == [bundle.name]
+    manifest = files[f"bundle/{bundle.name}/manifest.json"]
+    assert manifest == (bundle / "manifest.json").read_bytes()
     (artifact,) = (name for name in files if name.endswith(".onnx"))
     assert files[artifact] == (bundle / Path(artifact).name).read_bytes()
     assert {name for name in files if name.startswith("runtime/")} == {
@@ -82,6 +84,20 @@ def test_a_site_is_replaced_whole_or_not_at_all(bundle, packages, tmp_path, caps
     (out / "thesis.txt").write_text("mine")
     assert write(bundle, packages, out) == 2
     assert "holds other files" in capsys.readouterr().err
+
+
+def test_a_site_of_several_models_names_them(bundle, packages, tmp_path, capsys):
+    for name in ("first", "second", "elsewhere/first"):
+        shutil.copytree(bundle, tmp_path / name)
+    out = tmp_path / "site"
+    words = ("web", "--runtime", packages, "--out", out, "--artifacts", tmp_path / "second")
+    assert run(*words, tmp_path / "first") == 0
+    files = contents(out)
+    assert json.loads(files["bundle/index.json"]) == ["second", "first"]
+    assert files["bundle/first/manifest.json"] == files["bundle/second/manifest.json"]
+    assert run(*words, tmp_path / "first", tmp_path / "elsewhere" / "first") == 2
+    assert "2 exports are named first; rename them" in capsys.readouterr().err
+    assert contents(out) == files
 
 
 def test_what_a_site_cannot_be_made_of_is_refused(bundle, packages, tmp_path, capsys):

@@ -42,10 +42,10 @@ from squeezesam_export.web_site import (
     HOST,
     TARGET,
     SiteHandler,
-    onnx_files,
+    named_models,
     runtime_files,
     site_server,
-    write_bundle,
+    write_models,
     write_page,
 )
 
@@ -251,8 +251,7 @@ class Browser:
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
         """Put the bundle beside the page."""
-        artifacts = subjects[0].path.parent
-        write_bundle(self.site, artifacts, onnx_files(artifacts))
+        write_models(self.site, named_models([subjects[0].path.parent]))
 
     def condition(self) -> Condition:
         """That of this machine, where the browser runs on it."""

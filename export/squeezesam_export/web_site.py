@@ -3,7 +3,8 @@
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -42,28 +43,29 @@ LARGEST_PORT = 65_535
 MAX_PACKAGE_BYTES = 1_000_000
 
 
-def write_site(artifacts: Path, runtime: Path, out: Path) -> None:
+def write_site(exports: Sequence[Path], runtime: Path, out: Path) -> None:
     """Write a site, or replace one.
 
     Args:
-        artifacts: export directory with ONNX artifacts.
+        exports: directories with ONNX artifacts, one for each model that the page offers; the first
+            one is loaded when the page opens.
         runtime: a `node_modules` folder that holds PACKAGE, or the folder of the package itself.
         out: folder to write.
 
     Raises:
-        ArtifactError: the export is damaged, or has no ONNX artifact.
+        ArtifactError: an export is damaged, or has no ONNX artifact.
+        ConfigError: two exports have the same name.
         MissingDependencyError: the package is missing, has another version or lacks files.
         OutputError: the place cannot be written to, or holds something else.
     """
     check_place(out, (*PAGE, BUNDLE, RUNTIME, PHOTOS))
-    files = onnx_files(artifacts)
+    models = named_models(exports)
     scripts = runtime_files(runtime)
     with whole_directory(out) as site:
         write_page(site, scripts)
-        write_bundle(site, artifacts, files)
+        write_models(site, models)
         copy_into(site / PHOTOS, [example.path for example in EXAMPLES])
-        names = json.dumps([example.path.name for example in EXAMPLES])
-        (site / PHOTOS / "index.json").write_text(names + "\n", encoding="utf-8")
+        write_index(site / PHOTOS, [example.path.name for example in EXAMPLES])
 
 
 def write_page(site: Path, scripts: Sequence[Path]) -> None:
@@ -76,9 +78,32 @@ def write_page(site: Path, scripts: Sequence[Path]) -> None:
     copy_into(site / RUNTIME, scripts)
 
 
-def write_bundle(site: Path, artifacts: Path, files: Sequence[Path]) -> None:
-    """Write the manifest of an export and its ONNX artifacts into a folder that has none."""
-    copy_into(site / BUNDLE, [artifacts / MANIFEST_NAME, *files])
+def named_models(exports: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of exports that a site needs, by the names of their directories.
+
+    Raises:
+        ArtifactError: an export is damaged or altered, or has no ONNX artifact.
+        ConfigError: two exports have the same name.
+    """
+    names = [directory.resolve().name for directory in exports]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ConfigError(f"{count} exports are named {name}; rename them as the page is to say")
+    files = ([directory / MANIFEST_NAME, *onnx_files(directory)] for directory in exports)
+    return dict(zip(names, files, strict=True))
+
+
+def write_models(site: Path, models: Mapping[str, Sequence[Path]]) -> None:
+    """Write what `named_models` gives, and their names, into a folder that has none."""
+    (site / BUNDLE).mkdir()
+    for name, files in models.items():
+        copy_into(site / BUNDLE / name, files)
+    write_index(site / BUNDLE, list(models))
+
+
+def write_index(folder: Path, names: list[str]) -> None:
+    """Write the names of what a folder holds, for a page that cannot list it."""
+    (folder / "index.json").write_text(json.dumps(names) + "\n", encoding="utf-8")
 
 
 def copy_into(folder: Path, paths: Sequence[Path]) -> None:

@@ -21,7 +21,7 @@ const browser = await chromium.launch({
       : []),
   ],
 });
-const context = await browser.newContext({ viewport: { width: 900, height: 900 } });
+const context = await browser.newContext({ viewport: { width: 900, height: 900 }, hasTouch: true });
 await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: address });
 const page = await context.newPage();
 const origins = new Set();
@@ -48,23 +48,51 @@ const download = async (button, name) => {
 
 await page.goto(address);
 await idle();
-const seen = { isolated: await page.evaluate(() => crossOriginIsolated), opened: await message() };
+const running = () => page.locator("#running").textContent();
+const seen = {
+  isolated: await page.evaluate(() => crossOriginIsolated),
+  opened: await message(),
+  running: await running(),
+  precision: await page.locator("#precision").inputValue(),
+};
+const choose = async (file) => {
+  await page.locator("#file").setInputFiles(file);
+  await idle();
+  await idle(); // the automatic mask comes after the photo
+};
+const marks = () =>
+  page
+    .locator(".mark:not(.cursor)")
+    .evaluateAll((all) => all.map(({ className, style }) => [className, style.left, style.top]));
+let at = (across, down) => [across, down];
 if (!seen.opened) {
-  const choose = async (file) => {
-    await page.locator("#file").setInputFiles(file);
-    await idle();
-    await idle(); // the automatic mask comes after the photo
-  };
   await choose(photo);
   await download("#download-mask", "automatic.png");
-
+  seen.finally = await running();
   const frame = await page.locator(".frame").boundingBox();
-  const at = [frame.x + frame.width * 0.3, frame.y + frame.height * 0.7];
-  await page.mouse.click(...at, { button: "right" });
+  at = (across, down) => [frame.x + frame.width * across, frame.y + frame.height * down];
+  seen.models = await page.locator("#model option").allTextContents();
+  for (const model of seen.models.slice(1)) {
+    await page.mouse.click(...at(0.5, 0.4));
+    await idle();
+    seen.marks = await marks();
+    await page.locator("#model").selectOption(model);
+    await idle();
+    await idle(); // the same question again
+    seen.switched = await message();
+    await download("#download-mask", "other-model.png");
+  }
+}
+if (!seen.opened && !process.env.SQUEEZESAM_ONLY_AUTOMATIC) {
+  await page.mouse.click(...at(0.3, 0.7), { button: "right" });
   await idle();
-  seen.mark = await page.locator(".mark.remove").evaluate(({ style }) => [style.left, style.top]);
   await download("#download-mask", "edited.png");
+  await page.mouse.click(...at(0.7, 0.4));
+  await idle();
+  seen.marks = await marks();
+  await download("#download-mask", "twice.png");
   await page.keyboard.press("u");
+  await page.keyboard.press("Control+z");
   await idle();
   await download("#download-mask", "undone.png");
   await download("#download", "cutout.png");
@@ -106,6 +134,31 @@ if (!seen.opened) {
   await idle();
   await idle();
   await download("#download-mask", "dropped.png");
+
+  await page.mouse.move(...at(0.2, 0.1));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.5, 0.5));
+  await page.mouse.move(...at(0.8, 0.9));
+  await page.mouse.up();
+  await idle();
+  seen.box = await page
+    .locator(".lines rect")
+    .evaluate((box) => ["x", "y", "width", "height"].map((name) => Number(box.getAttribute(name))));
+  await download("#download-mask", "boxed.png");
+  await page.locator(".frame").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await idle();
+  seen.keyboard = await marks();
+  const touch = await context.newCDPSession(page);
+  const [x, y] = at(0.25, 0.75);
+  await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x, y }] });
+  await page.locator(".mark.remove").waitFor(PATIENCE);
+  await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await idle();
+  seen.held = await marks();
+  await page.keyboard.press("f");
+  await idle();
 
   await page.locator("#backend").selectOption("webgpu");
   await idle();

@@ -14,8 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--artifacts",
         type=Path,
+        nargs="+",
         required=True,
-        help="what 'squeezesam export --target onnx --out' wrote",
+        metavar="DIR",
+        help="what 'squeezesam export --target onnx --out' wrote; the page lets its user choose "
+        "among several by the names of their folders",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder to write; an earlier site is replaced"

@@ -5,12 +5,12 @@ import { Client, WorkerError } from "./client.js";
 import { all, byId, say, sentence, setStatus, showTimings } from "./panel.js";
 import { checkPhoto } from "./photo.js";
 import { Session } from "./session.js";
+import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 
 /** @typedef {import("./session.js").State} State */
 
-const MOST_THREADS = 4;
-// `precision`, `backend` and `threads`; `benchmark` has the token of `squeezesam bench run --on web`
+// What settings.js reads, and `benchmark` with the token of `squeezesam bench run --on web`
 const WANTED = new URLSearchParams(location.search);
 const HOW_TO_BEGIN = "Click on what you mean, or drag a box around it.";
 const HOW_TO_GO_ON = matchMedia("(pointer: coarse)").matches
@@ -18,17 +18,14 @@ const HOW_TO_GO_ON = matchMedia("(pointer: coarse)").matches
   : "Click to add, right-click to remove, or drag a box.";
 
 const client = new Client();
+const settings = new Settings(client, WANTED);
 const stage = new Stage(byId("stage"));
 let session = new Session();
 let photoName = "photo";
 let hasPhoto = false;
-let canFindAlone = true;
 /** Work for the worker is done in its order. @type {Promise<void>} */
 let queue = Promise.resolve();
 let waiting = 0;
-
-const precisionPicker = /** @type {HTMLSelectElement} */ (byId("precision"));
-const backendPicker = /** @type {HTMLSelectElement} */ (byId("backend"));
 
 /**
  * Do work after all that was asked before; errors become a sentence.
@@ -60,8 +57,8 @@ function refresh() {
   );
   undo.disabled = !session.canUndo;
   clear.disabled = !state.answer;
-  automatic.disabled = !hasPhoto || !canFindAlone;
-  automatic.hidden = !canFindAlone;
+  automatic.disabled = !hasPhoto || !settings.canFindAlone;
+  automatic.hidden = !settings.canFindAlone;
   for (const button of all("[data-needs-mask]")) button.toggleAttribute("disabled", !state.answer);
   byId("confidence").textContent = state.answer ? `${Math.round(100 * state.answer.iou)} %` : "–";
 }
@@ -79,7 +76,7 @@ function ask(change) {
       say("There is nothing to remove yet. Click on what you mean first.");
       return;
     }
-    const answer = await withFallback(() => client.call("ask", question));
+    const answer = await settings.withFallback(() => client.call("ask", question));
     session.push({ ...state, answer });
     stage.show(session.state);
     showTimings(answer.timings);
@@ -89,49 +86,10 @@ function ask(change) {
   });
 }
 
-/**
- * What the GPU fails at is done again by WebAssembly.
- * @template Result
- * @param {() => Promise<Result>} work
- */
-async function withFallback(work) {
-  try {
-    return await work();
-  } catch (error) {
-    if (backendPicker.value !== "webgpu" || !(error instanceof WorkerError)) throw error;
-    if (error.kind !== "ArtifactError" && error.kind !== "ConfigError") throw error;
-    say(`WebGPU did not work: ${error.message}. WebAssembly took over.`, "error");
-    backendPicker.value = "wasm";
-    await open();
-    return work();
-  }
-}
-
-/** Load the networks that the pickers name. */
-async function open() {
-  const backend = backendPicker.value;
-  const threads = crossOriginIsolated
-    ? Number(WANTED.get("threads")) || Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
-    : 1;
-  const { milliseconds, automatic } = await client.call("open", {
-    precision: precisionPicker.value,
-    backend,
-    threads,
-  });
-  canFindAlone = automatic;
-  const running =
-    backend === "webgpu"
-      ? "WebGPU"
-      : `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}`;
-  byId("running").textContent = `${running} · loaded in ${(milliseconds / 1000).toFixed(1)} s`;
-  byId("isolation").hidden = crossOriginIsolated || backend === "webgpu";
-}
-
 /** Another model or backend: the same question again. */
 function reopen() {
   return enqueue(async () => {
-    byId("running").textContent = "loading …";
-    await withFallback(open);
+    await settings.reopen();
     const { state } = session;
     if (state.answer) void ask(() => state);
   });
@@ -155,7 +113,7 @@ function take(file, name) {
     showTimings(photo.timings);
     setStatus(HOW_TO_BEGIN);
     refresh();
-    if (canFindAlone) void ask((current) => current.withAutomatic());
+    if (settings.canFindAlone) void ask((current) => current.withAutomatic());
   });
 }
 
@@ -245,8 +203,7 @@ function listen() {
   byId("download").addEventListener("click", () => download("cutout"));
   byId("download-mask").addEventListener("click", () => download("mask"));
   byId("copy").addEventListener("click", copy);
-  precisionPicker.addEventListener("change", reopen);
-  backendPicker.addEventListener("change", reopen);
+  for (const picker of settings.pickers) picker.addEventListener("change", reopen);
   stage.addEventListener("click", (event) => {
     const click = /** @type {CustomEvent} */ (event).detail;
     stage.pending(click);
@@ -293,7 +250,7 @@ function keyPressed(event) {
     u: undo,
     c: clear,
     Escape: clear,
-    f: () => canFindAlone && hasPhoto && automatic(),
+    f: () => settings.canFindAlone && hasPhoto && automatic(),
     d: () => session.state.answer && download("cutout"),
     v: () => setLook(stage.look === "outline" ? "cutout" : "outline"),
     o: chooseFile,
@@ -333,21 +290,6 @@ async function isolate() {
   }
 }
 
-async function start() {
-  const { precisions } = await client.call("describe");
-  precisionPicker.replaceChildren(
-    ...precisions.map((/** @type {{precision: string, bytes: number}} */ { precision, bytes }) => {
-      return new Option(`${precision} · ${(bytes / 1e6).toFixed(0)} MB`, precision);
-    }),
-  );
-  const known = precisions.map((/** @type {{precision: string}} */ one) => one.precision);
-  const preferred = [WANTED.get("precision"), "int8", "fp16"].find((one) => known.includes(one));
-  if (preferred) precisionPicker.value = preferred;
-  if (!("gpu" in navigator)) backendPicker.options[1].disabled = true;
-  else if (WANTED.get("backend") === "webgpu") backendPicker.value = "webgpu";
-  await withFallback(open);
-}
-
 listen();
 choose("add");
 setLook("outline");
@@ -355,4 +297,4 @@ refresh();
 showExamples().catch(() => {}); // the page is whole without them
 isolate().catch(() => {}); // one thread is slower, and the page says so
 const token = WANTED.get("benchmark");
-void enqueue(token ? () => serveBenchmark(client, token) : start);
+void enqueue(token ? () => serveBenchmark(client, token) : () => settings.start());

@@ -30,6 +30,8 @@ export class Stage extends EventTarget {
   #shape = null;
   /** Where the keyboard points, in photo pixels. */
   #cursor = { x: 0, y: 0 };
+  /** The box of what is shown. @type {number[] | null} */
+  #shownBox = null;
   /** The first corner of a box that is being drawn. @type {{x: number, y: number} | null} */
   #corner = null;
   /** Where and when a pointer went down. @type {{x: number, y: number, timer: number} | null} */
@@ -74,6 +76,7 @@ export class Stage extends EventTarget {
     this.marks.replaceChildren(
       ...clicks.map(({ x, y, label }) => this.#mark(x + 0.5, y + 0.5, label ? "add" : "remove")),
     );
+    this.#shownBox = box;
     this.#drawBox(box);
     const path = answer ? outlinePath(answer.logits, answer.columns, answer.view) : "";
     for (const line of this.svg.querySelectorAll("path")) line.setAttribute("d", path);
@@ -183,7 +186,10 @@ export class Stage extends EventTarget {
       }
       this.#release();
     });
-    frame.addEventListener("pointercancel", () => this.#release());
+    frame.addEventListener("pointercancel", () => {
+      this.#release();
+      this.#drawBox(this.#shownBox);
+    });
     frame.addEventListener("keydown", (event) => this.#key(event));
     frame.addEventListener("blur", () => this.#showCursor(false));
   }
@@ -264,8 +270,8 @@ export class Stage extends EventTarget {
    */
   #box(one, other) {
     const detail = ordered(one, other);
-    if (detail[2] - detail[0] < 1 || detail[3] - detail[1] < 1) return;
-    this.dispatchEvent(new CustomEvent("box", { detail }));
+    if (detail[2] - detail[0] < 1 || detail[3] - detail[1] < 1) this.#drawBox(this.#shownBox);
+    else this.dispatchEvent(new CustomEvent("box", { detail }));
   }
 }
 

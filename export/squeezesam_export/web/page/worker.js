@@ -5,6 +5,7 @@
  */
 
 import {
+  ArtifactError,
   ConfigError,
   ImageError,
   MaskAnswer,
@@ -47,11 +48,24 @@ const LONGEST_DISPLAYED = 1600;
  * @property {Timings} timings
  */
 
-/** @param {string} name relative to the manifest */
-async function readFile(name) {
+/**
+ * A model of the site, with the precisions that it has and the bytes that each one downloads.
+ * @typedef {{model: string, precisions: {precision: string, bytes: number}[]}} ModelDescription
+ */
+
+/** @param {string} name below the folder of the bundles */
+async function bundleFile(name) {
   const response = await fetch(new URL(`bundle/${name}`, SITE));
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
+  return response;
+}
+
+/** @returns {Promise<string[]>} names of the models, which are those of their folders */
+async function modelNames() {
+  const response = await bundleFile("index.json").catch((error) => {
+    throw new ArtifactError(`bundle/index.json cannot be read (${error.message}); copy it anew`);
+  });
+  return response.json();
 }
 
 /**
@@ -70,8 +84,8 @@ async function loadRuntime(backend, threads) {
 }
 
 class WorkerApi {
-  /** @type {Promise<import("../module/manifest.js").Bundle> | null} */
-  #bundle = null;
+  /** By the names of models. @type {Map<string, Promise<import("../module/manifest.js").Bundle>>} */
+  #bundles = new Map();
   /** @type {OnnxNetwork[]} */
   #networks = [];
   /** @type {SamPredictor | null} */
@@ -84,25 +98,27 @@ class WorkerApi {
   /** @type {Timings} */
   #timings = [];
 
-  /** The precisions of the bundle and their sizes. */
+  /** @returns {Promise<ModelDescription[]>} */
   async describe() {
-    const bundle = await this.#manifest();
-    return {
-      precisions: bundle.precisions.map((precision) => ({
+    const described = async (/** @type {string} */ model) => {
+      const bundle = await this.#bundle(model);
+      const precisions = bundle.precisions.map((precision) => ({
         precision,
         bytes: bundle.sizeBytes(precision),
-      })),
+      }));
+      return { model, precisions };
     };
+    return Promise.all((await modelNames()).map(described));
   }
 
   /**
    * Load the networks; the photo and its answers stay.
-   * @param {{precision: string, backend: Backend, threads: number}} options
+   * @param {{model: string, precision: string, backend: Backend, threads: number}} options
    * @returns {Promise<{milliseconds: number, automatic: boolean}>}
    */
-  async open({ precision, backend, threads }) {
+  async open({ model, precision, backend, threads }) {
     const started = performance.now();
-    const bundle = await this.#manifest();
+    const bundle = await this.#bundle(model);
     const ort = await loadRuntime(backend, threads);
     const load = (
       /** @type {import("../module/manifest.js").NetworkRecord} */ record,
@@ -167,11 +183,13 @@ class WorkerApi {
     this.#timings = [];
     const predictor = this.#ready();
     const earlier = previous === null ? null : this.#answer(previous);
+    // A model of another input size cannot go on from it, and looks at the whole photo first.
+    const fits = earlier?.photo.size === predictor.model.inputSize;
     const question = {
       pointCoords: clicks.map(({ x, y }) => [x, y]),
       pointLabels: clicks.map(({ label }) => label),
       box,
-      maskInput: earlier && earlier.lowResMasks[0],
+      maskInput: earlier && fits ? earlier.lowResMasks[0] : null,
       multimaskOutput: false,
     };
     /** @type {MaskAnswer} */
@@ -247,14 +265,23 @@ class WorkerApi {
    * @param {import("./measuring.js").Job} job
    */
   async measure(job) {
-    const bundle = await this.#manifest();
+    const [model] = await modelNames();
+    const bundle = await this.#bundle(model);
     return measured(job, bundle, await loadRuntime(job.backend, job.threads));
   }
 
-  #manifest() {
-    this.#bundle ??= readBundle(readFile);
-    this.#bundle.catch(() => (this.#bundle = null)); // so that the next call tries again
-    return this.#bundle;
+  /** @param {string} model */
+  #bundle(model) {
+    let bundle = this.#bundles.get(model);
+    if (!bundle) {
+      bundle = readBundle(async (name) => {
+        const response = await bundleFile(`${encodeURIComponent(model)}/${name}`);
+        return new Uint8Array(await response.arrayBuffer());
+      });
+      this.#bundles.set(model, bundle);
+      bundle.catch(() => this.#bundles.delete(model)); // so that the next call tries again
+    }
+    return bundle;
   }
 
   #ready() {
