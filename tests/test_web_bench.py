@@ -1,5 +1,6 @@
 """`squeezesam bench run --on web`: the page measures, and this machine keeps the results."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -15,10 +16,11 @@ import pytest
 from small_networks import SIZE, run
 
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError, MissingDependencyError
-from squeezesam_benchmarks import web_device
+from squeezesam_benchmarks import salient_subjects, web_device
 from squeezesam_benchmarks.devices import BenchmarkArtifact, DeviceOptions, open_device
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import TimedFile, read_results
+from squeezesam_benchmarks.salient_subjects import write_photo
 from squeezesam_benchmarks.web_device import Browser, BrowserFacts, Link, served
 
 PACKAGES = Path(os.environ.get("SQUEEZESAM_WEB_RUNTIME", ""))
@@ -29,6 +31,7 @@ MEASUREMENT = {
     **{"warm_samples_ms": [1.5], "pipeline_samples": [], "sustained_samples_ms": []},
     **{"peak_memory_bytes": None, "memory_kind": None},
 }
+PHOTO = (330, 440)
 ARTIFACT = BenchmarkArtifact(Path("a.onnx"), "onnx", TimedFile("a.onnx", "0" * 64, 1))
 
 
@@ -172,7 +175,7 @@ def test_a_missing_runtime_is_told_with_the_option_that_names_it(tmp_path):
 )
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
 def test_chromium_times_all_networks_of_a_bundle(
-    weights, detector_weights, shared, tmp_path, capsys
+    weights, detector_weights, shared, tmp_path, capsys, monkeypatch
 ):
     bundle = shared.export(
         *("--target", "onnx", "--precision", "fp32", "--size", SIZE, "--weights", weights),
@@ -194,3 +197,25 @@ def test_chromium_times_all_networks_of_a_bundle(
         assert len(measurement.pipeline_samples) == (result.artifact.variant != "saliency")
         assert measurement.load_ms > 0
     assert "(web)" in capsys.readouterr().out
+
+    monkeypatch.setattr(salient_subjects, "PHOTO_SIZE", PHOTO)
+    monkeypatch.setattr(salient_subjects, "write_photo", lambda folder: write_photo(folder, PHOTO))
+    masks = tmp_path / "masks.jsonl"
+    assert run("bench", "salient", *words, "--precision", "fp32", *short, "--out", masks) == 0
+    assert "later click ms" in capsys.readouterr().out
+    names = {result.artifact.name: result for result in read_results(masks)}
+    assert set(names) == {"nano_onnx_fp32.onnx", "nano_points_onnx_fp32.onnx"}
+    for result in names.values():
+        assert result.detector is not None
+        (sample,) = result.measurement.pipeline_samples
+        assert min(dataclasses.astuple(sample)) > 0
+        assert len(result.measurement.warm_samples_ms) == 3
+
+
+def test_only_exports_are_timed_in_a_browser(capsys):
+    """Nor are automatic masks timed on a phone."""
+    files = ("--model", "a.onnx", "--detector", "b.onnx")
+    assert run("bench", "salient", "--on", "web", *files) == 2
+    assert "name it with --artifacts" in capsys.readouterr().err
+    assert run("bench", "salient", "--on", "ios", "--artifacts", "a") == 2
+    assert "not timed --on ios; choose from host, web" in capsys.readouterr().err

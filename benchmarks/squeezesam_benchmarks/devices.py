@@ -13,13 +13,17 @@ from squeezesam.spec import SEGMENTER, NetworkKind
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import Condition, DeviceFacts, Measurement, TimedFile
 
+WEB = "web"
 DEVICE_MODULES = {
     "host": "squeezesam_benchmarks.host",
     "android": "squeezesam_benchmarks.android.device",
     "ios": "squeezesam_benchmarks.ios.device",
-    "web": "squeezesam_benchmarks.web_device",
+    WEB: "squeezesam_benchmarks.web_device",
     "arm64-emulated": "squeezesam_benchmarks.arm64.device",
 }
+SALIENT_DEVICES = ("host", WEB)
+"""Where automatic masks can be timed, the usual one first."""
+
 BROWSER_BACKENDS = ("wasm", "webgpu")
 """Of ONNX Runtime in a browser, the usual one first."""
 
@@ -51,7 +55,7 @@ class BenchmarkArtifact:
         io_dtypes: element types of its inputs and outputs by name, as its manifest has them; empty
             where none is known.
         input_size: side of its square image input in pixels; None where it takes others.
-        salient: None where its pipeline, if any, is a click; only the host knows other ones.
+        salient: None where its pipeline, if any, is a click; hosts and browsers know other ones.
         kind: the kind of network.
     """
 

@@ -9,8 +9,8 @@ from squeezesam.errors import ArtifactError
 from squeezesam.examples import EXAMPLES
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
-from squeezesam.spec import DETECTOR, SEGMENTER
-from squeezesam_benchmarks.devices import BenchmarkArtifact, Device, SalientWay
+from squeezesam.spec import DETECTOR, POINT_SEGMENTER, SEGMENTER, NetworkKind
+from squeezesam_benchmarks.devices import WEB, BenchmarkArtifact, Device, SalientWay
 from squeezesam_benchmarks.results.records import TimedFile
 from squeezesam_benchmarks.subjects import exported_subjects
 from squeezesam_export.bundle.artifacts import sha256_of, size_of
@@ -40,7 +40,8 @@ def paired_subjects(
 ) -> list[BenchmarkArtifact]:
     """The segmenters of an export directory in a precision, each with the detector of its kind.
 
-    Networks that are asked otherwise, such as those of two graphs, are left out.
+    A segmenter that draws its prompts itself is asked in browsers only. Networks that are asked
+    otherwise, such as those of two graphs, are left out.
 
     Raises:
         ArtifactError: no manifest, an altered artifact, or no such pair that runs there.
@@ -51,7 +52,7 @@ def paired_subjects(
     pairs = [
         with_detector(one, detectors[one.target], photo)
         for one in of_precision
-        if one.kind.is_like(SEGMENTER) and one.target in detectors
+        if is_asked(one.kind, device) and one.target in detectors
     ]
     if not pairs:
         raise ArtifactError(
@@ -59,6 +60,11 @@ def paired_subjects(
             "both, or name two files with --model and --detector"
         )
     return pairs
+
+
+def is_asked(kind: NetworkKind, device: Device) -> bool:
+    """Whether a device times the automatic masks of a kind of network."""
+    return kind.is_like(SEGMENTER) or (kind is POINT_SEGMENTER and device.facts.place == WEB)
 
 
 def named_pair(model: Path, detector: Path, photo: Path) -> BenchmarkArtifact:

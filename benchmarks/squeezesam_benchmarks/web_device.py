@@ -25,6 +25,7 @@ from squeezesam.environment import usable_cores
 from squeezesam.errors import ArtifactError, ConfigError, DeviceError, MissingDependencyError
 from squeezesam_benchmarks.devices import (
     BROWSER_BACKENDS,
+    WEB,
     BenchmarkArtifact,
     DeviceOptions,
     check_cores,
@@ -49,7 +50,10 @@ from squeezesam_export.web_site import (
     write_page,
 )
 
-NAME, ADDRESS = "web", "address"
+ADDRESS = "address"
+PHOTO = "photo.jpg"
+"""Of automatic masks, on the site."""
+
 MOST_THREADS = 4
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_OPTIONS = (
@@ -233,9 +237,9 @@ class Browser:
         self.default_threads: tuple[int | None, ...] = tuple(
             sorted({1, min(self.most_threads, MOST_THREADS)})
         )
-        nothing = DeviceFacts(NAME, None, None, None, facts.cores, None)
+        nothing = DeviceFacts(WEB, None, None, None, facts.cores, None)
         host = host_device() if chromium else nothing
-        self.facts = dataclasses.replace(host, place=NAME, browser=facts.browser)
+        self.facts = dataclasses.replace(host, place=WEB, browser=facts.browser)
 
     def takes(self, subject: BenchmarkArtifact) -> bool:
         """Whether it is an ONNX file."""
@@ -250,8 +254,11 @@ class Browser:
         check_cores(threads, self.most_threads, "cannot be had in this browser")
 
     def prepare(self, subjects: Sequence[BenchmarkArtifact]) -> None:
-        """Put the bundle beside the page."""
+        """Put the bundle beside the page, and the photo of automatic masks where there are any."""
         write_models(self.site, named_models([subjects[0].path.parent]))
+        photos = {one.salient.photo for one in subjects if one.salient}
+        for photo in photos:
+            shutil.copyfile(photo, self.site / PHOTO)
 
     def condition(self) -> Condition:
         """That of this machine, where the browser runs on it."""
@@ -268,11 +275,13 @@ class Browser:
         """
         if self.chromium:
             self.chromium.open(self.address, self.backend)
+        salient = subject.salient
         job = {
             "file": subject.path.name,
             "backend": self.backend,
             "threads": threads,
             "protocol": dataclasses.asdict(protocol),
+            "salient": salient and {"detector": salient.artifact.name, "photo": PHOTO},
         }
         longest = START_LIMIT_S + protocol.longest_s(LOAD_LIMIT_S, INFERENCE_LIMIT_S)
         answer = self.link.asks(job, longest)
@@ -298,7 +307,7 @@ def connect(options: DeviceOptions) -> Iterator[Browser]:
         DeviceError: no browser opens the page.
         MissingDependencyError: Chromium or the files of ONNX Runtime are missing.
     """
-    refuse_options(NAME, options, "device", "runners", "compute_units")
+    refuse_options(WEB, options, "device", "runners", "compute_units")
     backend = options.compute_units or BROWSER_BACKENDS[0]
     if backend not in BROWSER_BACKENDS:
         known = ", ".join(BROWSER_BACKENDS)

@@ -5,19 +5,14 @@ from pathlib import Path
 
 from squeezesam_benchmarks.arm64.emulator import CPUS, DEFAULT_CPU
 from squeezesam_benchmarks.commands.timing_options import (
+    add_place_arguments,
     add_timing_arguments,
     protocol_of,
     say,
     threads_of,
 )
-from squeezesam_benchmarks.devices import (
-    BROWSER_BACKENDS,
-    DEVICE_MODULES,
-    DeviceOptions,
-    open_device,
-)
+from squeezesam_benchmarks.devices import DEVICE_MODULES, DeviceOptions, open_device
 from squeezesam_benchmarks.interleaving import time_all
-from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 
 HELP = "time the artifacts of an export directory"
 EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
@@ -26,12 +21,7 @@ EXAMPLE = "squeezesam bench run --artifacts artifacts --threads 1,2"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--artifacts", type=Path, required=True, help="an export directory")
-    parser.add_argument("--on", default="host", help=f"{', '.join(DEVICE_MODULES)} (default host)")
-    parser.add_argument(
-        "--device",
-        help="serial number or UDID, where several are connected; for --on web, address: "
-        "wait for a browser that you open",
-    )
+    add_place_arguments(parser, DEVICE_MODULES)
     parser.add_argument("--cpu", help=f"to emulate: {', '.join(CPUS)} (default {DEFAULT_CPU})")
     parser.add_argument(
         "--cases",
@@ -45,16 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="have the demo app on an Android phone time what was built into it",
     )
-    parser.add_argument(
-        "--runners",
-        type=Path,
-        help="built runners for the device; for --on web, a node_modules folder",
-    )
     parser.add_argument("--cache", type=Path, default=DeviceOptions.cache, help="for what is built")
-    parser.add_argument(
-        "--compute-units",
-        help=f"of Core ML: {', '.join(COMPUTE_UNITS)}; of a browser: {', '.join(BROWSER_BACKENDS)}",
-    )
     add_timing_arguments(parser)
 
 

@@ -2,9 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from squeezesam.errors import ConfigError
+from squeezesam_benchmarks.devices import BROWSER_BACKENDS
+from squeezesam_benchmarks.ios.app import COMPUTE_UNITS
 from squeezesam_benchmarks.protocol import Protocol
 
 DEFAULTS = Protocol()
@@ -32,6 +35,32 @@ def add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
             default=default,
             help=f"{meaning} (default {default:g})",
         )
+
+
+def add_place_arguments(parser: argparse.ArgumentParser, places: Iterable[str]) -> None:
+    """Declare where to time, and how to find it.
+
+    Args:
+        parser: of the verb.
+        places: keys of DEVICE_MODULES that the verb knows, the usual one first.
+    """
+    first, *others = places
+    known = ", ".join((first, *others))
+    parser.add_argument("--on", default=first, help=f"{known} (default {first})")
+    parser.add_argument(
+        "--device",
+        help="serial number or UDID, where several are connected; for --on web, address: "
+        "wait for a browser that you open",
+    )
+    parser.add_argument(
+        "--runners",
+        type=Path,
+        help="built runners for the device; for --on web, a node_modules folder",
+    )
+    parser.add_argument(
+        "--compute-units",
+        help=f"of Core ML: {', '.join(COMPUTE_UNITS)}; of a browser: {', '.join(BROWSER_BACKENDS)}",
+    )
 
 
 def add_timing_arguments(parser: argparse.ArgumentParser) -> None:

@@ -138,6 +138,8 @@ class PipelineSample:
         detector_ms: the salient-object detector, with what its runtime copies in and out.
         clicks_ms: from its heat map to encoded clicks on a letterboxed view.
         model_alone_ms: no part of the mask: the network on prepared inputs, warm, right after it.
+        later_click_ms: no part of it either: a click that then corrects it, up to a mask of the
+            photo's size; None where none was timed.
     """
 
     preprocess_ms: float
@@ -147,6 +149,7 @@ class PipelineSample:
     detector_ms: float | None = None
     clicks_ms: float | None = None
     model_alone_ms: float | None = None
+    later_click_ms: float | None = None
 
     def __post_init__(self) -> None:
         parts = (self.decode_ms, self.detector_ms, self.clicks_ms, self.model_alone_ms)

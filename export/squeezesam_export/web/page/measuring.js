@@ -3,9 +3,13 @@
  * are those of `squeezesam_benchmarks`, in snake case.
  */
 
-import { ArtifactError, OnnxNetwork, SamPredictor } from "../module/index.js";
+import { ArtifactError, OnnxNetwork, SaliencyPredictor, SamPredictor } from "../module/index.js";
+import { decoded, pixelsOf } from "./photo.js";
 
-/** @typedef {import("../module/manifest.js").NetworkRecord} NetworkRecord */
+const SITE = new URL("../", import.meta.url);
+
+/** @typedef {import("../module/manifest.js").Bundle} Bundle */
+/** @typedef {import("../module/predictor.js").Network} Network */
 
 /**
  * @typedef {object} Protocol
@@ -22,6 +26,8 @@ import { ArtifactError, OnnxNetwork, SamPredictor } from "../module/index.js";
  * @property {"wasm" | "webgpu"} backend
  * @property {number} threads
  * @property {Protocol} protocol
+ * @property {{detector: string, photo: string} | null} salient the detector's artifact and the
+ *   address of a photo, where automatic masks are timed
  */
 
 /**
@@ -49,30 +55,105 @@ async function samples(work, least, seconds) {
 const noise = (length) => Float32Array.from({ length }, () => 2 * Math.random() - 1);
 
 /**
+ * A network that notes how long it ran since `restart`, and when it ended.
+ * @implements {Network}
+ */
+class TimedNetwork {
+  busy = 0;
+  ended = 0;
+
+  /** @param {Network} network */
+  constructor(network) {
+    this.network = network;
+    this.kind = network.kind;
+    this.inputSize = network.inputSize;
+  }
+
+  restart() {
+    this.busy = this.ended = 0;
+  }
+
+  /** @param {Record<string, Float32Array>} inputs */
+  async run(inputs) {
+    const started = performance.now();
+    const answer = await this.network.run(inputs);
+    this.ended = performance.now();
+    this.busy += this.ended - started;
+    return answer;
+  }
+}
+
+/**
  * One click on the middle of a photo, from its pixels to a mask of its size.
- * @param {OnnxNetwork} network
+ * @param {Network} network
  * @param {{data: Uint8Array, width: number, height: number}} photo
  */
 async function oneClick(network, photo) {
-  let [busy, ended] = [0, 0];
-  const { kind, inputSize } = network;
-  const run = async (/** @type {Record<string, Float32Array>} */ inputs) => {
-    const started = performance.now();
-    const answer = await network.run(inputs);
-    ended = performance.now();
-    busy += ended - started;
-    return answer;
-  };
+  const segmenter = new TimedNetwork(network);
   const started = performance.now();
-  const predictor = new SamPredictor({ kind, inputSize, run });
+  const predictor = new SamPredictor(segmenter);
   predictor.setImage(photo);
   const pointCoords = [[photo.width / 2, photo.height / 2]];
   await predictor.predict({ pointCoords, pointLabels: [1], multimaskOutput: false });
   return {
-    preprocess_ms: ended - started - busy,
-    model_ms: busy,
-    postprocess_ms: performance.now() - ended,
+    preprocess_ms: segmenter.ended - started - segmenter.busy,
+    model_ms: segmenter.busy,
+    postprocess_ms: performance.now() - segmenter.ended,
   };
+}
+
+/**
+ * The automatic mask of a photo, from its file to a mask of its size, and then a click on its middle.
+ * @param {Network} network
+ * @param {Network} finder
+ * @param {Blob} file
+ * @param {() => Promise<unknown>} infer the segmenter alone
+ */
+async function automaticMask(network, finder, file, infer) {
+  const [segmenter, detector] = [new TimedNetwork(network), new TimedNetwork(finder)];
+  const predictor = new SaliencyPredictor(segmenter, detector);
+  const started = performance.now();
+  const bitmap = await decoded(file);
+  const pixels = pixelsOf(bitmap);
+  bitmap.close();
+  const read = performance.now();
+  predictor.setImage(pixels);
+  const { lowResMasks } = await predictor.predict({ multimaskOutput: false });
+  const ended = performance.now();
+  const sample = {
+    decode_ms: read - started,
+    preprocess_ms: detector.ended - read - detector.busy,
+    detector_ms: detector.busy,
+    clicks_ms: segmenter.ended - detector.ended - segmenter.busy,
+    model_ms: segmenter.busy,
+    postprocess_ms: ended - segmenter.ended,
+  };
+  await infer(); // out of the caches went what it needs
+  const alone = await elapsed(infer);
+  const pointCoords = [[pixels.width / 2, pixels.height / 2]];
+  const click = { pointCoords, pointLabels: [1], maskInput: lowResMasks[0] };
+  return {
+    ...sample,
+    model_alone_ms: alone,
+    later_click_ms: await elapsed(() => predictor.edit(click)),
+  };
+}
+
+/**
+ * Load an artifact of a bundle by the name of its file.
+ * @param {Bundle} bundle
+ * @param {string} file
+ * @param {(bytes: Uint8Array, record: import("../module/manifest.js").NetworkRecord) => Promise<OnnxNetwork>} load
+ */
+async function loaded(bundle, file, load) {
+  const records = bundle.detector ? [...bundle.segmenters, bundle.detector] : bundle.segmenters;
+  const record = records.find(({ artifacts }) => artifacts.some((one) => one.file === file));
+  const artifact = record?.artifacts.find((one) => one.file === file);
+  if (!record || !artifact) throw new ArtifactError(`the page cannot run ${file}`);
+  const bytes = await bundle.artifactBytes(artifact);
+  const started = performance.now();
+  const network = await load(bytes, record);
+  return { network, milliseconds: performance.now() - started };
 }
 
 /**
@@ -80,29 +161,33 @@ async function oneClick(network, photo) {
  * @param {import("../module/manifest.js").Bundle} bundle
  * @param {any} ort ONNX Runtime with the threads of the job
  */
-export async function measured({ file, backend, threads, protocol }, bundle, ort) {
-  const records = bundle.detector ? [...bundle.segmenters, bundle.detector] : bundle.segmenters;
-  const record = records.find(({ artifacts }) => artifacts.some((one) => one.file === file));
-  const artifact = record?.artifacts.find((one) => one.file === file);
-  if (!record || !artifact) throw new ArtifactError(`the page cannot run ${file}`);
-  const bytes = await bundle.artifactBytes(artifact);
-  const started = performance.now();
-  const network = await OnnxNetwork.load(ort, bytes, record, { executionProviders: [backend] });
-  const load = performance.now() - started;
+export async function measured({ file, backend, threads, protocol, salient }, bundle, ort) {
+  /** @type {Parameters<typeof loaded>[2]} */
+  const load = (bytes, record) =>
+    OnnxNetwork.load(ort, bytes, record, { executionProviders: [backend] });
+  const { network, milliseconds } = await loaded(bundle, file, load);
   const inputs = Object.fromEntries(
-    record.inputs.map(({ name, shape }) => [name, noise(shape.reduce((a, b) => a * b, 1))]),
+    network.record.inputs.map(({ name, shape }) => [name, noise(shape.reduce((a, b) => a * b, 1))]),
   );
   const infer = () => network.run(inputs);
   const first = await elapsed(infer);
   for (let i = 0; i < protocol.warm_up_inferences; i++) await infer();
   const warm = await samples(infer, protocol.timed_inferences, protocol.time_budget_s);
-  const pipeline = [];
-  if (record.kind !== "detector" && protocol.pipeline_runs) {
+  /** @type {(() => Promise<object>) | null} */
+  let run = null;
+  if (salient) {
+    const detector = (await loaded(bundle, salient.detector, load)).network;
+    const photo = await (await fetch(new URL(salient.photo, SITE))).blob();
+    run = () => automaticMask(network, detector, photo, infer);
+  } else if (network.kind !== "detector") {
     const [width, height] = [protocol.photo_width_px, protocol.photo_height_px];
     const data = Uint8Array.from({ length: 3 * width * height }, () => 256 * Math.random());
-    const photo = { data, width, height };
-    await oneClick(network, photo);
-    for (let i = 0; i < protocol.pipeline_runs; i++) pipeline.push(await oneClick(network, photo));
+    run = () => oneClick(network, { data, width, height });
+  }
+  const pipeline = [];
+  if (run && protocol.pipeline_runs) {
+    await run();
+    for (let i = 0; i < protocol.pipeline_runs; i++) pipeline.push(await run());
   }
   return {
     runtime: "onnxruntime-web",
@@ -110,7 +195,7 @@ export async function measured({ file, backend, threads, protocol }, bundle, ort
     backend,
     threads,
     pinned_cores: null,
-    load_ms: load,
+    load_ms: milliseconds,
     first_inference_ms: first,
     warm_samples_ms: warm,
     pipeline_samples: pipeline,

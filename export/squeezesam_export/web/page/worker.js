@@ -7,7 +7,6 @@
 import {
   ArtifactError,
   ConfigError,
-  ImageError,
   MaskAnswer,
   OnnxNetwork,
   readBundle,
@@ -16,6 +15,7 @@ import {
 } from "../module/index.js";
 import { photoAlpha } from "../module/upsampling.js";
 import { measured } from "./measuring.js";
+import { canvasContext, decoded, pixelsOf } from "./photo.js";
 
 const SITE = new URL("../", import.meta.url);
 const RUNTIME = new URL("runtime/", SITE);
@@ -150,26 +150,18 @@ class WorkerApi {
    */
   async photo(file) {
     this.#timings = [];
-    const bitmap = await this.#timed("decode", () =>
-      createImageBitmap(file).catch(() => {
-        throw new ImageError("this file is no photo that the browser can read; try JPEG or PNG");
+    const bitmap = await this.#timed("decode", () => decoded(file));
+    const { width, height } = bitmap;
+    this.#pixels = await this.#timed("read pixels", async () => pixelsOf(bitmap));
+    const scale = Math.min(1, LONGEST_DISPLAYED / Math.max(width, height));
+    const shown = await this.#timed("preview", () =>
+      createImageBitmap(bitmap, {
+        resizeWidth: Math.max(1, Math.round(width * scale)),
+        resizeHeight: Math.max(1, Math.round(height * scale)),
+        resizeQuality: "high",
       }),
     );
-    const { width, height } = bitmap;
-    const context = canvasContext(width, height);
-    context.fillStyle = "white"; // under what is transparent
-    context.fillRect(0, 0, width, height);
-    context.drawImage(bitmap, 0, 0);
-    const scale = Math.min(1, LONGEST_DISPLAYED / Math.max(width, height));
-    const shown = await createImageBitmap(bitmap, {
-      resizeWidth: Math.max(1, Math.round(width * scale)),
-      resizeHeight: Math.max(1, Math.round(height * scale)),
-      resizeQuality: "high",
-    });
     bitmap.close();
-    this.#pixels = await this.#timed("read pixels", async () =>
-      context.getImageData(0, 0, width, height),
-    );
     this.#answers.clear();
     this.#ready().setImage(this.#pixels);
     return { width, height, shown, timings: this.#timings };
@@ -307,17 +299,6 @@ class WorkerApi {
     this.#timings.push({ stage, ms: performance.now() - started });
     return result;
   }
-}
-
-/**
- * @param {number} width
- * @param {number} height
- */
-function canvasContext(width, height) {
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) throw new ImageError("this photo is too large for the browser; give a smaller one");
-  return context;
 }
 
 /** @throws {ConfigError} the browser has no WebGPU */
