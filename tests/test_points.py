@@ -1,6 +1,11 @@
 """The promptable network with the drawing of its prompts in one ONNX file."""
 
+import json
+import os
+import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -28,6 +33,8 @@ from squeezesam.spec import DISC_RADIUS, POINT_SEGMENTER, SEGMENTER
 from squeezesam_benchmarks.ort_session import OrtSession
 from squeezesam_export.bundle.manifest import read_manifest
 
+TESTS = Path(__file__).parent
+PACKAGES = Path(os.environ.get("SQUEEZESAM_WEB_RUNTIME", ""))
 WIDTH, HEIGHT = 333, 500
 MANY = [(7 * i % WIDTH, 31 * i % HEIGHT) for i in range(20)]
 
@@ -187,3 +194,55 @@ def test_it_is_timed_like_any_other(bundle):
     session.load(bundle / "nano_points_onnx_fp32.onnx")
     shapes = [one.shape for one in session.inputs()]
     assert shapes == POINT_SEGMENTER.shapes(SIZE)[0]
+
+
+def documented(language: str) -> str:
+    """The code of the one example in a language."""
+    page = (TESTS.parent / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return str(code)
+
+
+@pytest.fixture
+def python_example(bundle, tmp_path, monkeypatch):
+    """What the names of the Python example stand for once it has run."""
+    (tmp_path / "artifacts").mkdir()
+    file = bundle / "nano_points_onnx_fp32.onnx"
+    shutil.copyfile(file, tmp_path / "artifacts" / "base_points_onnx_int8.onnx")
+    shutil.copyfile(EXAMPLES[0].path, tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(documented("python"), "onnx.md", "exec"), names)
+    return names
+
+
+def test_the_example_in_python_gives_the_mask_of_the_predictor(bundle, python_example):
+    network = load(bundle / "nano_points_onnx_fp32.onnx")
+    predictor = SamPredictor(network, cleaning=None, looking=None)
+    predictor.set_image(EXAMPLES[0].path)
+    (wanted,), _, _ = predictor.predict([EXAMPLES[0].garment], [1], multimask_output=False)
+    found = python_example["mask"]
+    assert wanted.any()
+    assert not wanted.all()
+    assert (found & wanted).sum() / (found | wanted).sum() >= 0.99
+
+
+@pytest.mark.web
+@pytest.mark.skipif(
+    not (PACKAGES / "onnxruntime-web").is_dir() or shutil.which("node") is None,
+    reason="SQUEEZESAM_WEB_RUNTIME names no node_modules folder with onnxruntime-web, or no node",
+)
+def test_the_example_in_javascript_answers_as_that_in_python(bundle, python_example, tmp_path):
+    width, height = python_example["width"], python_example["height"]
+    clicks = [{"x": x, "y": y, "label": 1} for x, y in python_example["clicks"].tolist()]
+    rgb = python_example["pixels"].astype(int).ravel().tolist()
+    given = {"size": SIZE, "rgb": rgb, "width": width, "height": height, "clicks": clicks}
+    code, case, answer = (tmp_path / name for name in ("mask0.js", "case.json", "answer.json"))
+    code.write_text(documented("js"))
+    case.write_text(json.dumps(given))
+    file = bundle / "nano_points_onnx_fp32.onnx"
+    subprocess.run(
+        ["node", TESTS / "web" / "example.mjs", code, case, file, answer], check=True, timeout=120
+    )
+    wanted = python_example["masks"][0, 0].ravel()
+    np.testing.assert_allclose(json.loads(answer.read_text()), wanted, rtol=0, atol=1e-3)

@@ -7,14 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from bundles import golden_in
 from sharing import Shared
-from web_vectors import answers, write_vectors
+from web_vectors import answers, packed, write_vectors
 
 import squeezesam_export
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam_export.quantization.schemes import SCHEMES
 
 TESTS = Path(__file__).parent / "web"
 WEB = Path(squeezesam_export.__file__).parent / "web"
@@ -65,12 +67,23 @@ def test_types_fit() -> None:
     reason=f"{RUNTIME} names no node_modules folder with onnxruntime-web; see docs/web.md",
 )
 def test_a_real_runtime_answers_as_python_does(tmp_path: Path, shared: Shared) -> None:
-    """The shipped weights, by onnxruntime-web and by Python's onnxruntime."""
-    bundle = shared.export("--target", "onnx", "--precision", "fp32")
+    """The shipped weights, by onnxruntime-web and by Python's onnxruntime; and golden cases."""
+    bundle = shared.export("--target", "onnx", "--precision", "fp32,int8")
     predictor = SaliencyPredictor(
         load(bundle / "base_onnx_fp32.onnx"),
         load(bundle / "saliency_onnx_fp32.onnx"),
     )
     content = answers(predictor, read_photo(EXAMPLES[0].path))
     (tmp_path / "runtime.json").write_text(json.dumps(content))
+    int8 = SCHEMES["int8"]
+    golden = {
+        "bounds": {"fp32": [0.999, 0.999], "int8": [int8.min_mask_iou, int8.mean_mask_iou]},
+        "cases": [
+            {name: packed(tensor.numpy()) for name, tensor in case.tensors.items()}
+            for case in golden_in(bundle)
+            if case.photo == EXAMPLES[0].path.name
+        ],
+    }
+    assert golden["cases"]
+    (tmp_path / "golden.json").write_text(json.dumps(golden))
     run_node("runtime.test.mjs", tmp_path, SQUEEZESAM_BUNDLE=str(bundle))

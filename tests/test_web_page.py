@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ import pytest
 from PIL import Image
 from small_networks import SIZE
 
+from squeezesam.environment import usable_cores
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam_export.quantization.schemes import SCHEMES
-from squeezesam_export.web_site import site_server, write_site
+from squeezesam_export.web_site import SiteHandler, site_server, write_site
 
 SCRIPT = Path(__file__).parent / "web" / "chromium.mjs"
 RUNTIME = "SQUEEZESAM_WEB_RUNTIME"
@@ -49,12 +51,25 @@ def site(bundle, tmp_path):
     return tmp_path / "site"
 
 
-def used(site: Path, out: Path, query: str = "precision=fp32", **environment: str):
+class PlainHost(SiteHandler):
+    """A host that cannot set headers."""
+
+    def end_headers(self):
+        SimpleHTTPRequestHandler.end_headers(self)
+
+
+def used(
+    site: Path,
+    out: Path,
+    query: str = "precision=fp32",
+    handler: type[SiteHandler] = SiteHandler,
+    **environment: str,
+):
     """What the browser saw of a site that it opened with a query; its downloads are in `out`."""
     out.mkdir()
     (out / "corrupt.jpg").write_bytes(b"no photo")
     Image.new("L", (10_000, 10_000)).save(out / "huge.png")
-    with site_server(site, 0) as server:
+    with site_server(site, 0, handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
@@ -164,6 +179,15 @@ def test_webgpu_on_a_software_adapter_answers_as_python_does(bundle, site, tmp_p
     seen = used(site, tmp_path / "out", "precision=fp32&backend=webgpu", **adapter)
     assert seen["running"].startswith("WebGPU")
     assert seen["finally"].startswith("WebGPU")
+    assert iou(automatic_mask(bundle), tmp_path / "out" / "automatic.png") >= 0.999
+
+
+def test_a_host_that_sets_no_headers_gets_threads_by_the_service_worker(bundle, site, tmp_path):
+    only = {"SQUEEZESAM_PLAIN_HOST": "1", "SQUEEZESAM_ONLY_AUTOMATIC": "1"}
+    seen = used(site, tmp_path / "out", "precision=fp32&threads=2", PlainHost, **only)
+    assert seen["isolated"]
+    threads = min(2, usable_cores())
+    assert seen["running"].startswith(f"WebAssembly, {threads} thread")
     assert iou(automatic_mask(bundle), tmp_path / "out" / "automatic.png") >= 0.999
 
 

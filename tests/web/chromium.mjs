@@ -47,6 +47,11 @@ const download = async (button, name) => {
 };
 
 await page.goto(address);
+if (process.env.SQUEEZESAM_PLAIN_HOST) {
+  await page.waitForFunction(() => crossOriginIsolated, null, PATIENCE); // the page was reloaded
+}
+const opened = () => document.getElementById("running")?.textContent !== "loading …";
+await page.waitForFunction(opened, null, PATIENCE);
 await idle();
 const running = () => page.locator("#running").textContent();
 const seen = {

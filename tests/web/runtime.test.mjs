@@ -12,15 +12,17 @@ import {
   readBundle,
   SaliencyPredictor,
 } from "../../export/squeezesam_export/web/module/index.js";
-import { askAll, assertClose, bytes, iou, vectors } from "./vectors.mjs";
+import { askAll, assertClose, bytes, floats, iou, vectors } from "./vectors.mjs";
 
 const { SQUEEZESAM_WEB_RUNTIME, SQUEEZESAM_BUNDLE } = process.env;
 const script = join(SQUEEZESAM_WEB_RUNTIME, "onnxruntime-web", "dist", "ort.node.min.mjs");
 const ort = await import(pathToFileURL(script).href);
 ort.env.wasm.numThreads = 1;
 
+const openBundle = () => readBundle((name) => readFile(join(SQUEEZESAM_BUNDLE, name)));
+
 test("answers with ONNX Runtime in WebAssembly are those of ONNX Runtime in Python", async () => {
-  const bundle = await readBundle((name) => readFile(join(SQUEEZESAM_BUNDLE, name)));
+  const bundle = await openBundle();
   const load = async (network) => {
     const artifact = bundle.artifact(network, "fp32");
     return OnnxNetwork.load(ort, await bundle.artifactBytes(artifact), network);
@@ -38,4 +40,32 @@ test("answers with ONNX Runtime in WebAssembly are those of ONNX Runtime in Pyth
   assert.deepEqual(finding.coords, given.clicks);
   assertClose(finding.heat, bytes(given.heat), 1, "heat");
   for (const network of networks) await network.release();
+});
+
+const MASKS = [0, 1, 2, 3];
+const mask = (logits, i) => {
+  const area = logits.length / MASKS.length;
+  return logits.subarray(i * area, (i + 1) * area).map((logit) => Number(logit > 0));
+};
+
+test("golden cases are answered within the bounds of each precision", async () => {
+  const bundle = await openBundle();
+  const { bounds, cases } = vectors("golden");
+  for (const [precision, [least, mean]] of Object.entries(bounds)) {
+    const file = await bundle.artifactBytes(bundle.artifact(bundle.segmenter, precision));
+    const network = await OnnxNetwork.load(ort, file, bundle.segmenter);
+    const found = [];
+    for (const tensors of cases) {
+      const given = Object.fromEntries(
+        bundle.segmenter.inputs.map(({ name }) => [name, floats(tensors[name])]),
+      );
+      const [answer, wanted] = [await network.run(given), floats(tensors.low_res_masks)];
+      found.push(MASKS.map((i) => iou(mask(answer.low_res_masks, i), mask(wanted, i))));
+    }
+    const worst = Math.min(...found.map(([first]) => first));
+    const middle = found.flat().reduce((sum, one) => sum + one, 0) / found.flat().length;
+    assert.ok(worst >= least, `${precision}: ${worst} at worst`);
+    assert.ok(middle >= mean, `${precision}: ${middle} on average`);
+    await network.release();
+  }
 });
