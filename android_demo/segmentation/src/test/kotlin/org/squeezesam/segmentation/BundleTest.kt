@@ -5,6 +5,7 @@ import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Files
+import java.security.MessageDigest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
@@ -158,5 +159,35 @@ class BundleTest {
             }
         }
         assertTrue(refused > 20, "$refused of 40 shortened files were refused")
+    }
+
+    @Test
+    fun damagedVectorsOfTheRightHashFailTheSelfCheck() {
+        val noRuntime = object : Runtime {
+            override val target = "onnx"
+            override val name = "none"
+            override val backend = "none"
+            override val version = null
+            override fun load(bytes: ByteArray, network: Network, threads: Int) = throw ArtifactError("not wanted here")
+        }
+        fun check(index: Int, cases: List<Map<*, *>>): Check {
+            val bytes = Json.written(cases).toByteArray()
+            val hash = MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
+            val manifest = changed("vectors", index, "sha256", value = hash).toByteArray()
+            val file = ModelBundle.open(bundleFolder).manifest.vectors[index].file
+            val bundle = ModelBundle.open(MemoryFiles(mapOf("manifest.json" to manifest, file to bytes)))
+            return SelfCheck(bundle, noRuntime, 1).checkVectors(bundle.manifest.vectors[index])
+        }
+        val files = ModelBundle.open(bundleFolder).manifest.vectors
+        val failed = files.indices.sumOf { index ->
+            val all = Json.parse(File(bundleFolder, files[index].file).readText()).value as List<*>
+            val cases = all.map { it as Map<*, *> }.distinctBy { it["kind"] }
+            assertTrue(check(index, cases).passed, files[index].file)
+            cases.sumOf { case ->
+                val lists = case.filterValues { it is List<*> && it.isNotEmpty() }.keys
+                lists.count { !check(index, listOf(case + (it to emptyList<Any>()))).passed }
+            }
+        }
+        assertTrue(failed > 10, "$failed cases with an emptied list fail")
     }
 }
