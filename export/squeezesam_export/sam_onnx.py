@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from squeezesam.errors import ArtifactError, ConfigError, ImageError, PromptError
 from squeezesam.files import PathLike
 from squeezesam.image_io import Photo, as_photo
-from squeezesam.inference.letterbox import enlarge_above, resized
+from squeezesam.inference.letterbox import enlarged_masks, resized
 from squeezesam.inference.prompts import FloatArray, Prompts, as_floats, check_prompts
 from squeezesam.spec import MASK_THRESHOLD, PointLabel
 from squeezesam_export.targets.ort_file import OnnxFile
@@ -436,11 +436,9 @@ class SamOnnx:
 def photo_masks(logits: FloatArray, frame: Frame, width: int, height: int) -> NDArray[np.bool_]:
     """Upsample mask logits [C, h, w] as the families do, then threshold them: [C, H, W]."""
     columns, rows = frame.inside
-    masks = torch.empty(len(logits), height, width, dtype=torch.bool)
-    for one, enlarged in zip(torch.from_numpy(logits), masks, strict=True):
-        square = F.interpolate(one[None, None], (frame.side,) * 2, mode="bilinear")[0, 0]
-        enlarge_above(square[:rows, :columns], MASK_THRESHOLD, enlarged, antialias=False)
-    return masks.numpy()
+    (squares,) = F.interpolate(torch.from_numpy(logits)[None], (frame.side,) * 2, mode="bilinear")
+    inside = squares[:, :rows, :columns]
+    return enlarged_masks(inside, MASK_THRESHOLD, (height, width), antialias=False)
 
 
 def chosen_masks(ious: FloatArray, slots: int, multimask_output: bool) -> NDArray[np.intp]:

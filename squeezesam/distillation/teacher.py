@@ -35,7 +35,7 @@ from squeezesam.errors import ImageError
 from squeezesam.evaluation.models import GROUP, load_baseline
 from squeezesam.files import content_hash
 from squeezesam.image_io import Photo, as_photo
-from squeezesam.inference.letterbox import enlarge_above
+from squeezesam.inference.letterbox import enlarged_masks
 from squeezesam.inference.predictor import Predictor
 from squeezesam.inference.prompts import check_prompts, with_corners
 from squeezesam.spec import MASK_THRESHOLD
@@ -143,10 +143,9 @@ class TorchPredictor:
         if not multimask_output:
             best = ious.argmax(dim=0, keepdim=True)
             logits, ious = logits[best], ious[best]
-        masks = torch.empty(len(logits), *image.shape[1:], dtype=torch.bool)
-        for mask, enlarged in zip(logits, masks, strict=True):
-            enlarge_above(mask, MASK_THRESHOLD, enlarged, antialias=False)
-        return masks.numpy(), ious.numpy(), logits.numpy()
+        _, height, width = image.shape
+        masks = enlarged_masks(logits, MASK_THRESHOLD, (height, width), antialias=False)
+        return masks, ious.numpy(), logits.numpy()
 
     def predict_low_res(
         self, point_coords: ArrayLike, point_labels: ArrayLike

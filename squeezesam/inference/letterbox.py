@@ -10,7 +10,7 @@ after upsampling as well.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Self
@@ -50,19 +50,32 @@ def enlarged_bands(mask: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice,
         yield rows, weights[rows, used] @ wide[used]
 
 
-def enlarge_above(
-    mask: Tensor, threshold: float, enlarged: Tensor, *, antialias: bool = True
-) -> None:
-    """Fill in where a mask [h, w], resized bilinearly, exceeds a threshold.
+def enlarged_masks(
+    masks: Sequence[Tensor] | Tensor,
+    threshold: float,
+    size: tuple[int, int],
+    *,
+    antialias: bool = True,
+) -> NDArray[np.bool_]:
+    """Where masks [M, h, w], resized bilinearly to `size` (H, W), exceed a threshold: [M, H, W].
+
+    Args:
+        masks: logits.
+        threshold: logits above it belong to the mask.
+        size: height and width.
+        antialias: whether a mask that shrinks in a direction is antialiased.
+    """
+    enlarged = torch.empty(len(masks), *size, dtype=torch.bool)
+    for mask, place in zip(masks, enlarged, strict=True):
+        _enlarge_above(mask, threshold, place, antialias)
+    return enlarged.numpy()
+
+
+def _enlarge_above(mask: Tensor, threshold: float, enlarged: Tensor, antialias: bool) -> None:
+    """Fill in where a mask [h, w], resized bilinearly, exceeds a threshold; `enlarged` is [H, W].
 
     A pixel between four that all exceed the threshold exceeds it too, and a pixel between four
     that do not exceed it does not. So only the pixels along the outline are computed.
-
-    Args:
-        mask: logits.
-        threshold: logits above it belong to the mask.
-        enlarged: [H, W] bool, to be written.
-        antialias: whether a mask that shrinks in a direction is antialiased.
     """
     height, width = enlarged.shape
     if _shrinks(mask, (height, width)):
@@ -249,10 +262,8 @@ class Letterbox:
         self, logits: NDArray[np.float32], threshold: float = MASK_THRESHOLD
     ) -> NDArray[np.bool_]:
         """Upsample mask logits [M, size/2, size/2], then threshold them: [M, H, W]."""
-        masks = torch.empty(len(logits), self.height, self.width, dtype=torch.bool)
-        for enlarged, mask in zip(masks, logits, strict=True):
-            enlarge_above(self._inside(mask), threshold, enlarged)
-        return masks.numpy()
+        inside = [self._inside(mask) for mask in logits]
+        return enlarged_masks(inside, threshold, (self.height, self.width))
 
     def photo_alphas(self, logits: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Upsample mask logits [M, size/2, size/2] to the opacity of cut-outs: [M, H, W] bytes.
