@@ -55,7 +55,7 @@ async function samples(work, least, seconds) {
 const noise = (length) => Float32Array.from({ length }, () => 2 * Math.random() - 1);
 
 /**
- * A network that notes how long it ran since `restart`, and when it ended.
+ * A network that notes how long all its inferences took, and when the last one ended.
  * @implements {Network}
  */
 class TimedNetwork {
@@ -67,10 +67,6 @@ class TimedNetwork {
     this.network = network;
     this.kind = network.kind;
     this.inputSize = network.inputSize;
-  }
-
-  restart() {
-    this.busy = this.ended = 0;
   }
 
   /** @param {Record<string, Float32Array>} inputs */
