@@ -233,6 +233,15 @@ EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
     "vectors twice": (lambda m: m["vectors"].append(m["vectors"][0]), "lists the vectors"),
     "a golden file less": (lambda m: m["networks"][0]["golden"].pop(), "does not name golden/"),
     "the size of a file": (lambda m: first_graph(m).update(size_bytes=5), "another size"),
+    "looser bounds": (
+        lambda m: m["bounds"]["fp32"].update(min_mask_iou=0.5),
+        "other bounds than this version",
+    ),
+    "bounds of no artifact": (
+        lambda m: m["bounds"].update(int3=m["bounds"]["fp32"]),
+        "other bounds",
+    ),
+    "the bounds of a precision": (lambda m: m["bounds"].pop("fp32"), "other bounds"),
     "the files of a file": (lambda m: first_graph(m).update(files={"a": "0" * 64}), "other files"),
 }
 

@@ -32,6 +32,7 @@ from squeezesam_export.bundle.manifest import (
 )
 from squeezesam_export.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenClick
+from squeezesam_export.quantization.schemes import SCHEMES
 
 SIZE = 128
 ARTIFACT = Artifact(
@@ -78,6 +79,7 @@ MANIFEST = Manifest(
     schema_version=SCHEMA_VERSION,
     networks=(NETWORK,),
     contract=CONTRACT,
+    bounds={"fp32": SCHEMES["fp32"].bounds},
     vectors=(
         HashedFile("golden/mask_cleaning.json", "3" * 64),
         HashedFile("golden/looks.json", "5" * 64),
@@ -141,6 +143,11 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "other threshold": (lambda m: m["contract"].update(mask_threshold=0.5), "encodings"),
     "other size": (lambda m: network_of(m).update(input_size=256), "encodings"),
     "odd size": (lambda m: network_of(m).update(input_size=100), "inputs of 100 pixels"),
+    "no bounds": (lambda m: m.pop("bounds"), "lacks bounds"),
+    "bounds without a number": (
+        lambda m: m["bounds"]["fp32"].pop("mean_mask_iou"),
+        "lacks mean_mask_iou",
+    ),
     "other padding": (lambda m: network_of(m)["preprocessing"].update(pad_byte=0), "encodings"),
     "rules of no kind": (lambda m: network_of(m).update(rules={"peak": 1}), "encodings"),
     "no artifacts": (lambda m: network_of(m).update(artifacts=[]), "no artifact"),

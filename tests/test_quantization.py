@@ -214,7 +214,7 @@ def test_bounds_look_at_the_mean_too() -> None:
 
     def broken(**changes: object) -> str:
         parity = dataclasses.replace(good, **changes)  # type: ignore[arg-type]
-        return str(broken_bound(RECIPES[SEGMENTER.name], parity, SCHEMES["int8"]))
+        return str(broken_bound(RECIPES[SEGMENTER.name], parity, SCHEMES["int8"].bounds))
 
     assert broken() == "None"
     assert broken(min_mask_iou=0.5) == "smallest mask IoU 0.5000 is below 0.8"
@@ -224,7 +224,7 @@ def test_bounds_look_at_the_mean_too() -> None:
 
 def test_a_bound_says_how_far_clicks_are_off() -> None:
     moved = Parity(0.1, 30.0, 0.99, 0.995, {"max_click_distance": 5.0})
-    broken = broken_bound(RECIPES[DETECTOR.name], moved, SCHEMES["int8"])
+    broken = broken_bound(RECIPES[DETECTOR.name], moved, SCHEMES["int8"].bounds)
     assert broken == "a click is 5.0 pixels of the heat map off, over 4"
 
 

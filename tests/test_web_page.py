@@ -170,8 +170,8 @@ def test_int8_in_the_browser_is_what_the_page_begins_with(bundle, site, tmp_path
     assert seen["precision"] == scheme.name
     masks = python_masks(python_predictor(bundle, "int8"), seen)
     found = [iou(mask, tmp_path / "out" / f"{name}.png") for name, mask in masks.items()]
-    assert min(found) >= scheme.min_mask_iou
-    assert np.mean(found) >= scheme.mean_mask_iou
+    assert min(found) >= scheme.bounds.min_mask_iou
+    assert np.mean(found) >= scheme.bounds.mean_mask_iou
 
 
 def test_webgpu_on_a_software_adapter_answers_as_python_does(bundle, site, tmp_path):

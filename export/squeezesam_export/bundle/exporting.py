@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -171,6 +172,10 @@ def export(options: ExportOptions, out: PathLike, progress: Callable[[str], None
                 for kind, one in loaded.items()
             ),
             contract=CONTRACT,
+            bounds={
+                one.precision: SCHEMES[one.precision].bounds
+                for one in chain.from_iterable(artifacts.values())
+            },
             vectors=vectors,
             calibration_photos=calibration.photos,
             tool_versions=tool_versions(),
@@ -318,6 +323,6 @@ def describe(recipe: KindRecipe, artifact: Artifact) -> str:
     words += [
         one.summary.format(parity.measures[one.name]) for one in recipe.measures if one.summary
     ]
-    broken = broken_bound(recipe, parity, SCHEMES[artifact.precision])
+    broken = broken_bound(recipe, parity, SCHEMES[artifact.precision].bounds)
     words += [f"WARNING: {broken}; verify will fail"] if broken else []
     return ", ".join(words)

@@ -18,10 +18,11 @@ from squeezesam_export.contract import CONTRACT, Contract, Preprocessing
 from squeezesam_export.kinds import RECIPES
 from squeezesam_export.kinds.golden_case import CaseRecord
 from squeezesam_export.kinds.recipe import KindRecipe
+from squeezesam_export.quantization.schemes import Bounds
 from squeezesam_export.targets.table import TARGETS
 from squeezesam_export.targets.target import IoDtype
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 MAX_BYTES = 4_000_000
 
@@ -211,6 +212,7 @@ class Manifest:
     Attributes:
         networks: in the order of the table of kinds.
         contract: of prompts and masks.
+        bounds: of the artifacts of each precision, by its name, for the self-checks of apps.
         vectors: drawn inputs with their answers for the apps' own code, such as masks with their
             clean ones (`squeezesam.vectors.masks`) and glances with their views
             (`squeezesam.vectors.looks`).
@@ -221,6 +223,7 @@ class Manifest:
     schema_version: int
     networks: tuple[BundleNetwork, ...]
     contract: Contract
+    bounds: dict[str, Bounds]
     vectors: tuple[HashedFile, ...]
     calibration_photos: tuple[str, ...]
     tool_versions: dict[str, str | None]

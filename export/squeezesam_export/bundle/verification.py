@@ -35,7 +35,7 @@ from squeezesam_export.bundle.manifest import (
 )
 from squeezesam_export.kinds.golden_case import GoldenCase, is_asked
 from squeezesam_export.kinds.recipe import KindRecipe, ParityFigure
-from squeezesam_export.quantization.schemes import SCHEMES, Scheme
+from squeezesam_export.quantization.schemes import SCHEMES, Bounds
 from squeezesam_export.targets.table import TARGETS
 
 
@@ -101,16 +101,16 @@ def measure(
     )
 
 
-def broken_bound(recipe: KindRecipe, parity: Parity, scheme: Scheme) -> str | None:
+def broken_bound(recipe: KindRecipe, parity: Parity, bounds: Bounds) -> str | None:
     """The bound of a scheme that an artifact breaks, in words; None when it breaks none."""
     for name, value, bound in (
-        ("smallest mask IoU", parity.min_mask_iou, scheme.min_mask_iou),
-        ("mean mask IoU", parity.mean_mask_iou, scheme.mean_mask_iou),
+        ("smallest mask IoU", parity.min_mask_iou, bounds.min_mask_iou),
+        ("mean mask IoU", parity.mean_mask_iou, bounds.mean_mask_iou),
     ):
         if value < bound:
             return f"{name} {value:.4f} is below {bound}"
     for measure in recipe.measures:
-        value, bound = parity.measures[measure.name], measure.bound(scheme)
+        value, bound = parity.measures[measure.name], measure.bound(bounds)
         if value > bound:
             return measure.broken.format(value, bound)
     return None
@@ -279,6 +279,19 @@ def photo_iou(
     return overlaps(*masks).item()
 
 
+def check_bounds(directory: Path, manifest: Manifest) -> None:
+    """Check that a manifest tells apps the bounds that this version asks of its artifacts.
+
+    Raises:
+        ArtifactError: it tells others, or those of other schemes.
+    """
+    precisions = {artifact.precision for artifact in manifest.artifacts}
+    if manifest.bounds != {name: SCHEMES[name].bounds for name in precisions}:
+        raise ArtifactError(
+            f"the manifest of {directory} has other bounds than this version; export again"
+        )
+
+
 PASSED = "ok"
 
 
@@ -327,6 +340,7 @@ class Verification:
         with step("checking the hashes of all files"):
             check_files(self.directory, self.manifest, self.hasher)
         check_vectors(self.directory, self.manifest)
+        check_bounds(self.directory, self.manifest)
         self.golden = {one.kind: self._cases(one, None) for one in self.manifest.networks}
         self.prompted: dict[str, list[GoldenCase]] = {}
         for network, partner in self.pairs():
@@ -418,7 +432,7 @@ class Verification:
             self.golden[network.kind],
             self.prompted[network.kind],
         )
-        broken, bound = verdict.broken, SCHEMES[artifact.precision].min_mask_iou
+        broken, bound = verdict.broken, SCHEMES[artifact.precision].bounds.min_mask_iou
         if broken is None and iou < bound:
             broken = f"IoU of an automatic mask {iou:.4f} is below {bound}"
         return dataclasses.replace(verdict, end_to_end_iou=iou, broken=broken)
@@ -440,7 +454,7 @@ def judge(
         measurement = measure(recipe, network.run, cases, timed=timed)
     except VerificationError as error:
         return ArtifactVerdict(recipe, artifact, runs_on, None, str(error))
-    broken = broken_bound(recipe, measurement.parity, SCHEMES[artifact.precision])
+    broken = broken_bound(recipe, measurement.parity, SCHEMES[artifact.precision].bounds)
     if broken is None and runs_on == artifact.measured_with:
         broken = other_figure(recipe, artifact.parity, measurement.parity)
     return ArtifactVerdict(recipe, artifact, runs_on, measurement, broken)

@@ -22,7 +22,7 @@ from squeezesam_export.contract import PREPROCESSING, Preprocessing
 from squeezesam_export.kinds.golden_case import CaseRecord, GoldenCase
 from squeezesam_export.network_options import NetworkChoice
 from squeezesam_export.quantization.calibration import Inputs
-from squeezesam_export.quantization.schemes import Scheme
+from squeezesam_export.quantization.schemes import Bounds
 
 MAX_SIZE = 2048
 """Largest side of a square input in pixels."""
@@ -113,7 +113,7 @@ class ParityFigure:
         title: of its column in the table of `squeezesam verify`.
         form: format of its number there.
         of: the figure of one case and an artifact's outputs; the largest of all cases counts.
-        bound: what a scheme allows.
+        bound: what the bounds of a scheme allow.
         broken: says that it is exceeded, with the figure and the bound.
         slack: by how much the figure may differ between machines, whatever its size.
         summary: tells the figure in a line of `squeezesam export`; None where it is left out.
@@ -123,7 +123,7 @@ class ParityFigure:
     title: str
     form: str
     of: Callable[[GoldenCase, Sequence[Tensor]], float]
-    bound: Callable[[Scheme], float]
+    bound: Callable[[Bounds], float]
     broken: str
     slack: float
     summary: str | None = None

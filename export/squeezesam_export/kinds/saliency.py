@@ -147,7 +147,7 @@ class SaliencyRecipe(KindRecipe):
             "max click dist",
             ".1f",
             click_distance,
-            lambda scheme: scheme.max_click_distance,
+            lambda bounds: bounds.max_click_distance,
             "a click is {0:.1f} pixels of the heat map off, over {1:g}",
             slack=1,
             summary="clicks up to {0:.1f} pixels of the heat map off",

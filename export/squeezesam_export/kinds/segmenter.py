@@ -68,7 +68,7 @@ class SegmenterRecipe(KindRecipe):
             "max IoU err",
             ".1e",
             iou_error,
-            lambda scheme: scheme.max_iou_error,
+            lambda bounds: bounds.max_iou_error,
             "a predicted IoU is off by {0:.4f}, over {1}",
             slack=0.001,
         ),

@@ -11,22 +11,36 @@ from squeezesam.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How far the answers of an artifact may be from PyTorch's on the golden cases.
+
+    `squeezesam verify` asks this of every artifact of a scheme. The manifest of a bundle repeats
+    it for the self-checks of apps.
+
+    Attributes:
+        min_mask_iou: the smallest IoU that mask 0 of any case may have.
+        mean_mask_iou: the smallest mean of all IoUs, which a wrong scale anywhere pulls down.
+        max_iou_error: by how much a predicted IoU may be off.
+        max_click_distance: by how many pixels of the heat map a click of the detector may be off.
+    """
+
+    min_mask_iou: float
+    mean_mask_iou: float
+    max_iou_error: float
+    max_click_distance: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scheme:
     """What all schemes have.
 
     Attributes:
         name: on the command line, in file names and in the manifest.
-        min_mask_iou: what `squeezesam verify` asks of mask 0 of every golden case.
-        mean_mask_iou: what it asks of their mean, which a wrong scale anywhere pulls down.
-        max_iou_error: by how much a predicted IoU may be off.
-        max_click_distance: by how many pixels of the heat map a click of the detector may be off.
+        bounds: of its artifacts.
     """
 
     name: str
-    min_mask_iou: float
-    mean_mask_iou: float
-    max_iou_error: float
-    max_click_distance: float
+    bounds: Bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,56 +94,70 @@ SCHEMES: dict[str, Scheme] = {
         FloatScheme(
             name="fp32",
             dtype=torch.float32,
-            min_mask_iou=0.995,
-            mean_mask_iou=0.999,
-            max_iou_error=0.001,
-            max_click_distance=0,
+            bounds=Bounds(
+                min_mask_iou=0.995,
+                mean_mask_iou=0.999,
+                max_iou_error=0.001,
+                max_click_distance=0,
+            ),
         ),
         FloatScheme(
             name="fp16",
             dtype=torch.float16,
-            min_mask_iou=0.995,
-            mean_mask_iou=0.997,
-            max_iou_error=0.01,
-            max_click_distance=1,
+            bounds=Bounds(
+                min_mask_iou=0.995,
+                mean_mask_iou=0.997,
+                max_iou_error=0.01,
+                max_click_distance=1,
+            ),
         ),
         StaticInt8(
             name="int8",
-            min_mask_iou=0.8,
-            mean_mask_iou=0.95,
-            max_iou_error=0.15,
-            max_click_distance=4,
+            bounds=Bounds(
+                min_mask_iou=0.8,
+                mean_mask_iou=0.95,
+                max_iou_error=0.15,
+                max_click_distance=4,
+            ),
         ),
         StaticInt8(
             name="w8a16",
             activation_bits=16,
-            min_mask_iou=0.9,
-            mean_mask_iou=0.98,
-            max_iou_error=0.1,
-            max_click_distance=2,
+            bounds=Bounds(
+                min_mask_iou=0.9,
+                mean_mask_iou=0.98,
+                max_iou_error=0.1,
+                max_click_distance=2,
+            ),
         ),
         WeightInt8(
             name="int8-weights",
-            min_mask_iou=0.9,
-            mean_mask_iou=0.98,
-            max_iou_error=0.05,
-            max_click_distance=2,
+            bounds=Bounds(
+                min_mask_iou=0.9,
+                mean_mask_iou=0.98,
+                max_iou_error=0.05,
+                max_click_distance=2,
+            ),
         ),
         Palettized(
             name="palette6",
             bits=6,
-            min_mask_iou=0.8,
-            mean_mask_iou=0.95,
-            max_iou_error=0.15,
-            max_click_distance=4,
+            bounds=Bounds(
+                min_mask_iou=0.8,
+                mean_mask_iou=0.95,
+                max_iou_error=0.15,
+                max_click_distance=4,
+            ),
         ),
         Palettized(
             name="palette4",
             bits=4,
-            min_mask_iou=0.5,
-            mean_mask_iou=0.8,
-            max_iou_error=0.3,
-            max_click_distance=8,
+            bounds=Bounds(
+                min_mask_iou=0.5,
+                mean_mask_iou=0.8,
+                max_iou_error=0.3,
+                max_click_distance=8,
+            ),
         ),
     )
 }
