@@ -5,24 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from web_vectors import DETECTOR_SIZE, drawn_photo, stand_in_detector, write_vectors
+from web_vectors import write_vectors
 
 from squeezesam.inference.letterbox import Letterbox
 from squeezesam.inference.saliency_predictor import find
 from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, SALIENCY_LOGITS
+from squeezesam.vectors.answers import SIZE, drawn_photo, stand_in_detector
 from squeezesam_export.bundle.artifacts import hashes_of, sha256_of
-from squeezesam_export.quantization.schemes import SCHEMES
 
 
 def write_swift_vectors(folder: Path) -> None:
     """Write every file that the kit's tests read, but for those of a real network."""
     write_vectors(folder)
-    asked = ("min_mask_iou", "mean_mask_iou", "max_iou_error", "max_click_distance")
-    bounds = {
-        name: {field: getattr(scheme, field) for field in asked} for name, scheme in SCHEMES.items()
-    }
-    (folder / "schemes.json").write_text(json.dumps(bounds))
     ramp = np.arange(5000) % 97
     arrays = {
         "floats": (ramp / 4).astype(np.float32).reshape(5, 1000),
@@ -45,7 +40,7 @@ def write_swift_vectors(folder: Path) -> None:
 def write_golden_files(folder: Path) -> None:
     """Write a golden file of the stand-in detector, and others that a stranger may have altered."""
     photo = drawn_photo()
-    letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], DETECTOR_SIZE)
+    letterbox = Letterbox.fit(photo.shape[1], photo.shape[0], SIZE)
     image = letterbox.apply(photo)
     logits = stand_in_detector(image)
     finding = find(logits, letterbox, DEFAULT_SAMPLING)

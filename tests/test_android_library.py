@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 from sharing import Shared
 from toolchain import Toolchain, joined
-from web_vectors import answers, write_vectors
+from web_vectors import write_vectors
 
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
+from squeezesam.vectors.answers import answers_case
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import SCHEMA_VERSION as RESULTS_SCHEMA
 from squeezesam_benchmarks.results.records import read_results
 from squeezesam_benchmarks.results.report import report
 from squeezesam_export.bundle.artifacts import content_sha256
 from squeezesam_export.bundle.manifest import SCHEMA_VERSION, read_manifest
-from squeezesam_export.quantization.schemes import SCHEMES
 
 LIBRARY = Path(__file__).parents[1] / "android_demo" / "segmentation" / "src"
 PACKAGE = "org.squeezesam.segmentation"
@@ -93,17 +93,12 @@ def run_tests(name: str, tools: Toolchain, compiled: Path, **properties: Path) -
 
 def library_numbers() -> dict[str, object]:
     """Numbers of this package that the library repeats, beside those of `web_vectors.constants`."""
-    schemes = {
-        name: [one.min_mask_iou, one.mean_mask_iou, one.max_iou_error, one.max_click_distance]
-        for name, one in SCHEMES.items()
-    }
     return {
         "version": version("squeezesam"),
         "manifest_schema": SCHEMA_VERSION,
         "results_schema": RESULTS_SCHEMA,
         "most_pixels": MAX_PHOTO_PIXELS,
         "longest_side": MAX_PHOTO_SIDE,
-        "schemes": schemes,
         "protocol": dataclasses.asdict(Protocol()),
     }
 
@@ -132,7 +127,8 @@ def test_a_real_runtime_answers_as_python_does(
     predictor = SaliencyPredictor(
         load(bundle / "base_onnx_fp32.onnx"), load(bundle / "saliency_onnx_fp32.onnx")
     )
-    content = answers(predictor, read_photo(EXAMPLES[0].path))
+    photo = read_photo(EXAMPLES[0].path)
+    content = answers_case("a shipped photo", predictor, photo)
     (tmp_path / "runtime.json").write_text(json.dumps(content))
     (tmp_path / "results").mkdir()
     results = tmp_path / "results" / "results.jsonl"

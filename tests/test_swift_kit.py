@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from sharing import Shared
 from swift_vectors import write_swift_vectors
-from web_vectors import answers
 
 from squeezesam.examples import EXAMPLES, PHOTOS
 from squeezesam.image_io import read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam.spec import IMAGE, LOW_RES_MASKS, MAP_STRIDE, PROMPT_MAPS, PROMPT_TOKENS, SEGMENTER
+from squeezesam.vectors.answers import answers_case
 from squeezesam_export.bundle.array_files import ArrayFile
 from squeezesam_export.bundle.manifest import read_manifest
 from squeezesam_export.mlprogram.interpreter import InterpretedModel
@@ -119,7 +119,8 @@ class TestInRoot:
         predictor = SaliencyPredictor(
             load(bundle / "base_onnx_fp32.onnx"), load(bundle / "saliency_onnx_fp32.onnx")
         )
-        content = answers(predictor, read_photo(EXAMPLES[0].path))
+        photo = read_photo(EXAMPLES[0].path)
+        content = answers_case("a shipped photo", predictor, photo)
         (tmp_path / "runtime.json").write_text(json.dumps(content))
         capi = Path(onnxruntime.__file__).parent / "capi"
         (library,) = capi.glob("libonnxruntime.so.*")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from bundles import golden_in
 from sharing import Shared
-from web_vectors import answers, packed, write_vectors
+from web_vectors import packed, write_vectors
 
 import squeezesam_export
 from squeezesam.examples import EXAMPLES
 from squeezesam.image_io import read_photo
 from squeezesam.inference.load import load
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
-from squeezesam_export.quantization.schemes import SCHEMES
+from squeezesam.vectors.answers import answers_case
 
 TESTS = Path(__file__).parent / "web"
 WEB = Path(squeezesam_export.__file__).parent / "web"
@@ -73,17 +73,14 @@ def test_a_real_runtime_answers_as_python_does(tmp_path: Path, shared: Shared) -
         load(bundle / "base_onnx_fp32.onnx"),
         load(bundle / "saliency_onnx_fp32.onnx"),
     )
-    content = answers(predictor, read_photo(EXAMPLES[0].path))
+    photo = read_photo(EXAMPLES[0].path)
+    content = answers_case("a shipped photo", predictor, photo)
     (tmp_path / "runtime.json").write_text(json.dumps(content))
-    int8 = SCHEMES["int8"]
-    golden = {
-        "bounds": {"fp32": [0.999, 0.999], "int8": [int8.min_mask_iou, int8.mean_mask_iou]},
-        "cases": [
-            {name: packed(tensor.numpy()) for name, tensor in case.tensors.items()}
-            for case in golden_in(bundle)
-            if case.photo == EXAMPLES[0].path.name
-        ],
-    }
-    assert golden["cases"]
+    golden = [
+        {name: packed(tensor.numpy()) for name, tensor in case.tensors.items()}
+        for case in golden_in(bundle)
+        if case.photo == EXAMPLES[0].path.name
+    ]
+    assert golden
     (tmp_path / "golden.json").write_text(json.dumps(golden))
     run_node("runtime.test.mjs", tmp_path, SQUEEZESAM_BUNDLE=str(bundle))

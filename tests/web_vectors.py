@@ -8,23 +8,20 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from squeezesam import spec
-from squeezesam.inference.letterbox import Letterbox
-from squeezesam.inference.looks import DEFAULT_LOOKING, View
+from squeezesam.inference.looks import DEFAULT_LOOKING
 from squeezesam.inference.mask_cleanup import DEFAULT_CLEANING
-from squeezesam.inference.prompts import check_prompts, encode_prompts, prompt_slots
-from squeezesam.inference.saliency_predictor import HEAT_LEVELS, SaliencyPredictor
+from squeezesam.inference.saliency_predictor import HEAT_LEVELS
 from squeezesam.inference.saliency_prompt import DEFAULT_SAMPLING
-from squeezesam.vectors import looks as look_vectors
-from squeezesam.vectors import masks as mask_vectors
-from squeezesam.vectors import saliency as click_vectors
+from squeezesam.vectors.answers import SIZE
+from squeezesam_export.bundle import golden
+from squeezesam_export.bundle.artifacts import GOLDEN
 from squeezesam_export.bundle.manifest import SCHEMA_VERSION, graphs_of
 from squeezesam_export.contract import CONTRACT, PREPROCESSING
 from squeezesam_export.kinds import RECIPES
+from squeezesam_export.quantization.schemes import SCHEMES
 
-SIZE, DETECTOR_SIZE = 64, 64
 CONSTANTS = (
     *("MAP_STRIDE", "SALIENCY_STRIDE", "PIXEL_MEAN", "PIXEL_SCALE", "PAD_BYTE", "DISC_RADIUS"),
     *("POINT_SLOTS", "BOX_SLOTS", "TOKEN_SLOTS", "POSITION_FREQUENCIES", "POSITION_FEATURES"),
@@ -32,33 +29,25 @@ CONSTANTS = (
     *("OUTSIDE_LOGIT", "EDGE_SHARPNESS"),
 )
 SPOILED = {
-    "clean": "cleaned",
-    "logits": "cleaned",
-    "heat": "bytes",
-    "clicks": "blob_area",
-    "view": "view",
-    "onto_view": "previous",
-    "onto_photo": "placed",
+    "clean": ["cleaned"],
+    "logits": ["cleaned"],
+    "heat": ["bytes"],
+    "clicks": ["blob_area"],
+    "places": ["heat_size", "mask_size"],
+    "view": ["view"],
+    "onto_view": ["previous"],
+    "onto_photo": ["placed"],
+    "letterbox": ["image"],
+    "upsampling": ["photo_logits", "photo_mask", "photo_alpha"],
+    "prompts": ["prompt_maps", "prompt_tokens"],
+    "answers": ["heat", "clicks"],
 }
-"""The field with the answer of each kind of golden case; `spoiled` knows that of `places`."""
+"""The answers of each kind of golden case, but for those of `asked`."""
 
 
 def packed(array):
     """An array as base64 of its bytes."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
-
-
-def noise_photo(width, height, seed):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def drawn_photo():
-    """Two bright discs, of which the left one stands out, on a dark ground with some noise."""
-    y, x = np.mgrid[:90, :140]
-    left, right = (((x - cx) / 22) ** 2 + ((y - 45) / 18) ** 2 < 1 for cx in (38, 105))
-    level = 20 + 200 * left + 150 * right
-    noise = np.random.default_rng(5).integers(-12, 13, (90, 140, 3))
-    return (level[..., None] + noise).clip(0, 255).astype(np.uint8)
 
 
 def constants():
@@ -71,148 +60,6 @@ def constants():
         "DEFAULT_CLEANING": dataclasses.asdict(DEFAULT_CLEANING),
         "DEFAULT_LOOKING": dataclasses.asdict(DEFAULT_LOOKING),
         "DEFAULT_SAMPLING": dataclasses.asdict(DEFAULT_SAMPLING),
-    }
-
-
-def letterbox_cases():
-    """Photos that shrink, grow, stay as they are, and views of them."""
-    for seed, (width, height, view) in enumerate(
-        [
-            (97, 61, None),
-            (61, 97, (10, 20, 40, 30)),
-            (20, 13, None),
-            (64, 64, None),
-            (640, 33, None),
-            (1, 1, None),
-            (5, 300, None),
-            (513, 511, (77, 144, 367, 367)),
-        ]
-    ):
-        photo = noise_photo(width, height, seed)
-        part = View(*view) if view else View.whole(width, height)
-        image = Letterbox.fit(part.width, part.height, SIZE).apply(part.shown(photo))
-        yield {
-            "photo": [width, height],
-            "pixels": packed(photo),
-            "view": dataclasses.asdict(part),
-            "size": SIZE,
-            "image": packed(image.numpy()),
-        }
-
-
-def prompt_cases():
-    """All kinds of prompts, more clicks than slots, and clicks that contradict each other."""
-    width, height = 333, 500
-    many = [(7 * i % width + 0.25, 31 * i % height) for i in range(20)]
-    mask = np.linspace(-6, 6, (SIZE // 2) ** 2, dtype=np.float32).reshape(SIZE // 2, -1)
-    for coords, labels, box, before in [
-        ([(155, 200)], [1], None, None),
-        ([(155, 200), (0, 0), (332, 499)], [1, 0, 1], None, mask),
-        ([], [], (10.5, 20.25, 200, 333.5), None),
-        ([(5, 5), (9, 9), (5, 5)], [1, 1, 0], (-20, -20, 900, 40), None),
-        (many, [i % 2 for i in range(20)], None, mask),
-        ([(1, 1), (2, 2)], [-1, 1], (0, 0, 333, 500), None),
-    ]:
-        prompts = check_prompts(coords, labels, box, width=width, height=height)
-        letterbox = Letterbox.fit(width, height, SIZE)
-        earlier = None if before is None else torch.from_numpy(before)[None, None]
-        slots = prompt_slots(prompts, letterbox.scale)
-        maps, tokens = encode_prompts(*slots, earlier, SIZE)
-        yield {
-            "photo": [width, height],
-            "size": SIZE,
-            "coords": coords,
-            "labels": labels,
-            "box": box,
-            "mask_input": None if before is None else packed(before),
-            "point_coords": packed(slots[0].numpy()),
-            "point_labels": packed(slots[1].float().numpy()),
-            "prompt_maps": packed(maps.numpy()),
-            "prompt_tokens": packed(tokens.numpy()),
-        }
-
-
-def upsampling_cases():
-    """Masks that grow to the photo, and masks that shrink to it in one or both directions."""
-    side = SIZE // 2
-    y, x = np.mgrid[:side, :side]
-    smooth = 6 * np.sin(x / 4) + 5 * np.cos(y / 5) + 0.1
-    for width, height in [(200, 130), (97, 300), (20, 12), (300, 9), (64, 64)]:
-        letterbox = Letterbox.fit(width, height, SIZE)
-        logits = smooth.astype(np.float32)[None]
-        yield {
-            "photo": [width, height],
-            "size": SIZE,
-            "logits": packed(logits),
-            "photo_logits": packed(letterbox.photo_logits(logits)),
-            "photo_mask": packed(letterbox.photo_masks(logits)),
-            "photo_alpha": packed(letterbox.photo_alphas(logits)),
-        }
-
-
-def stand_in_segmenter(image, prompt_maps, prompt_tokens):
-    """Arithmetic in the place of a network; the tests of each port have the same."""
-    light = image.mean(dim=1)[:, ::2, ::2]
-    positive, negative, box, earlier = prompt_maps.unbind(dim=1)
-    logits = 8 * light + 3 * positive - 3 * negative + 2 * box + 3 * earlier - 1
-    masks = torch.stack([logits - 0.5 * channel for channel in range(spec.NUM_MASKS)], dim=1)
-    ious = prompt_tokens.sum(dim=(1, 2))[:, None] / 100 + torch.arange(spec.NUM_MASKS)
-    return masks, ious
-
-
-def stand_in_detector(image):
-    return 12 * image.mean(dim=1, keepdim=True)[:, :, ::4, ::4]
-
-
-def predictor_answers(predictor, photo):
-    """Automatic mask, edits of it, and all kinds of prompts, one after the other."""
-    predictor.set_image(photo)
-    automatic = predictor.predict(multimask_output=False)
-    click = {"point_coords": [[100, 45]], "point_labels": [1]}
-    yield "automatic", "predict", {"multimask_output": False}, None, automatic
-    asked = {"point_coords": [[30, 45]], "point_labels": [0]}
-    edited = predictor.edit(**asked, mask_input=automatic[2])
-    yield "edit", "edit", asked, "automatic", edited
-    yield "one click", "predict", click, None, predictor.predict(**click)
-    single = {**click, "multimask_output": False}
-    first = predictor.predict(**single)
-    yield "single", "predict", single, None, first
-    more = {
-        "point_coords": [[100, 45], [5.5, 80]],
-        "point_labels": [1, 0],
-        "multimask_output": False,
-    }
-    yield "correction", "predict", more, "single", predictor.predict(**more, mask_input=first[2])
-    box = {"box": [80.5, 20, 130, 70.25], "multimask_output": False}
-    yield "box", "predict", box, None, predictor.predict(**box)
-    all_of_them = {**box, **click}
-    yield "box and click", "predict", all_of_them, None, predictor.predict(**all_of_them)
-
-
-def answers(predictor, photo):
-    """`predictor_answers` as JSON holds them."""
-    height, width = photo.shape[:2]
-    asked = [
-        {
-            "name": name,
-            "method": method,
-            "question": question,
-            "previous": previous,
-            "masks": [packed(mask) for mask in masks],
-            "iou_predictions": packed(ious),
-            "low_res_masks": [packed(mask) for mask in low_res],
-        }
-        for name, method, question, previous, (masks, ious, low_res) in predictor_answers(
-            predictor, photo
-        )
-    ]
-    finding = predictor.finding
-    return {
-        "photo": [width, height],
-        "pixels": packed(photo),
-        "heat": packed(finding.heat),
-        "clicks": finding.coords.tolist(),
-        "asked": asked,
     }
 
 
@@ -241,45 +88,43 @@ def manifest(content):
 
     return {
         "schema_version": SCHEMA_VERSION,
-        "networks": [network(spec.SEGMENTER, SIZE), network(spec.DETECTOR, DETECTOR_SIZE)],
+        "networks": [network(spec.SEGMENTER, SIZE), network(spec.DETECTOR, SIZE)],
         "contract": dataclasses.asdict(CONTRACT),
+        "bounds": {"fp32": dataclasses.asdict(SCHEMES["fp32"].bounds)},
         "vectors": [],
     }
 
 
-def spoiled(case):
-    """A golden case with a wrong answer."""
-    wrong = copy.deepcopy(case)
-    places = "heat_size" if "heat_pixels" in case else "mask_size"
-    name = SPOILED.get(case["kind"], places)
-    answer = wrong[name]
+def altered(answer):
+    """An answer with another first byte or number."""
     if isinstance(answer, str):
-        mask = np.frombuffer(base64.b64decode(answer), np.uint8)
-        wrong[name] = packed(np.append(1 - mask[:1], mask[1:]))
-    elif isinstance(answer, list):
-        answer[0] += 1 if answer[0] != 255 else -1
-    else:
-        wrong[name] = answer + 1
-    return wrong
+        given = np.frombuffer(base64.b64decode(answer), np.uint8)
+        return packed(np.append(1 - given[:1], given[1:]))
+    if isinstance(answer, list):
+        return [altered(answer[0]), *answer[1:]]
+    return answer + (2 if answer < 254 else -2)
+
+
+def spoiled(case):
+    """Copies of a golden case, each with another wrong answer."""
+    for name in SPOILED[case["kind"]]:
+        if name in case:
+            yield {**case, name: altered(case[name])}
+    for number, one in enumerate(case.get("asked", [])):
+        for name in ("masks", "iou_predictions", "low_res_masks"):
+            wrong = copy.deepcopy(case)
+            wrong["asked"][number][name] = altered(one[name])
+            yield wrong
 
 
 def write_vectors(directory: Path) -> None:
-    """Write every file that the tests of the ports share."""
-    golden = {
-        "looks": look_vectors.golden_vectors(),
-        "mask_cleaning": mask_vectors.golden_vectors(),
-        "click_sampling": click_vectors.golden_vectors(),
-    }
-    predictor = SaliencyPredictor(stand_in_segmenter, stand_in_detector, SIZE, DETECTOR_SIZE)
-    files = {
-        "constants": constants(),
-        "letterbox": list(letterbox_cases()),
-        "prompts": list(prompt_cases()),
-        "upsampling": list(upsampling_cases()),
-        **golden,
-        **{f"{name}_wrong": [spoiled(case) for case in cases] for name, cases in golden.items()},
-        "answers": answers(predictor, drawn_photo()),
-        "manifest": manifest(b"network"),
-    }
+    """Write every file that the tests of the ports share; the exporter writes those in `golden`."""
+    recipes = [RECIPES[spec.SEGMENTER.name], RECIPES[spec.DETECTOR.name]]
+    (directory / GOLDEN).mkdir()
+    files = {"constants": constants(), "manifest": manifest(b"network")}
+    for file in golden.write_vectors(recipes, directory):
+        path = directory / file.file
+        cases = json.loads(path.read_text())
+        files[f"{path.stem}_wrong"] = [wrong for case in cases for wrong in spoiled(case)]
     for name, content in files.items():
         (directory / f"{name}.json").write_text(json.dumps(content, allow_nan=False))

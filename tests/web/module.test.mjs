@@ -34,58 +34,62 @@ import {
   photoLogits,
   photoMask,
 } from "../../export/squeezesam_export/web/module/upsampling.js";
-import { askAll, assertClose, bytes, floats, iou, vectors } from "./vectors.mjs";
+import { askAll, assertClose, bytes, vectors } from "./vectors.mjs";
 
 // Each case of a golden file by its kind; every kind must be known.
 function goldenTest(file, kinds) {
   test(`golden/${file}.json`, () => {
-    const cases = vectors(file);
+    const cases = vectors(`golden/${file}`);
     assert.ok(cases.length > 0);
     for (const given of cases) kinds[given.kind](given);
   });
 }
 
+const asView = ([left, top, width, height]) => ({ left, top, width, height });
+
 test("constants are those of squeezesam/spec.py", () => {
   assert.deepEqual(vectors("constants"), { ...spec });
 });
 
-test("letterboxed photos are Python's in every byte", () => {
-  for (const { photo, pixels, view, size, image } of vectors("letterbox")) {
-    const letterbox = new Letterbox(view.width, view.height, size);
-    const found = letterbox.apply({ data: bytes(pixels), width: photo[0] }, view);
-    assertClose(found, floats(image), 0, photo.join("x"));
-  }
+goldenTest("photos", {
+  letterbox: ({ name, photo, pixels, view, input_size: size, image }) => {
+    const part = asView(view);
+    const letterbox = new Letterbox(part.width, part.height, size);
+    const found = letterbox.apply({ data: bytes(pixels), width: photo[0] }, part);
+    const levels = [...bytes(image)];
+    const wanted = levels.map((level) => (level - spec.PIXEL_MEAN) * spec.PIXEL_SCALE);
+    assert.deepEqual(found, Float32Array.from(wanted), name);
+  },
+  upsampling: ({ name, photo, input_size: size, tolerance, ...given }) => {
+    const letterbox = new Letterbox(...photo, size);
+    const logits = Float32Array.from(given.logits);
+    const large = photoLogits(logits, letterbox);
+    assertClose(large, given.photo_logits, tolerance.photo_logits, name);
+    assert.deepEqual(photoMask(logits, letterbox), bytes(given.photo_mask), name);
+    assertClose(photoAlpha(logits, letterbox), given.photo_alpha, tolerance.photo_alpha, name);
+  },
 });
 
-test("prompts are encoded as Python does it", () => {
-  for (const given of vectors("prompts")) {
-    const { photo, size, coords, labels, box, mask_input: before } = given;
+goldenTest("prompts", {
+  prompts: (given) => {
+    const { photo, input_size: size, coords, labels, box, tolerance } = given;
+    const before = given.mask_input && Float32Array.from(given.mask_input);
     const prompts = checkPrompts(coords, labels, box, ...photo);
     const letterbox = new Letterbox(...photo, size);
-    const found = encodePrompts(prompts, letterbox, before && floats(before));
-    assertClose(found.prompt_maps, floats(given.prompt_maps), 1e-5, "prompt_maps");
-    assertClose(found.prompt_tokens, floats(given.prompt_tokens), 1e-5, "prompt_tokens");
-    const points = pointInputs(prompts, letterbox, before && floats(before));
+    for (const [name, found] of Object.entries(encodePrompts(prompts, letterbox, before))) {
+      assertClose(found, given[name], tolerance[name], `${given.name}: ${name}`);
+    }
+    const points = pointInputs(prompts, letterbox, before);
     const { point_coords: places, point_labels: codes } = points;
-    const [slots, allCoords] = [[...floats(given.point_labels)], floats(given.point_coords)];
+    const { point_labels: slots, point_coords: allCoords } = given;
     assert.deepEqual([...codes], slots.filter((label) => label !== -1));
     const wanted = slots.flatMap((label, i) =>
       label === -1 ? [] : [...allCoords.slice(2 * i, 2 * i + 2)],
     );
-    assertClose(places, Float32Array.from(wanted), 1e-5, "point_coords");
+    assertClose(places, wanted, tolerance.point_coords, given.name);
     assert.deepEqual([...points.has_mask_input], [before ? 1 : 0]);
     assert.equal(points.mask_input.length, (size / 2) ** 2);
-  }
-});
-
-test("masks, logits and soft cut-outs at the size of the photo", () => {
-  for (const given of vectors("upsampling")) {
-    const letterbox = new Letterbox(...given.photo, given.size);
-    const [logits, name] = [floats(given.logits), given.photo.join("x")];
-    assertClose(photoLogits(logits, letterbox), floats(given.photo_logits), 1e-4, name);
-    assert.ok(iou(photoMask(logits, letterbox), bytes(given.photo_mask)) > 0.999, name);
-    assertClose(photoAlpha(logits, letterbox), bytes(given.photo_alpha), 1, name);
-  }
+  },
 });
 
 goldenTest("mask_cleaning", {
@@ -126,8 +130,6 @@ goldenTest("click_sampling", {
   },
 });
 
-const asView = ([left, top, width, height]) => ({ left, top, width, height });
-
 goldenTest("looks", {
   view: (given) => {
     const letterbox = new Letterbox(...given.photo, given.input_size);
@@ -160,7 +162,7 @@ goldenTest("looks", {
   },
 });
 
-// The arithmetic of `stand_in_segmenter` and `stand_in_detector` of web_vectors.py.
+// The arithmetic of `stand_in_segmenter` and `stand_in_detector` of squeezesam/vectors/answers.py.
 const SIZE = 64;
 const light = (image, stride) => {
   const side = SIZE / stride;
@@ -217,17 +219,18 @@ const detector = {
 
 for (const model of [segmenter, pointSegmenter]) {
   test(`whole answers are Python's, with the same stand-in for a ${model.kind}`, async () => {
-    const given = vectors("answers");
+    const [given] = vectors("golden/answers");
+    const { tolerance } = given;
     const stages = [];
     const predictor = new SaliencyPredictor(model, detector, {
       onStage: (stage) => stages.push(stage),
     });
     await askAll(predictor, given, (name, found, wanted) => {
       assert.equal(found.masks.length, wanted.masks.length, name);
-      assertClose(found.iouPredictions, wanted.iouPredictions, 1e-4, name);
+      assertClose(found.iouPredictions, wanted.iouPredictions, tolerance.iou_predictions, name);
       found.masks.forEach((mask, i) => {
-        assert.ok(iou(mask, wanted.masks[i]) > 0.999, name);
-        assertClose(found.lowResMasks[i], wanted.lowResMasks[i], 1e-3, name);
+        assert.deepEqual(mask, wanted.masks[i], name);
+        assertClose(found.lowResMasks[i], wanted.lowResMasks[i], tolerance.low_res_masks, name);
       });
     });
     const finding = await predictor.finding();
@@ -317,6 +320,12 @@ const filesOf = (changes = (content) => content, network = "network") => {
 test("a bundle lists its ONNX artifacts, and their bytes are checked", async () => {
   const bundle = await readBundle(filesOf());
   assert.deepEqual(bundle.precisions, ["fp32"]);
+  assert.deepEqual(bundle.bounds.fp32, {
+    minMaskIou: 0.995,
+    meanMaskIou: 0.999,
+    maxIouError: 0.001,
+    maxClickDistance: 0,
+  });
   assert.deepEqual([bundle.segmenter.inputSize, bundle.detector.inputSize], [SIZE, SIZE]);
   assert.deepEqual(bundle.detector.inputs, [{ name: "image", shape: [1, 3, SIZE, SIZE] }]);
   const artifact = bundle.artifact(bundle.segmenter, "fp32");
@@ -392,6 +401,8 @@ test("a manifest of another version or contract is refused", async () => {
     [/schema version 99/, (content) => void (content.schema_version = 99)],
     [/schema version undefined/, () => [1]],
     [/damaged/, (content) => void delete content.contract.looking],
+    [/damaged/, (content) => void delete content.bounds],
+    [/lacks bounds of fp32/, ({ bounds }) => void delete bounds.fp32.max_iou_error],
     [/no ONNX file of the detector/, ({ networks }) => void (networks[1].artifacts = [])],
     [/has no segmenter/, ({ networks }) => void networks.shift()],
     [/has 2 graphs/, ({ networks }) => void networks[0].graphs.push({})],

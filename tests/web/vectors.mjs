@@ -1,4 +1,4 @@
-// What Python answered, as `web_vectors.py` writes it, and how answers are compared with it.
+// What the exporter and `web_vectors.py` write, and how answers are compared with it.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -28,21 +28,30 @@ export function iou(one, other) {
   return either ? both / either : 1;
 }
 
-const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+// A mask of so many pixels, eight in a byte.
+const bits = (text, count) => {
+  const packed = bytes(text);
+  return Uint8Array.from({ length: count }, (_, i) => (packed[i >> 3] >> (7 - (i & 7))) & 1);
+};
 
-// Ask a predictor what Python's was asked, in the same order; `check` gets both answers.
+// Ask a predictor all that a case of kind `answers` asks, in its order; `check` gets both answers.
 export async function askAll(predictor, { photo: [width, height], pixels, asked }, check) {
   predictor.setImage({ data: bytes(pixels), width, height });
   const lowRes = {};
-  for (const { name, method, question, previous, ...wanted } of asked) {
-    const given = Object.entries(question).map(([key, value]) => [camel(key), value]);
-    const maskInput = previous && lowRes[previous];
-    const answer = await predictor[method]({ ...Object.fromEntries(given), maskInput });
+  for (const { name, method, previous, ...one } of asked) {
+    const question = {
+      pointCoords: one.point_coords ?? undefined,
+      pointLabels: one.point_labels ?? undefined,
+      multimaskOutput: one.multimask_output,
+      maskInput: previous && lowRes[previous],
+    };
+    if (one.box) question.box = one.box;
+    const answer = await predictor[method](question);
     [lowRes[name]] = answer.lowResMasks;
     check(name, answer, {
-      masks: wanted.masks.map(bytes),
-      iouPredictions: floats(wanted.iou_predictions),
-      lowResMasks: wanted.low_res_masks.map(floats),
+      masks: one.masks.map((mask) => bits(mask, width * height)),
+      iouPredictions: Float32Array.from(one.iou_predictions),
+      lowResMasks: one.low_res_masks.map((logits) => Float32Array.from(logits)),
     });
   }
 }

@@ -5,7 +5,7 @@ drawn inputs with their answers, for the apps' code alone.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from squeezesam.image_io import read_photo
 from squeezesam.inference.letterbox import scaled
 from squeezesam.spec import IMAGE, PIXEL_MEAN, PIXEL_SCALE, TensorSpec
 from squeezesam.strict_json import JsonError, shown
+from squeezesam.vectors import answers as answer_vectors
 from squeezesam.vectors import looks as look_vectors
 from squeezesam.vectors import masks as mask_vectors
+from squeezesam.vectors import photos as photo_vectors
+from squeezesam.vectors import prompts as prompt_vectors
 from squeezesam_export.bundle.array_files import ArrayFile, Form, check_forms
 from squeezesam_export.bundle.artifacts import GOLDEN, Hasher, checked_path, content_sha256
 from squeezesam_export.bundle.manifest import BundleNetwork, GoldenFile, HashedFile, Manifest
@@ -31,6 +34,9 @@ from squeezesam_export.kinds.recipe import KindRecipe, LoadedWeights, Vectors
 VECTORS: dict[str, Vectors] = {
     "mask_cleaning.json": mask_vectors.golden_vectors,
     "looks.json": look_vectors.golden_vectors,
+    "photos.json": photo_vectors.golden_vectors,
+    "prompts.json": prompt_vectors.golden_vectors,
+    "answers.json": answer_vectors.golden_vectors,
 }
 """What goes with every bundle, by the name of the file."""
 
@@ -223,7 +229,8 @@ def write_vectors(recipes: Iterable[KindRecipe], directory: Path) -> tuple[Hashe
     files = []
     for name, made in vectors_for(recipes).items():
         path = directory / GOLDEN / name
-        path.write_text(json.dumps(made(), allow_nan=False) + "\n", encoding="utf-8")
+        text = json.dumps(made(), allow_nan=False, separators=(",", ":"))
+        path.write_text(text + "\n", encoding="utf-8")
         files.append(HashedFile(f"{GOLDEN}/{name}", content_sha256(path)))
     return tuple(files)
 
@@ -248,5 +255,45 @@ def check_vectors(directory: Path, manifest: Manifest) -> None:
         except (OSError, JsonError) as error:
             raise ArtifactError(f"{path} is damaged: {error}; export again") from error
         # Through JSON, so that tuples and lists are alike.
-        if cases != json.loads(json.dumps(known[path.name]())):
+        if not agree(cases, json.loads(json.dumps(known[path.name]()))):
             raise ArtifactError(f"{path} has other answers than this version; export again")
+
+
+def agree(found: Any, known: Any, tolerances: Mapping[str, float] | None = None) -> bool:
+    """Whether vectors are those of this version, made here or on another machine.
+
+    Args:
+        found: what a file holds.
+        known: the same of this version, cases with their own `tolerance` of some fields.
+        tolerances: of the fields of the case that these are in.
+    """
+    if isinstance(known, dict):
+        slack = known.get("tolerance", tolerances or {})
+        return (
+            isinstance(found, dict)
+            and found.keys() == known.keys()
+            and all(
+                near(found[name], one, slack[name])
+                if name in slack and name != "tolerance"
+                else agree(found[name], one, slack)
+                for name, one in known.items()
+            )
+        )
+    if isinstance(known, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(known)
+            and all(agree(one, other, tolerances) for one, other in zip(found, known, strict=True))
+        )
+    return bool(found == known)
+
+
+def near(found: Any, known: Any, tolerance: float) -> bool:
+    """Whether numbers, or lists of lists of them, differ by no more than a tolerance."""
+    if isinstance(known, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(known)
+            and all(near(one, other, tolerance) for one, other in zip(found, known, strict=True))
+        )
+    return isinstance(found, int | float) and abs(found - known) <= tolerance

@@ -8,7 +8,7 @@ import { ENCODINGS } from "./prompts.js";
 import * as spec from "./spec.js";
 
 /** The version of `manifest.json` that this module reads; see `export/squeezesam_export/bundle/manifest.py`. */
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 
 const MAX_INPUT_SIZE = 2048;
 const TARGET = "onnx";
@@ -27,6 +27,13 @@ const TARGET = "onnx";
  * How a segmenter takes its prompts: as points that it draws itself, or drawn.
  * @typedef {"segmenter-points" | "segmenter"} SegmenterKind
  * @typedef {SegmenterKind | "detector"} NetworkKind
+ *
+ * How far the answers of artifacts may be from PyTorch's on the golden cases.
+ * @typedef {object} Bounds
+ * @property {number} minMaskIou of mask 0 of every case
+ * @property {number} meanMaskIou of all cases and masks
+ * @property {number} maxIouError by how much a predicted IoU may be off
+ * @property {number} maxClickDistance by how many pixels of the heat map a click may be off
  *
  * A network of the bundle and its ONNX artifacts.
  * @typedef {object} NetworkRecord
@@ -49,11 +56,13 @@ export class Bundle {
    * @param {ReadFile} readFile
    * @param {NetworkRecord[]} segmenters at least one; any of them serves, the first one best
    * @param {NetworkRecord | null} detector null where the bundle has none
+   * @param {Record<string, Bounds>} bounds by the name of the precision
    */
-  constructor(readFile, segmenters, detector) {
+  constructor(readFile, segmenters, detector, bounds) {
     this.readFile = readFile;
     this.segmenters = segmenters;
     this.detector = detector;
+    this.bounds = bounds;
   }
 
   /** The segmenter that serves best: one that takes points, where the bundle has it. */
@@ -185,7 +194,8 @@ export async function readBundle(readFile) {
     if (!segmenters.length) {
       throw new ArtifactError("the bundle has no segmenter; export again with one");
     }
-    return new Bundle(readFile, segmenters, networkRecord("detector", content.networks));
+    const detector = networkRecord("detector", content.networks);
+    return new Bundle(readFile, segmenters, detector, boundsOf(content.bounds));
   } catch (error) {
     if (error instanceof ArtifactError) throw error;
     throw new ArtifactError(`manifest.json is damaged (${String(error)}); export again`);
@@ -203,6 +213,26 @@ async function readOrThrow(readFile, name) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ArtifactError(`${name} cannot be read (${reason}); export again or copy it anew`);
   }
+}
+
+/**
+ * @param {any} bounds by the name of the precision
+ * @returns {Record<string, Bounds>}
+ */
+function boundsOf(bounds) {
+  const known = Object.entries(bounds).map(([precision, one]) => {
+    const found = {
+      minMaskIou: one.min_mask_iou,
+      meanMaskIou: one.mean_mask_iou,
+      maxIouError: one.max_iou_error,
+      maxClickDistance: one.max_click_distance,
+    };
+    if (!Object.values(found).every(Number.isFinite)) {
+      throw new ArtifactError(`manifest.json lacks bounds of ${precision}; export again`);
+    }
+    return [precision, found];
+  });
+  return Object.fromEntries(known);
 }
 
 /**

@@ -1,6 +1,7 @@
 package org.squeezesam.segmentation
 
 import kotlin.io.encoding.Base64
+import kotlin.math.abs
 
 /** The drawn inputs of a bundle with their answers; the forms stand in the Python modules. */
 internal object GoldenVectors {
@@ -18,6 +19,10 @@ internal object GoldenVectors {
         "view" -> view(case)
         "onto_view" -> ontoView(case)
         "onto_photo" -> ontoPhoto(case)
+        "letterbox" -> shownPhoto(case)
+        "upsampling" -> enlargedMask(case)
+        "prompts" -> encodedPrompts(case)
+        "answers" -> wholeAnswers(case)
         else -> throw ArtifactError(
             "this app knows no cases of kind ${Json.shown(kind)}; use the app that fits the bundle",
         )
@@ -115,5 +120,83 @@ internal object GoldenVectors {
         val view = viewOf(case["view"])
         val found = Looks.ontoPhoto(case["logits"].floats, view, letterboxOf(view, case), letterbox(case))
         return found.contentEquals(case["placed"].floats)
+    }
+
+    private fun photo(case: Json) =
+        case["photo"].ints.let { (width, height) -> Photo.ofRgb(width, height, bytes(case["pixels"])) }
+
+    private fun shownPhoto(case: Json): Boolean {
+        val view = viewOf(case["view"])
+        val found = letterboxOf(view, case).apply(photo(case), view)
+        val wanted = bytes(case["image"])
+        return found.size == wanted.size && found.indices.all { found[it] == Letterbox.scaled(wanted[it]) }
+    }
+
+    private fun enlargedMask(case: Json): Boolean {
+        val (letterbox, logits) = letterbox(case) to case["logits"].floats
+        val alpha = MaskUpsampling.photoAlpha(logits, letterbox)
+        return near(case, "photo_logits", MaskUpsampling.photoLogits(logits, letterbox)) &&
+            MaskUpsampling.photoMask(logits, letterbox).contentEquals(mask(case["photo_mask"])) &&
+            near(case, "photo_alpha", FloatArray(alpha.size) { (alpha[it].toInt() and 0xFF).toFloat() })
+    }
+
+    private fun encodedPrompts(case: Json): Boolean {
+        val (width, height) = case["photo"].ints
+        val labels = case["labels"].ints.toList()
+        val prompts = Prompts.check(points(case["coords"]), labels, case["box"].orNull(::box), width, height)
+        val tensors = PromptEncoder.encode(prompts, letterbox(case), case["mask_input"].orNull { it.floats })
+        return tensors.all { (name, found) -> near(case, name, found) }
+    }
+
+    /** Whether numbers differ from those of a case by no more than it allows for a field. */
+    private fun near(case: Json, name: String, found: FloatArray, wanted: Json = case[name]): Boolean {
+        val (numbers, most) = wanted.floats to case["tolerance"][name].number
+        return numbers.size == found.size && found.indices.all { abs(found[it] - numbers[it]) <= most }
+    }
+
+    private fun wholeAnswers(case: Json): Boolean {
+        val (segmenter, detector) = listOf(NetworkKind.SEGMENTER, NetworkKind.DETECTOR)
+            .map { StandInNetwork(it, case["input_size"].int) }
+        val predictor = SaliencyPredictor(segmenter, detector)
+        var same = true
+        ask(predictor, case) { wanted, masks, found ->
+            same = same && found.masks.size == masks.size &&
+                found.masks.zip(masks).all { (one, other) -> one.contentEquals(other) } &&
+                near(case, "iou_predictions", found.iouPredictions, wanted["iou_predictions"]) &&
+                wanted["low_res_masks"].items.zip(found.lowResMasks)
+                    .all { (logits, low) -> near(case, "low_res_masks", low, logits) }
+        }
+        val finding = predictor.finding
+        val heat = ByteArray(finding.heat.size) { finding.heat[it].toByte() }
+        return same && heat.contentEquals(bytes(case["heat"])) && finding.coords == points(case["clicks"])
+    }
+
+    /**
+     * Ask a predictor all that a case of kind `answers` asks, in its order.
+     *
+     * @param compare takes what the case has of a question, the masks among it, and what the predictor answers
+     */
+    fun ask(predictor: SaliencyPredictor, case: Json, compare: (Json, List<BooleanArray>, Prediction) -> Unit) {
+        val photo = photo(case)
+        predictor.setImage(photo)
+        val lowRes = HashMap<String, FloatArray>()
+        for (asked in case["asked"].items) {
+            val coords = asked["point_coords"].orNull(::points)
+            val labels = asked["point_labels"].orNull { it.ints.toList() }
+            val previous = asked["previous"].orNull { lowRes.getValue(it.text) }
+            val several = asked["multimask_output"].flag
+            val found = when (asked["method"].text) {
+                "edit" -> predictor.edit(coords.orEmpty(), labels.orEmpty(), previous, several)
+                else -> predictor.predict(coords, labels, asked["box"].orNull(::box), previous, several)
+            }
+            lowRes[asked["name"].text] = found.lowResMasks[0]
+            compare(asked, asked["masks"].items.map { bits(it, photo.width * photo.height) }, found)
+        }
+    }
+
+    /** A mask of so many pixels, eight in a byte. */
+    private fun bits(value: Json, count: Int): BooleanArray {
+        val packed = bytes(value)
+        return BooleanArray(count) { packed[it / Byte.SIZE_BITS].toInt() shr (7 - it % Byte.SIZE_BITS) and 1 == 1 }
     }
 }

@@ -99,10 +99,12 @@ class Network(
  * What of `manifest.json` an app needs; the form is that of `export/squeezesam_export/bundle/manifest.py`.
  *
  * @property networks of the kinds that this library knows; there is a segmenter
+ * @property bounds of the answers of artifacts on the golden cases, by the name of their precision
  * @property vectors drawn inputs with their answers, for the check of this library's own code
  */
 class Manifest private constructor(
     val networks: List<Network>,
+    val bounds: Map<String, Bounds>,
     val vectors: List<HashedFile>,
 ) {
     /** The promptable network. */
@@ -117,7 +119,7 @@ class Manifest private constructor(
 
     companion object {
         /** The version of `manifest.json` that this library reads. */
-        const val SCHEMA_VERSION = 7
+        const val SCHEMA_VERSION = 8
 
         /**
          * Check what stands in `manifest.json`.
@@ -144,7 +146,7 @@ class Manifest private constructor(
                     throw ArtifactError("the bundle has no segmenter; export again with one")
                 }
                 val vectors = content["vectors"].items.map { HashedFile(fileName(it["file"]), hash(it["sha256"])) }
-                return Manifest(networks, vectors)
+                return Manifest(networks, boundsOf(content["bounds"]), vectors)
             } catch (error: JsonError) {
                 throw ArtifactError("manifest.json is damaged (${reason(error)}); export again", error)
             }
@@ -168,6 +170,13 @@ private fun fileName(value: Json): String {
         )
     }
     return name
+}
+
+private fun boundsOf(value: Json): Map<String, Bounds> = value.fields.keys.associate { name ->
+    val precision = name.toString()
+    val (leastIou, meanIou, iouError, clickDistance) =
+        listOf("min_mask_iou", "mean_mask_iou", "max_iou_error", "max_click_distance").map { value[precision][it].number }
+    precision to Bounds(leastIou, meanIou, iouError, clickDistance)
 }
 
 /** Null for a kind of network that this library does not know and does not need. */

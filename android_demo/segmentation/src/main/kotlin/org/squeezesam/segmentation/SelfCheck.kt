@@ -15,7 +15,7 @@ data class Check(val name: String, val passed: Boolean, val detail: String)
 
 /**
  * The golden vectors of a bundle, on the device at hand: this library's own code, then the networks
- * in the runtime of the app. Bounds are those of `squeezesam verify` for the scheme of an artifact.
+ * in the runtime of the app. They are held to the bounds that the manifest has for their precision.
  *
  * @param bundle with its golden files
  * @param runtime that runs the artifacts
@@ -31,7 +31,7 @@ class SelfCheck(private val bundle: ModelBundle, private val runtime: Runtime, p
      * @param bounds that they are held to; null for those of the precision
      * @param tell takes each check as it is done
      */
-    fun run(precision: String, bounds: Bounds? = Bounds.ofScheme[precision], tell: (Check) -> Unit = {}): List<Check> {
+    fun run(precision: String, bounds: Bounds? = manifest.bounds[precision], tell: (Check) -> Unit = {}): List<Check> {
         val done = ArrayList<Check>()
         fun add(checks: List<Check>) = checks.forEach { done += it; tell(it) }
         manifest.vectors.forEach { add(listOf(checkVectors(it))) }
@@ -75,7 +75,7 @@ class SelfCheck(private val bundle: ModelBundle, private val runtime: Runtime, p
 
     /** The networks of a precision, each alone and then together. */
     private fun checkNetworks(precision: String, bounds: Bounds?): List<Check> {
-        if (bounds == null) return listOf(Check(precision, false, "no bounds are known for $precision"))
+        if (bounds == null) return listOf(Check(precision, false, "manifest.json has no bounds for $precision; export again"))
         val loaded = ArrayList<LoadedNetwork>()
         try {
             val checks = manifest.networks.mapTo(ArrayList()) { network ->

@@ -126,7 +126,7 @@ private fun checkRange(name: String, value: Int, least: Int, most: Int = Int.MAX
 }
 
 /**
- * What `squeezesam verify` asks of the artifacts of a scheme on the golden cases.
+ * What `squeezesam verify` asks of the artifacts of a precision on the golden cases, as the manifest tells it.
  *
  * @property minMaskIou of mask 0 of every case
  * @property meanMaskIou of all cases and masks
@@ -138,17 +138,4 @@ data class Bounds(
     val meanMaskIou: Double,
     val maxIouError: Double,
     val maxClickDistance: Double,
-) {
-    companion object {
-        /** By the name of the scheme, as `squeezesam_export/quantization/schemes.py` has them. */
-        val ofScheme: Map<String, Bounds> = mapOf(
-            "fp32" to Bounds(0.995, 0.999, 0.001, 0.0),
-            "fp16" to Bounds(0.995, 0.997, 0.01, 1.0),
-            "int8" to Bounds(0.8, 0.95, 0.15, 4.0),
-            "w8a16" to Bounds(0.9, 0.98, 0.1, 2.0),
-            "int8-weights" to Bounds(0.9, 0.98, 0.05, 2.0),
-            "palette6" to Bounds(0.8, 0.95, 0.15, 4.0),
-            "palette4" to Bounds(0.5, 0.8, 0.3, 8.0),
-        )
-    }
-}
+)

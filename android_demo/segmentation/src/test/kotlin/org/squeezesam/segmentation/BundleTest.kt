@@ -36,12 +36,22 @@ class BundleTest {
         return Json.written(change(parsed.value, 0))
     }
 
+    private val noRuntime = object : Runtime {
+        override val target = "onnx"
+        override val name = "none"
+        override val backend = "none"
+        override val version = null
+        override fun load(bytes: ByteArray, network: Network, threads: Int) = throw ArtifactError("not wanted here")
+    }
+
     private fun refusal(text: String): String = assertFailsWith<ArtifactError> { opened(text) }.message!!
 
     @Test
     fun aBundleListsWhatTheRuntimesCanRun() {
         val bundle = ModelBundle.open(bundleFolder)
         assertEquals(listOf("fp32", "int8"), bundle.manifest.precisions("onnx"))
+        assertEquals(setOf("fp32", "int8"), bundle.manifest.bounds.keys)
+        assertEquals(Bounds(0.8, 0.95, 0.15, 4.0), bundle.manifest.bounds["int8"])
         assertEquals(emptyList(), bundle.manifest.precisions("coreml"))
         val segmenter = bundle.manifest.segmenter
         val artifact = segmenter.artifact("onnx", "fp32")
@@ -56,7 +66,7 @@ class BundleTest {
     fun anotherVersionOrContractIsRefused() {
         val refused = mapOf(
             changed("schema_version", value = 99) to "schema version 99",
-            changed("schema_version", value = "7") to "schema version \"7\"",
+            changed("schema_version", value = "8") to "schema version \"8\"",
             changed("schema_version", value = null, remove = true) to "schema version null",
             "[1]" to "schema version null",
             changed("networks", 0, "preprocessing", "pad_byte", value = 5) to "has 5 where",
@@ -75,6 +85,8 @@ class BundleTest {
             changed("networks", 0, "golden", 0, "width", value = 0) to "not the size of a photo",
             changed("networks", 0, "golden", 0, "cases", value = emptyList<Any>()) to "is empty",
             changed("networks", 0, "golden", 0, "cases", 0, "box", value = listOf(1)) to "has 1 numbers",
+            changed("bounds", "int8", "mean_mask_iou", value = "high") to "bounds.int8.mean_mask_iou is",
+            changed("bounds", value = null, remove = true) to "bounds is missing",
             changed("vectors", value = 3) to "vectors is 3 instead of a list",
         )
         for ((text, wanted) in refused) {
@@ -162,14 +174,15 @@ class BundleTest {
     }
 
     @Test
+    fun theBoundsOfTheSelfCheckAreThoseOfTheManifest() {
+        val bundle = opened(changed("bounds", "int8", value = null, remove = true))
+        fun detail(precision: String) = SelfCheck(bundle, noRuntime, 1).run(precision).last().detail
+        assertTrue("no bounds for int8" in detail("int8"), detail("int8"))
+        assertEquals("not wanted here", detail("fp32")) // it goes on to load the network
+    }
+
+    @Test
     fun damagedVectorsOfTheRightHashFailTheSelfCheck() {
-        val noRuntime = object : Runtime {
-            override val target = "onnx"
-            override val name = "none"
-            override val backend = "none"
-            override val version = null
-            override fun load(bytes: ByteArray, network: Network, threads: Int) = throw ArtifactError("not wanted here")
-        }
         fun check(index: Int, cases: List<Map<*, *>>): Check {
             val bytes = Json.written(cases).toByteArray()
             val hash = MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
