@@ -98,7 +98,7 @@ abstract class ReportActivity : Activity() {
     }
 }
 
-/** The golden vectors of the bundle on this phone, with the bounds of `squeezesam verify`. */
+/** The golden vectors of the bundle on this phone, with the bounds of its manifest. */
 class SelfCheckActivity : ReportActivity() {
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
