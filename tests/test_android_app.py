@@ -309,7 +309,7 @@ def test_the_parts_of_the_app_without_android_pass_their_tests(
     )
     write_photos(tmp_path)
     names = [f"{PACKAGE}.{name}" for path in tests for name in classes_of(path)]
-    assert len(names) == 4
+    assert len(names) == 5
     words = ["java", f"-Dphotos={tmp_path}", "-cp", joined([compiled / "app.jar", *jars])]
     done = subprocess.run(
         [*words, "org.junit.runner.JUnitCore", *names], capture_output=True, text=True, timeout=600
@@ -368,11 +368,24 @@ class TestSources:
 
     def test_what_is_pressed_says_what_it_does(self) -> None:
         android = NAME.removesuffix("name")
-        for layout in (APP / "main" / "res" / "layout").glob("*.xml"):
+        for layout in (APP / "main" / "res").glob("layout*/*.xml"):
             for element in ElementTree.parse(layout).iter():
                 if element.tag in ("Button", "ImageButton", "ProgressBar"):
                     words = (element.get(f"{android}{a}") for a in ("text", "contentDescription"))
                     assert any(words), element.attrib
+
+    def test_a_turned_screen_has_the_same_parts(self) -> None:
+        android = NAME.removesuffix("name")
+        upright, turned = (
+            {
+                one.get(f"{android}id"): (one.tag, one.get(f"{android}text"))
+                for one in ElementTree.parse(APP / "main" / "res" / folder / "main.xml").iter()
+                if one.get(f"{android}id")
+            }
+            for folder in ("layout", "layout-land")
+        )
+        assert len(upright) == 11
+        assert turned == upright
 
     def test_every_theme_has_a_dark_twin(self) -> None:
         for file in ("colors.xml", "styles.xml"):

@@ -322,8 +322,14 @@ class Engine(private val context: Application) {
         enqueue { work { store.keep(title, kept); finish {} } }
     }
 
-    /** Write the soft cut-out as a PNG of the size of the photo. */
-    fun write(to: () -> OutputStream, done: () -> Unit) = enqueue {
+    /**
+     * Write the soft cut-out as a PNG of the size of the photo.
+     *
+     * @param to opens the place
+     * @param remove takes away an incomplete file
+     * @param done is called once all is written
+     */
+    fun write(to: () -> OutputStream, remove: () -> Unit, done: () -> Unit) = enqueue {
         val (open, answer) = photo to selection.state.answer
         if (open == null || answer == null) null
         else {
@@ -332,8 +338,7 @@ class Engine(private val context: Application) {
                 val picture = open.pixels.cutOut(answer.photoAlphas().first())
                 try {
                     // Android hides what the stream throws, and answers whether all was written.
-                    val whole = to().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
-                    if (!whole) throw IOException("it takes no more, or is full")
+                    PhotoFile.writeWhole(to, remove) { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
                 } catch (error: IOException) {
                     throw OutputError("the place of the cut-out cannot be written to (${reason(error)}); choose another one", error)
                 } catch (error: RuntimeException) { // other apps throw what they like
@@ -350,7 +355,8 @@ class Engine(private val context: Application) {
     }
 
     /** Write the cut-out to a file of this app. */
-    fun write(file: File, done: () -> Unit) = write({ file.parentFile?.mkdirs(); file.outputStream() }, done)
+    fun write(file: File, done: () -> Unit) =
+        write({ file.parentFile?.mkdirs(); file.outputStream() }, { file.delete() }, done)
 
     /** Tell the user something. */
     fun say(sentence: Int) {

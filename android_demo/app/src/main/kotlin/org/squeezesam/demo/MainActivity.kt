@@ -6,6 +6,7 @@ import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
 import android.os.Parcelable
+import android.provider.DocumentsContract
 import android.view.Menu
 import android.view.MenuItem
 import android.view.MotionEvent
@@ -140,9 +141,10 @@ class MainActivity : Activity(), Engine.Listener, PhotoView.Listener {
         val resolver = applicationContext.contentResolver
         when (request) {
             OPEN -> engine.open(uri)
-            SAVE -> engine.write({ resolver.openOutputStream(uri) ?: throw FileNotFoundException("$uri") }) {
-                engine.say(R.string.saved)
-            }
+            SAVE -> engine.write(
+                { resolver.openOutputStream(uri) ?: throw FileNotFoundException("$uri") },
+                { DocumentsContract.deleteDocument(resolver, uri) },
+            ) { engine.say(R.string.saved) }
         }
     }
 

@@ -11,7 +11,7 @@ import org.squeezesam.segmentation.Photo
 
 // Knows no Android, so that it is tested on the JVM.
 
-/** What is asked of a photo's file before Android decodes it. */
+/** What is asked of a photo's file before Android decodes it, and how a picture is written. */
 object PhotoFile {
     /** The largest file that is taken. */
     const val MOST_BYTES = 100_000_000L
@@ -41,6 +41,31 @@ object PhotoFile {
             total += count
             if (total > most) throw ImageError("the photo has more than ${most / 1_000_000} MB; choose a smaller one")
             to.write(part, 0, count)
+        }
+    }
+
+    /**
+     * Write all of a file, or leave none behind.
+     *
+     * @param to opens the place
+     * @param remove takes away what is there; whether that fails is not told
+     * @param write answers whether all was written
+     * @throws IOException the place cannot be written to, or not all was written
+     */
+    fun writeWhole(to: () -> OutputStream, remove: () -> Unit, write: (OutputStream) -> Boolean) {
+        var isWhole = false
+        try {
+            isWhole = to().use(write)
+            if (!isWhole) throw IOException("it takes no more, or is full")
+        } finally {
+            if (!isWhole) {
+                try {
+                    remove()
+                } catch (error: IOException) {
+                    // The user is told of the first error.
+                } catch (error: RuntimeException) { // other apps throw what they like
+                }
+            }
         }
     }
 

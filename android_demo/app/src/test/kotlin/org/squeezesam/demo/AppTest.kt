@@ -194,6 +194,43 @@ class PhotoFileTest {
     }
 }
 
+class WholeFileTest {
+    private val left = ArrayList<String>()
+
+    private fun write(stream: ByteArrayOutputStream, write: (java.io.OutputStream) -> Boolean) =
+        PhotoFile.writeWhole({ left += "file"; stream }, { left -= "file" }, write)
+
+    @Test
+    fun aWholeFileStays() {
+        val file = ByteArrayOutputStream()
+        write(file) { it.write(7); true }
+        assertEquals(listOf("file"), left)
+        assertContentEquals(byteArrayOf(7), file.toByteArray())
+    }
+
+    @Test
+    fun anIncompleteFileIsTakenAway() {
+        assertFailsWith<IOException> { write(ByteArrayOutputStream()) { false } }
+        assertFailsWith<IOException> { write(ByteArrayOutputStream()) { throw IOException("full") } }
+        assertFailsWith<SecurityException> { write(ByteArrayOutputStream()) { throw SecurityException("not you") } }
+        val closesBadly = object : ByteArrayOutputStream() {
+            override fun close() = throw IOException("full after all")
+        }
+        assertFailsWith<IOException> { write(closesBadly) { true } }
+        assertEquals(emptyList(), left)
+    }
+
+    @Test
+    fun theFirstErrorIsTold() {
+        for (later in listOf(IOException("gone"), UnsupportedOperationException("cannot delete"))) {
+            val told = assertFailsWith<IOException> {
+                PhotoFile.writeWhole({ ByteArrayOutputStream() }, { throw later }) { throw IOException("full") }
+            }
+            assertEquals("full", told.message)
+        }
+    }
+}
+
 class WantedTest {
     @Test
     fun whatIsNotSaidIsTheHarnesssProtocolAndTheChoiceOfTheScreen() {
