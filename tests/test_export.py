@@ -237,10 +237,6 @@ EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda m: m["bounds"]["fp32"].update(min_mask_iou=0.5),
         "other bounds than this version",
     ),
-    "bounds of no artifact": (
-        lambda m: m["bounds"].update(int3=m["bounds"]["fp32"]),
-        "other bounds",
-    ),
     "the bounds of a precision": (lambda m: m["bounds"].pop("fp32"), "other bounds"),
     "the files of a file": (lambda m: first_graph(m).update(files={"a": "0" * 64}), "other files"),
 }

@@ -17,6 +17,7 @@ def artifacts(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run("export", "--no-detector", "--weights", weights, *words, "--out", more) == 0
     manifest, other = (json.loads((one / "manifest.json").read_text()) for one in (out, more))
     manifest["networks"][0]["artifacts"] += other["networks"][0]["artifacts"]
+    manifest["bounds"] |= other["bounds"]
     (more / "nano_coreml_fp16.mlpackage").rename(out / "nano_coreml_fp16.mlpackage")
     (out / "manifest.json").write_text(json.dumps(manifest))
     return out

@@ -87,7 +87,7 @@ struct SelfCheckView: View {
         (lines, message, isRunning) = ([], "Running in \(loaded.precision) …", true)
         defer { isRunning = false }
         do {
-            lines = try await Task.detached { try check.checkCode() }.value
+            lines = try await Task.detached { try await check.checkCode() }.value
             lines += try await Task.detached { try await check.check(loaded.all) }.value
             let failed = lines.filter { !$0.passed }.count
             message = failed == 0 ? "All passed in \(loaded.precision)." : "\(failed) failed."

@@ -1,17 +1,16 @@
 import Foundation
 
-/// Drawn inputs with their answers, which hold the kit's own code to Python's: `mask_cleaning.json`,
-/// `looks.json` and `click_sampling.json` of a bundle. The modules
-/// `masks.py`, `looks.py` and `saliency.py` of `squeezesam/vectors` say what each field is.
+/// Drawn inputs with their answers, which hold the kit's own code to Python's: the JSON files in the
+/// folder `golden` of a bundle. The modules of `squeezesam/vectors` say what each field is.
 public struct GoldenVectors: Sendable {
-    private let cases: [VectorCase]
+    private let cases: [GoldenCase]
 
     /// - Throws: `SqueezeSAMError.artifact` where these are no vectors.
     public init(json: Data) throws {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
-            cases = try decoder.decode([VectorCase].self, from: json)
+            cases = try decoder.decode([GoldenCase].self, from: json)
         } catch {
             throw SqueezeSAMError.artifact("golden vectors are damaged; export again")
         }
@@ -21,9 +20,35 @@ public struct GoldenVectors: Sendable {
 
     /// The names of all cases that the kit answers differently.
     ///
-    /// - Throws: `SqueezeSAMError.artifact` where a case is of an unknown kind or lacks a field.
-    public func failures() throws -> [String] {
-        try cases.filter { try !$0.isAnswered() }.map { "\($0.kind): \($0.name)" }
+    /// - Throws: `SqueezeSAMError` where a case is of an unknown kind, lacks a field, or asks what has
+    ///   no meaning.
+    public func failures() async throws -> [String] {
+        var names: [String] = []
+        for one in cases {
+            switch one {
+            case .step(let step):
+                if try !step.isAnswered() { names.append("\(step.kind): \(step.name)") }
+            case .answers(let whole): names += try await whole.failures()
+            }
+        }
+        return names
+    }
+}
+
+/// A case, in the form of its kind.
+private enum GoldenCase: Decodable {
+    case step(VectorCase)
+    case answers(GoldenAnswers)
+
+    private struct Kind: Decodable {
+        let kind: String
+    }
+
+    init(from decoder: any Decoder) throws {
+        let isWhole = try Kind(from: decoder).kind == "answers"
+        self =
+            isWhole
+            ? .answers(try GoldenAnswers(from: decoder)) : .step(try VectorCase(from: decoder))
     }
 }
 
@@ -61,6 +86,24 @@ private struct VectorCase: Decodable {
     let inside: [Int]?
     let heatSize: [Int]?
     let heatPixels: [[Int]]?
+    let pixels: Data?
+    let image: Data?
+    let photoLogits: [Float]?
+    let photoMask: Data?
+    let photoAlpha: [Float]?
+    let coords: [Point]?
+    let labels: [Int]?
+    let maskInput: [Float]?
+    let promptMaps: [Float]?
+    let promptTokens: [Float]?
+    let tolerance: Tolerance?
+
+    struct Tolerance: Decodable {
+        let photoLogits: Float?
+        let photoAlpha: Float?
+        let promptMaps: Float?
+        let promptTokens: Float?
+    }
 
     struct Moved: Decodable {
         let positive: [Point]
@@ -104,6 +147,9 @@ private struct VectorCase: Decodable {
         case "view": return try isViewFound()
         case "onto_view": return try isMovedOntoView()
         case "onto_photo": return try isMovedOntoPhoto()
+        case "letterbox": return try isPhotoShown()
+        case "upsampling": return try isMaskEnlarged()
+        case "prompts": return try arePromptsEncoded()
         default:
             throw SqueezeSAMError.artifact(
                 "golden vectors are of the unknown kind \(kind); use the kit of this export")
@@ -249,7 +295,7 @@ private struct VectorCase: Decodable {
         let found = Looks.ontoView(
             try logits(side: photo.maskSide), photo: photo, view: view,
             letterbox: try letterbox(of: view))
-        return try isNear(found, the(previous?.logits))
+        return try areNear(found, the(previous?.logits), by: Self.looksTolerance)
     }
 
     private func isMovedOntoPhoto() throws -> Bool {
@@ -258,13 +304,41 @@ private struct VectorCase: Decodable {
         let found = Looks.ontoPhoto(
             try logits(side: letterbox.maskSide), view: view, letterbox: letterbox,
             photo: try self.letterbox())
-        return try isNear(found, the(placed))
+        return try areNear(found, the(placed), by: Self.looksTolerance)
+    }
+
+    private func isPhotoShown() throws -> Bool {
+        let (view, sides) = (try crop(), try the(photo))
+        let shown = try Photo(bytes: [UInt8](the(pixels)), width: sides[0], height: sides[1])
+        let found = try letterbox(of: view).apply(shown, part: view).values
+        return try found == the(image).map { (Float($0) - Spec.pixelMean) * Spec.pixelScale }
+    }
+
+    private func isMaskEnlarged() throws -> Bool {
+        let (letterbox, wanted) = (try letterbox(), try the(photoMask))
+        try check(letterbox.width * letterbox.height == wanted.count)
+        let (logits, enlarging) = (try logits(side: letterbox.maskSide), MaskUpsampling(letterbox))
+        let alpha = enlarging.photoAlpha(logits).map(Float.init)
+        return try enlarging.photoMask(logits) == wanted.map { $0 != 0 }
+            && areNear(
+                enlarging.photoLogits(logits), the(photoLogits), by: the(tolerance?.photoLogits))
+            && areNear(alpha, the(photoAlpha), by: the(tolerance?.photoAlpha))
+    }
+
+    private func arePromptsEncoded() throws -> Bool {
+        let letterbox = try letterbox()
+        let prompts = try Prompts(
+            pointCoords: the(coords), pointLabels: the(labels), box: box, width: letterbox.width,
+            height: letterbox.height)
+        let area = letterbox.maskSide * letterbox.maskSide
+        try check(maskInput.map { $0.count == area } ?? true)
+        let found = PromptEncoder(letterbox).encode(prompts, maskInput: maskInput)
+        return try areNear(found.maps, the(promptMaps), by: the(tolerance?.promptMaps))
+            && areNear(found.tokens, the(promptTokens), by: the(tolerance?.promptTokens))
     }
 
     /// "A port that differs from them by 1e-5 is good enough", as `squeezesam/vectors/looks.py` says.
-    private func isNear(_ found: [Float], _ wanted: [Float]) -> Bool {
-        found.count == wanted.count && zip(found, wanted).allSatisfy { abs($0 - $1) <= 1e-5 }
-    }
+    private static let looksTolerance: Float = 1e-5
 
     private func pair(_ pixel: Pixel) -> [Int] { [pixel.x, pixel.y] }
 
@@ -275,4 +349,9 @@ private struct VectorCase: Decodable {
             return pixel
         }
     }
+}
+
+/// Whether two lists differ by no more than a number anywhere.
+func areNear(_ found: [Float], _ wanted: [Float], by most: Float) -> Bool {
+    found.count == wanted.count && zip(found, wanted).allSatisfy { abs($0 - $1) <= most }
 }

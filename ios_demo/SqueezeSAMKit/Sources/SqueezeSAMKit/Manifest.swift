@@ -4,11 +4,13 @@ import Foundation
 /// `export/squeezesam_export/bundle/manifest.py`.
 public struct Manifest: Decodable, Sendable {
     /// The version of `manifest.json` that the kit reads.
-    public static let schemaVersion = 7
+    public static let schemaVersion = 8
     public static let fileName = "manifest.json"
 
     public let networks: [Network]
     public let contract: Contract
+    /// By the name of the scheme, next to PyTorch's answers.
+    public let bounds: [String: Bounds]
     /// Drawn inputs with their answers for the kit's own code.
     public let vectors: [HashedFile]
 

@@ -27,22 +27,26 @@ public struct SelfCheck: Sendable {
         self.precision = precision
     }
 
-    /// The kit's own code: cleaning, closer look, click sampling. It needs no network.
+    /// The kit's own code, from the pixels of a photo to whole answers. It needs no network.
     ///
     /// - Throws: `SqueezeSAMError.artifact` where the bundle has no vectors, or they cannot be used.
-    public func checkCode() throws -> [Line] {
+    public func checkCode() async throws -> [Line] {
         guard !bundle.manifest.vectors.isEmpty else { throw missing("golden vectors") }
-        return try bundle.manifest.vectors.map { file in
+        var lines: [Line] = []
+        for file in bundle.manifest.vectors {
             let vectors = try GoldenVectors(
                 json: bundle.content(of: file.file, sha256: file.sha256))
             guard vectors.count > 0 else { throw missing("cases in \(file.file)") }
-            let failures = try vectors.failures()
+            let failures = try await vectors.failures()
             let detail = failures.prefix(3).joined(separator: ", ")
-            return Line(
-                name: file.file, passed: failures.isEmpty,
-                detail: "\(vectors.count - failures.count) of \(vectors.count) cases. \(detail)",
-                iou: nil)
+            lines.append(
+                Line(
+                    name: file.file, passed: failures.isEmpty,
+                    detail: "\(vectors.count - failures.count) of \(vectors.count) cases. "
+                        + detail,
+                    iou: nil))
         }
+        return lines
     }
 
     /// The prompt encoder and the networks, each alone and then both together.
@@ -56,9 +60,9 @@ public struct SelfCheck: Sendable {
         guard !networks.isEmpty else {
             throw SqueezeSAMError.config("no network is loaded; load one, then check it")
         }
-        guard let bounds = Bounds.ofScheme[precision] else {
+        guard let bounds = bundle.manifest.bounds[precision] else {
             throw SqueezeSAMError.config(
-                "no bounds of \(precision) are known; choose another scheme")
+                "the manifest has no bounds of \(precision); choose another scheme")
         }
         var lines: [Line] = []
         for network in networks {

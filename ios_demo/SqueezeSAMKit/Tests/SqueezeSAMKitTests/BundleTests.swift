@@ -67,7 +67,8 @@ struct BundleTests {
         arguments: [
             ("schema_version", 99, "schema version 99"),
             ("schema_version", nil, "no schema version"),
-            ("contract/looking", nil, "damaged"), ("networks", 5, "damaged"),
+            ("contract/looking", nil, "damaged"), ("bounds", nil, "damaged"),
+            ("bounds/fp32/min_mask_iou", "high", "damaged"), ("networks", 5, "damaged"),
             ("networks/0", nil, "no segmenter"), ("networks/0/graphs/0", nil, "0 graphs"),
             ("networks/0/input_size", 320.5, "damaged"), ("networks/0/input_size", 0, "0 pixels"),
             ("networks/0/input_size", 1 << 40, "pixels"), ("networks/0/input_size", 128, "tensors"),
@@ -142,10 +143,17 @@ struct BundleTests {
         let files = try Files()
         let check = SelfCheck(
             bundle: try ExportBundle(directory: files.folder), precision: "fp32")
-        let noVectors = await refusal { _ = try check.checkCode() }
+        let noVectors = await refusal { _ = try await check.checkCode() }
         #expect(noVectors?.errorDescription?.contains("no golden vectors") == true)
         let noNetwork = await refusal { _ = try await check.check([]) }
         #expect(noNetwork?.kind == "config")
+        let otherFiles = try Files(changes: { content in
+            content = set(nil, in: content, at: ["bounds", "fp32"]) as? [String: Any] ?? [:]
+        })
+        let unbound = SelfCheck(
+            bundle: try ExportBundle(directory: otherFiles.folder), precision: "fp32")
+        let noBounds = await refusal { _ = try await unbound.check([segmenter]) }
+        #expect(noBounds?.errorDescription?.contains("no bounds of fp32") == true)
         let noCases = await refusal { _ = try await check.check([segmenter]) }
         #expect(noCases?.errorDescription?.contains("no golden cases of the segmenter") == true)
     }
