@@ -359,12 +359,18 @@ def test_other_heat_than_that_of_its_logits(
     assert "finds other clicks in its heat map" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "answer"), [("clicks", "clicks"), ("clean", "cleaned")])
+@pytest.mark.parametrize(
+    ("name", "kind", "answer"),
+    [
+        ("click_sampling", "clicks", "clicks"),
+        ("mask_cleaning", "clean", "cleaned"),
+        ("photos", "upsampling", "photo_logits"),
+    ],
+)
 def test_vectors_that_this_version_does_not_find(
-    kind: str, answer: str, float_copy: Path, capsys: pytest.CaptureFixture[str]
+    name: str, kind: str, answer: str, float_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = read_manifest(float_copy)
-    name = "mask_cleaning" if kind == "clean" else "click_sampling"
     (vectors,) = (one for one in manifest.vectors if name in one.file)
     path = float_copy / vectors.file
     cases = json.loads(path.read_text())

@@ -259,13 +259,17 @@ def check_vectors(directory: Path, manifest: Manifest) -> None:
             raise ArtifactError(f"{path} has other answers than this version; export again")
 
 
-def agree(found: Any, known: Any, tolerances: Mapping[str, float] | None = None) -> bool:
+def agree(
+    found: Any, known: Any, tolerance: float = 0, tolerances: Mapping[str, float] | None = None
+) -> bool:
     """Whether vectors are those of this version, made here or on another machine.
 
     Args:
         found: what a file holds.
-        known: the same of this version, cases with their own `tolerance` of some fields.
-        tolerances: of the fields of the case that these are in.
+        known: the same of this version; a case may name fields that need not be equal under
+            `tolerance`.
+        tolerance: by how much numbers may differ.
+        tolerances: the same of the fields of a case, at any depth.
     """
     if isinstance(known, dict):
         slack = known.get("tolerance", tolerances or {})
@@ -273,9 +277,9 @@ def agree(found: Any, known: Any, tolerances: Mapping[str, float] | None = None)
             isinstance(found, dict)
             and found.keys() == known.keys()
             and all(
-                near(found[name], one, slack[name])
-                if name in slack and name != "tolerance"
-                else agree(found[name], one, slack)
+                agree(found[name], one)
+                if name == "tolerance"
+                else agree(found[name], one, slack.get(name, 0), slack)
                 for name, one in known.items()
             )
         )
@@ -283,17 +287,11 @@ def agree(found: Any, known: Any, tolerances: Mapping[str, float] | None = None)
         return (
             isinstance(found, list)
             and len(found) == len(known)
-            and all(agree(one, other, tolerances) for one, other in zip(found, known, strict=True))
+            and all(
+                agree(one, other, tolerance, tolerances)
+                for one, other in zip(found, known, strict=True)
+            )
         )
+    if tolerance:
+        return isinstance(found, int | float) and abs(found - known) <= tolerance
     return bool(found == known)
-
-
-def near(found: Any, known: Any, tolerance: float) -> bool:
-    """Whether numbers, or lists of lists of them, differ by no more than a tolerance."""
-    if isinstance(known, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(known)
-            and all(near(one, other, tolerance) for one, other in zip(found, known, strict=True))
-        )
-    return isinstance(found, int | float) and abs(found - known) <= tolerance
