@@ -120,7 +120,8 @@ def answers_case(name: str, predictor: SaliencyPredictor, photo: NDArray[np.uint
         photo: RGB bytes.
     """
     predictor.set_image(photo)
-    asked, low_res = [], {}
+    asked: list[Case] = []
+    low_res: dict[str, NDArray[np.float32]] = {}
     for given in questions():
         question = BLANK | given
         prompts = {key: question[key] for key in ("point_coords", "point_labels")}
