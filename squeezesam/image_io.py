@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from squeezesam.errors import ImageError, MissingDependencyError, OutputError, SqueezeSamError
 from squeezesam.files import PathLike, whole_file
 from squeezesam.photo_pixels import rgb_pixels, shown_size
+from squeezesam.picture_strips import JPEG_QUALITY, StripPicture
 
 PHOTO_FORMATS = (
     "JPEG",
@@ -65,7 +66,6 @@ BRANDS_END = 64
 """Bytes of a file in which its brands stand."""
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-JPEG_QUALITY = 85
 
 STDOUT = Path("-")
 """As the place of a picture: standard output, as PNG."""
@@ -250,11 +250,11 @@ def too_large(limit: int) -> str:
     return f"has more than {limit // 1_000_000} megapixels; shrink it first"
 
 
-def write_image(image: Image.Image | NDArray[np.uint8], path: PathLike) -> None:
+def write_image(image: Image.Image | StripPicture | NDArray[np.uint8], path: PathLike) -> None:
     """Write a picture, whole or not at all, in the format that the suffix names.
 
     Args:
-        image: a Pillow image, or grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4].
+        image: a Pillow image, a picture in strips, or grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4].
         path: a .png file, or .jpg or .jpeg for RGB, or STDOUT.
 
     Raises:
@@ -265,11 +265,18 @@ def write_image(image: Image.Image | NDArray[np.uint8], path: PathLike) -> None:
         image = Image.fromarray(image)
     check_format(path, image.mode)
     if path == STDOUT:
-        image.save(sys.stdout.buffer, format="PNG")
+        _save(image, sys.stdout.buffer, "PNG")
         sys.stdout.buffer.flush()
         return
-    with whole_file(path) as partial:
-        image.save(partial, format=FORMATS[path.suffix.lower()], quality=JPEG_QUALITY)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        _save(image, file, FORMATS[path.suffix.lower()])
+
+
+def _save(image: Image.Image | StripPicture, file: BinaryIO, kind: str) -> None:
+    if isinstance(image, StripPicture):
+        image.save(file, kind)
+    else:
+        image.save(file, kind, quality=JPEG_QUALITY)
 
 
 def check_format(path: Path, mode: str) -> None:

@@ -28,13 +28,14 @@ from squeezesam.image_io import FORMATS, STDOUT, check_format, write_image
 from squeezesam.inference.explain import explain
 from squeezesam.inference.load import InterpretedNetwork, detector_beside, load
 from squeezesam.inference.mask_cleanup import bounding_window
-from squeezesam.inference.overlay import draw_cutout, draw_overlay, mask_picture
+from squeezesam.inference.overlay import cutout_strips, mask_picture, overlay_strips
 from squeezesam.inference.predictor import MaskAnswer, SamPredictor
 from squeezesam.inference.prompt_text import PhotoPlace, click_in_pixels, parse_box, parse_point
 from squeezesam.inference.prompts import Prompts, check_prompts
 from squeezesam.inference.saliency_predictor import SaliencyPredictor
 from squeezesam.networks.configs import DEFAULT_VARIANT
 from squeezesam.networks.weights import shipped_weights
+from squeezesam.picture_strips import StripPicture
 from squeezesam.spec import DETECTOR, SEGMENTER, PointLabel
 
 T = TypeVar("T")
@@ -356,13 +357,15 @@ def cut_out(answer: MaskAnswer, prompts: Prompts) -> SegmentedPhoto:
     return SegmentedPhoto(mask, answer, prompts)
 
 
-def draw(output: str, photo: NDArray[np.uint8], answer: SegmentedPhoto) -> Image.Image:
+def draw(
+    output: str, photo: NDArray[np.uint8], answer: SegmentedPhoto
+) -> Image.Image | StripPicture:
     """The picture for one of OUTPUTS other than the explanation."""
     if output == "overlay":
-        return draw_overlay(photo, answer.mask, answer.prompts)
+        return overlay_strips(photo, answer.mask, answer.prompts)
     if output == "cutout":
         (alpha,) = answer.given.photo_alphas()
-        return draw_cutout(photo, alpha)
+        return cutout_strips(photo, alpha)
     return mask_picture(answer.mask)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.listing import same_name, split_name
@@ -18,6 +17,7 @@ from squeezesam.errors import ConfigError, DataError
 from squeezesam.files import PathLike
 from squeezesam.image_io import opened_photo
 from squeezesam.photo_pixels import UPRIGHT, orientation_of
+from squeezesam.picture_strips import StripPicture
 
 JPEG_START = b"\xff\xd8\xff"
 JPEG_QUALITY = 95
@@ -135,7 +135,7 @@ def pack_photo(image: AnnotatedImage) -> PackedPhoto:
     # What is stored turned would be shown otherwise by readers that know no EXIF.
     if not content.startswith(JPEG_START) or is_turned(content):
         buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+        StripPicture.of(pixels).save(buffer, "JPEG", JPEG_QUALITY)
         content = buffer.getvalue()
     name = split_name(image.name)[0]
     record: dict[str, Any] = {

@@ -13,6 +13,7 @@ from squeezesam.data.records import Dataset
 from squeezesam.evaluation.protocol import PERCENT, Attempt, EvaluationProtocol
 from squeezesam.evaluation.records import ObjectResult
 from squeezesam.evaluation.targets import find_targets
+from squeezesam.inference.letterbox import resized
 from squeezesam.inference.overlay import (
     Colour,
     draw_overlay,
@@ -117,10 +118,8 @@ def draw_case(
     attempt = next(islice(protocol.attempts(predictor, target), position, None))
     scale = TILE / max(image.width, image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    photo = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-    picture = draw_overlay(
-        np.array(photo), resized_mask(attempt.mask, size), scaled(attempt, scale)
-    )
+    photo = resized(pixels, size)
+    picture = draw_overlay(photo, resized_mask(attempt.mask, size), scaled(attempt, scale))
     line = outline(mask_picture(resized_mask(target.mask, size)), 1)
     picture.paste(TARGET, mask=line)
     case = Image.new("RGB", (TILE, picture.height + LINE), PAPER)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from squeezesam.inference.letterbox import resized
 from squeezesam.inference.mask_cleanup import blob_numbers
 from squeezesam.inference.overlay import (
     DARK,
@@ -82,7 +83,7 @@ def explain(
     inside = finding.letterbox.inside
     shrink = PANEL / max(width, height)
     small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    scene = Image.fromarray(photo).resize(small, Image.Resampling.LANCZOS)
+    scene = Image.fromarray(resized(photo, small))
     heat, salient = finding.heat, finding.salient
     numbers = blob_numbers(heat >= sampling.threshold)
     panels = [

@@ -147,9 +147,11 @@ def resized(
     width, height = size
     if antialias:
         fitted = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
-    else:  # PyTorch's kernel for bytes is off by up to a level here
-        fitted = F.interpolate(planes.float(), (height, width), mode="bilinear")
-        fitted = fitted.round_().to(torch.uint8)
+    else:  # PyTorch's kernel for bytes is off by up to a level here, and all floats are too many
+        fitted = torch.empty(1, 3, height, width, dtype=torch.uint8)
+        for place, plane in zip(fitted[0], planes[0], strict=True):
+            floats = F.interpolate(plane.float()[None, None], (height, width), mode="bilinear")
+            place.copy_(floats[0, 0].round_())
     return fitted[0].permute(1, 2, 0).numpy()
 
 

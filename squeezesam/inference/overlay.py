@@ -1,7 +1,7 @@
 """Pictures of an answer: the mask over the photo with the prompts drawn in, and the cutout.
 
-Dark under light, so that outline and clicks show on any background. Everything is pasted in place
-onto one copy of the photo, which bounds the memory for large photos.
+Dark under light, so that outline and clicks show on any background. Pictures of the size of a photo
+are drawn strip by strip, which bounds the memory for large photos.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from squeezesam.inference.prompts import Prompts
+from squeezesam.picture_strips import StripPicture
 from squeezesam.spec import PointLabel
 
 Colour = tuple[int, int, int]
@@ -30,6 +31,13 @@ GAP = 8
 def draw_overlay(
     photo: NDArray[np.uint8], mask: NDArray[np.bool_], prompts: Prompts
 ) -> Image.Image:
+    """What `overlay_strips` gives, as one Pillow image."""
+    return overlay_strips(photo, mask, prompts).whole()
+
+
+def overlay_strips(
+    photo: NDArray[np.uint8], mask: NDArray[np.bool_], prompts: Prompts
+) -> StripPicture:
     """The photo with the mask tinted and outlined, and the prompts drawn in.
 
     Args:
@@ -37,18 +45,39 @@ def draw_overlay(
         mask: [H, W].
         prompts: what was asked, in photo pixels.
     """
-    picture = Image.fromarray(photo)
-    shape = mask_picture(mask)
-    line = max(1, max(picture.size) // 500)
-    picture.paste(TINT, mask=shape.point(lambda value: round(value * TINT_OPACITY)))
-    picture.paste(DARK, mask=outline(shape, 2 * line))
-    picture.paste(LIGHT, mask=outline(shape, line))
-    if prompts.box is not None:
-        draw_box(picture, prompts.box, line)
-    radius = max(6, max(picture.size) // 70)
-    for (x, y), label in zip(prompts.coords, prompts.labels, strict=True):
-        paste_marker(picture, click_marker(int(label), radius), (int(x), int(y)))
-    return picture
+    height, width = mask.shape
+    line = max(1, max(width, height) // 500)
+    radius = max(6, max(width, height) // 70)
+    markers = {label: click_marker(label, radius) for label in {*prompts.labels.tolist()}}
+
+    def draw(top: int, bottom: int) -> Image.Image:
+        picture = Image.fromarray(photo[top:bottom])
+        paste_mask(picture, mask, top, line)
+        if prompts.box is not None:
+            # Whole pixels, since Pillow cuts off fractions, which differs above and below zero.
+            draw_box(picture, np.floor(prompts.box) - (0, top, 0, top), line)
+        for (x, y), label in zip(prompts.coords, prompts.labels, strict=True):
+            paste_marker(picture, markers[int(label)], (int(x), int(y) - top))
+        return picture
+
+    return StripPicture(width, height, "RGB", draw)
+
+
+def paste_mask(picture: Image.Image, mask: NDArray[np.bool_], top: int, line: int) -> None:
+    """Tint and outline a mask [H, W] on a picture of the rows from `top` on."""
+    bottom = top + picture.height
+    reach = 2 * line
+    start = max(0, top - reach)  # Rows so near to the picture that they matter to its outline.
+    near = mask[start : bottom + reach]
+    if not near.any():
+        return
+    shape = mask_picture(near)
+    within = (0, top - start, picture.width, bottom - start)
+    tint = shape.crop(within).point(lambda value: round(value * TINT_OPACITY))
+    picture.paste(TINT, mask=tint)
+    if not near.all():
+        picture.paste(DARK, mask=outline(shape, reach).crop(within))
+        picture.paste(LIGHT, mask=outline(shape, line).crop(within))
 
 
 def paste_marker(picture: Image.Image, marker: Image.Image, place: tuple[int, int]) -> None:
@@ -58,15 +87,25 @@ def paste_marker(picture: Image.Image, marker: Image.Image, place: tuple[int, in
 
 
 def draw_cutout(photo: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Image.Image:
+    """What `cutout_strips` gives, as one Pillow image."""
+    return cutout_strips(photo, alpha).whole()
+
+
+def cutout_strips(photo: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> StripPicture:
     """The object alone, RGBA.
 
     Args:
         photo: [H, W, 3] RGB.
         alpha: [H, W], the opacity; see `Letterbox.photo_alphas`.
     """
-    picture = Image.fromarray(photo)
-    picture.putalpha(Image.fromarray(alpha))
-    return picture
+
+    def draw(top: int, bottom: int) -> Image.Image:
+        picture = Image.fromarray(photo[top:bottom])
+        picture.putalpha(Image.fromarray(alpha[top:bottom]))
+        return picture
+
+    height, width = alpha.shape
+    return StripPicture(width, height, "RGBA", draw)
 
 
 def mask_picture(mask: NDArray[np.bool_]) -> Image.Image:
