@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import resource
 import tarfile
 import time
@@ -171,6 +172,12 @@ class TestOptionalFields:
         (one,) = open_dataset(coco(tmp_path, [image(1)], [entry(area=area)]))
         assert one.annotations[0].area == 400
 
+    @pytest.mark.parametrize("area", [math.nan, math.inf, 10**400, "x", [4], {"a": 1}])
+    def test_an_area_that_is_no_number_is_named(self, tmp_path, area):
+        dataset = open_dataset(coco(tmp_path, [image(1)], [entry(area=area)]))
+        with pytest.raises(DataError, match="the area of a mask is"):
+            dataset[0]
+
     @pytest.mark.parametrize(
         "nothing",
         ["absent", None, [], [[]], [[], []], {}, "", {"size": [HEIGHT, WIDTH], "counts": []}],
@@ -207,6 +214,57 @@ class TestOptionalFields:
         with pytest.raises(DataError, match="segmentation") as caught:
             dataset[0]
         assert "object is not" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "runs",
+        [
+            {"size": [HEIGHT, WIDTH, 1], "counts": [HEIGHT * WIDTH]},
+            {"size": HEIGHT, "counts": [HEIGHT * WIDTH]},
+            {"size": [HEIGHT, WIDTH], "counts": [[HEIGHT * WIDTH]]},
+            {"size": [HEIGHT, WIDTH], "counts": True},
+            {"size": [HEIGHT, WIDTH], "counts": [9.5, HEIGHT * WIDTH - 9.5]},
+            {"size": [HEIGHT, WIDTH], "counts": [math.nan]},
+        ],
+    )
+    def test_other_run_lengths_say_what_is_wanted(self, tmp_path, runs):
+        dataset = open_dataset(coco(tmp_path, [image(1)], [entry(segmentation=runs)]))
+        with pytest.raises(DataError, match=r"size \[height, width\]"):
+            dataset[0]
+
+    @pytest.mark.parametrize("size", [None, [64], "x", math.nan])
+    def test_a_size_that_is_none_is_named(self, tmp_path, size):
+        dataset = open_dataset(coco(tmp_path, [image(1) | {"width": size}], [entry()]))
+        with pytest.raises(DataError, match="the width of the photo is"):
+            dataset[0]
+
+    @pytest.mark.parametrize(
+        ("images", "annotations"), [([image(1)], [entry(), None]), ([image(1), [1]], [entry()])]
+    )
+    def test_what_is_no_entry_is_named(self, tmp_path, images, annotations):
+        root = coco(tmp_path, [image(1)], [entry()])
+        content = {"images": images, "annotations": annotations}
+        (root / "annotations" / "instances_x.json").write_text(json.dumps(content))
+        with pytest.raises(DataError, match="it must be an object"):
+            open_dataset(root)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            [1],
+            {"image": "x", "annotations": []},
+            {"image": image(1), "annotations": None},
+            {"image": image(1), "annotations": {"a": 1}},
+            {"image": image(1), "annotations": [entry(), 5]},
+        ],
+    )
+    def test_what_is_no_record_is_told(self, tmp_path, content):
+        photo(tmp_path / "a.jpg")
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        with pytest.raises(DataError, match="it must have an object"):
+            Sa1bFolder.open(tmp_path)[0]
+
+    def test_an_identity_of_null_is_none(self, tmp_path):
+        assert len(areas(coco(tmp_path, [image(1)], [entry(id=None), entry(id=None)]))) == 2
 
     @pytest.mark.parametrize(("one", "other"), [("1", 1), (1, "1"), (1.0, 1), ("x", "x")])
     def test_ids_as_text_and_number_are_equal(self, tmp_path, one, other):
@@ -353,6 +411,19 @@ class TestBounds:
             file.truncate(10**12)
         with pytest.raises(DataError, match="bytes"):
             Sa1bFolder.open(tmp_path)[0].pixels()
+
+    def test_a_tar_is_not_read_beyond_its_last_file(self, tmp_path):
+        path = tmp_path / "a.tar"
+        with tarfile.open(path, "w") as tar:
+            for name, content in (("a.jpg", b"x"), ("a.json", record(8, 8).encode())):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        with path.open("r+b") as file:
+            file.truncate(10**12)
+        began = time.process_time()
+        assert Sa1bTar.open(path).photos == ("a.jpg",)
+        assert time.process_time() - began < 30
 
     @pytest.mark.parametrize(
         "text",

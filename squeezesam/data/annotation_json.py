@@ -125,7 +125,8 @@ def parse_record(
         if len(text) > MAX_RECORD_BYTES:
             raise DataError(f"it has more than {MAX_RECORD_BYTES} bytes")
         content = json.loads(text)
-        width, height = int(content["image"]["width"]), int(content["image"]["height"])
+        _check_form(content)
+        width, height = (_side(content["image"], name) for name in ("width", "height"))
         sides = min(width, height), max(width, height)
         if sides[0] < 1 or sides[1] > MAX_PHOTO_SIDE or width * height > MAX_PHOTO_PIXELS:
             raise DataError(f"{shown(width)}x{shown(height)} is not the size of a photo")
@@ -152,6 +153,35 @@ def parse_record(
         )
 
 
+def _check_form(content: Any) -> None:
+    """See that a record is made of objects and lists where it must be.
+
+    Raises:
+        DataError: it is not.
+        KeyError: `image` or `annotations` is missing.
+    """
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content["image"], dict)
+        or not isinstance(content["annotations"], list)
+        or not all(isinstance(entry, dict) for entry in content["annotations"])
+    ):
+        raise DataError("it must have an object `image` and a list `annotations` of objects")
+
+
+def _side(image: Mapping[str, Any], name: str) -> int:
+    """Width or height of a photo, as its entry states it.
+
+    Raises:
+        KeyError: it states none.
+        DataError: that is no number.
+    """
+    try:
+        return int(image[name])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"the {name} of the photo is {shown(image[name])}; give pixels") from error
+
+
 def _parse_annotation(
     entry: Mapping[str, Any], width: int, height: int, vocabulary: Vocabulary
 ) -> Annotation:
@@ -166,8 +196,17 @@ def _parse_annotation(
 
 
 def _area(stated: object, code: MaskCode) -> int:
-    """The stated area, or that of the mask where none is stated."""
-    area = 0 if stated is None else int(float(stated))  # type: ignore[arg-type]
+    """The stated area, or that of the mask where none is stated.
+
+    Raises:
+        DataError: what is stated is no number.
+    """
+    try:
+        area = 0 if stated is None else int(float(stated))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"the area of a mask is {shown(stated)}; give pixels, or leave the area out"
+        ) from error
     return area if area > 0 else int(np.count_nonzero(code.coverage() > HALF))
 
 

@@ -22,6 +22,7 @@ from squeezesam.data.listing import Listing, same_name
 from squeezesam.data.records import AnnotatedImage, FilePhoto, Skipped
 from squeezesam.errors import DataError
 from squeezesam.files import read_bytes
+from squeezesam.strict_json import shown
 
 MAX_FILE_BYTES = 2_000_000_000
 MAX_DEPTH = 32
@@ -78,7 +79,10 @@ def take_elements(text: str, takers: Mapping[str, Taker]) -> set[str]:
             if end - at > MAX_RECORD_BYTES:
                 raise DataError(f"an element of {key!r} has more than {MAX_RECORD_BYTES} bytes")
             element = text[at:end]
-            takers[key](json.loads(element), element)
+            entry = json.loads(element)
+            if not isinstance(entry, dict):
+                raise DataError(f"an element of {key!r} is {shown(entry)}; it must be an object")
+            takers[key](entry, element)
             at = _next(text, end, "]")
         at = _next(text, at + 1, "}")
     if SPACE.fullmatch(text, at + 1) is None:
@@ -263,7 +267,7 @@ class CutByPhoto:
 
     def take_annotation(self, entry: Mapping[str, Any], text: str) -> None:
         """Keep an object, once."""
-        own = identity(entry["id"]) if "id" in entry else ""
+        own = "" if entry.get("id") is None else identity(entry["id"])
         if own and self.seen.setdefault(own, text) is not text and self.seen[own] == text:
             self.repeated += 1
             return
@@ -319,9 +323,9 @@ def same_path(name: str) -> str:
 
 def photo_name(image: Mapping[str, Any]) -> str:
     """Path of a photo: COCO has it as `file_name`, LVIS only in a URL, below its split's folder."""
-    if "file_name" in image:
+    if "coco_url" not in image or image.get("file_name") is not None:
         return str(image["file_name"])
-    return "/".join(image["coco_url"].split("/")[-2:])
+    return "/".join(str(image["coco_url"]).split("/")[-2:])
 
 
 def find_annotations(path: Path) -> list[Path]:

@@ -63,6 +63,17 @@ def decode_counts(counts: str) -> Runs:
     return runs
 
 
+def _whole(number: Any) -> int:
+    """A number of JSON without a fraction, or its text.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is something else.
+    """
+    if isinstance(number, float) and not number.is_integer():
+        raise ValueError(f"{number} is no whole number")
+    return int(number)
+
+
 @dataclass(frozen=True)
 class RleMask:
     """A mask as run lengths, compressed or not.
@@ -82,15 +93,24 @@ class RleMask:
         """From the `segmentation` of an annotation.
 
         Raises:
-            KeyError, TypeError, ValueError, OverflowError: it has no `size` and `counts` of the
-                right kind.
-            DataError: it has too many run lengths to be taken apart.
+            KeyError: it lacks `size` or `counts`.
+            DataError: these are of another kind, or there are too many run lengths to be taken
+                apart.
         """
-        height, width = map(int, segmentation["size"])
-        counts = segmentation["counts"]
-        if len(counts) > MOST_COUNTS:
-            raise DataError(f"a mask has {len(counts)} run lengths, more than any object")
-        return cls(height, width, counts if isinstance(counts, str) else tuple(map(int, counts)))
+        size, counts = segmentation["size"], segmentation["counts"]
+        try:
+            height, width = map(_whole, size)
+            if len(counts) > MOST_COUNTS:
+                raise DataError(f"a mask has {len(counts)} run lengths, more than any object")
+            runs = counts if isinstance(counts, str) else tuple(map(_whole, counts))
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(
+                "run lengths must have the size [height, width], and as counts a text or a list "
+                "of whole numbers"
+            ) from error
+        return cls(height, width, runs)
 
     def coverage(self) -> Coverage:
         """The mask [H, W], 0 or 255.

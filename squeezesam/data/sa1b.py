@@ -1,5 +1,6 @@
 """Readers of SA-1B's layout, in a folder and in tar shards: NAME.jpg beside NAME.json."""
 
+import io
 import itertools
 import os
 import tarfile
@@ -119,6 +120,25 @@ def read_span(path: Path, span: Span, limit: int) -> bytes:
     return content
 
 
+class HeaderFile(io.FileIO):
+    """A tar that ends where no header is found in as many bytes as the largest file may have.
+
+    A sparse file of a terabyte costs its sender nothing, and would be read through.
+
+    Attributes:
+        blocks: that were read since the last header.
+    """
+
+    blocks = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes; none when there is nothing more to be found."""
+        self.blocks += 1
+        if self.blocks > MAX_PHOTO_BYTES // tarfile.BLOCKSIZE:
+            return b""
+        return super().read(size)
+
+
 def index_tar(path: Path) -> tuple[Mapping[str, Span], list[Skipped]]:
     """The files in a tar by name, in its order, from their headers alone.
 
@@ -140,8 +160,12 @@ def index_tar(path: Path) -> tuple[Mapping[str, Span], list[Skipped]]:
     try:
         total = path.stat().st_size
         # `ignore_zeros` also goes on after a damaged header, at the next one.
-        with tarfile.open(path, "r:", ignore_zeros=True) as tar:
+        with (
+            HeaderFile(path) as file,
+            tarfile.open(fileobj=file, mode="r:", ignore_zeros=True) as tar,
+        ):
             for member in tar:
+                file.blocks = 0
                 span = Span(member.offset_data, member.size)
                 name = member.name.removeprefix("./")
                 end = span.offset + span.size
