@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,8 @@ STDOUT = Path("-")
 """As the place of a picture: standard output, as PNG."""
 
 Photo = NDArray[np.uint8] | Image.Image | PathLike
-"""What predictors take: RGB pixels [H, W, 3], a Pillow image of any mode, or the path of a file."""
+"""What predictors take: RGB pixels [H, W, 3], a Pillow image of any mode, or the path of a file.
+A tensor on the CPU is taken as an array is."""
 
 
 def as_photo(photo: Photo) -> NDArray[np.uint8]:
@@ -86,6 +87,8 @@ def as_photo(photo: Photo) -> NDArray[np.uint8]:
         return read_photo(photo)
     if isinstance(photo, Image.Image):
         photo = _pillow_pixels(photo)
+    elif hasattr(photo, "__array__") and not isinstance(photo, np.ndarray):
+        photo = _array_of(photo)
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8:
         kind = getattr(photo, "dtype", type(photo).__name__)
         raise ImageError(
@@ -93,9 +96,22 @@ def as_photo(photo: Photo) -> NDArray[np.uint8]:
             "image or a path"
         )
     if photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
-        shape = "x".join(map(str, photo.shape))
+        shape = "x".join(map(str, photo.shape)) or "a single number"
         raise ImageError(f"the image must have shape HxWx3, got {shape}; convert it to RGB")
     return photo
+
+
+def _array_of(tensor: Any) -> NDArray[Any]:
+    """The values of what is no array but can be one, such as a tensor on the CPU.
+
+    Raises:
+        ImageError: it cannot.
+    """
+    try:
+        return np.asarray(tensor)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ImageError(f"the image is no array ({reason}); give one of uint8") from error
 
 
 def _pillow_pixels(image: Image.Image) -> NDArray[np.uint8]:
@@ -147,6 +163,8 @@ def photo_file(path: PathLike) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(kind):
             raise ImageError(f"{path} is a pipe or a device; name the file of a photo")
         file = path.open("rb")
+    except ImageError:  # which is a ValueError too
+        raise
     except FileNotFoundError as error:
         raise ImageError(f"no photo {path}; check the name") from error
     except PermissionError as error:

@@ -216,6 +216,12 @@ def test_thin_photos(tmp_path: Path, side: tuple[int, int]) -> None:
     assert read_photo(save(gradient(*side), tmp_path / "a.png")).shape == (side[1], side[0], 3)
 
 
+def test_a_directory_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(ImageError) as caught:
+        read_photo(tmp_path)
+    assert str(caught.value) == f"{tmp_path} is a directory; name one photo"
+
+
 def test_pictures_come_back_as_written(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for shape in ((5, 7), (5, 7, 3), (5, 7, 4)):

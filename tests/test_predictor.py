@@ -145,6 +145,10 @@ def test_channel_order() -> None:
         (np.zeros((4, 4, 4), np.uint8), "HxWx3, got 4x4x4"),
         (np.zeros((0, 4, 3), np.uint8), "HxWx3, got 0x4x3"),
         ([[1, 2, 3]], "uint8 array, got list"),
+        (np.array(3, np.uint8), "HxWx3, got a single number"),
+        (torch.zeros(4, 4, 3), "uint8 array, got float32"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "HxWx3, got 3x4x4"),
+        (torch.zeros(4, 4, 3, dtype=torch.uint8, device="meta"), "no array"),
     ],
 )
 def test_images_that_are_none(image: object, message: str) -> None:
@@ -207,6 +211,17 @@ def test_images_of_any_strides(shape: tuple[int, int], turn: Any) -> None:
     assert np.array_equal(low_res_of(photo, image_format="BGR"), low_res_of(photo[..., ::-1]))
 
 
+def test_a_tensor_is_taken_as_an_array_is() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(photo.copy())
+    assert np.array_equal(low_res_of(tensor), low_res_of(photo))
+    assert np.array_equal(low_res_of(tensor, image_format="BGR"), low_res_of(photo[..., ::-1]))
+    predictor = SamPredictor(network_like_photo, SIZE)
+    predictor.set_image(tensor)
+    tensor.zero_()
+    assert np.array_equal(predictor.pixels, photo), "the caller's values may change later"
+
+
 def forms(values: list[Any]) -> list[Any]:
     """The same numbers as everything that holds numbers."""
     array = np.array(values)
@@ -248,6 +263,7 @@ def test_prompts_in_any_form_of_numbers() -> None:
         {"x": 1},
         np.array([["1", "2"]], "U1"),
         np.array([[0, 1]], "datetime64[s]"),
+        np.ma.array([[1.0, 2.0]], mask=[[False, True]]),
     ],
 )
 def test_what_is_no_number_is_a_prompt_error(coords: object) -> None:

@@ -1,11 +1,13 @@
 """The predictor, with segment-anything's API and the same meaning of every argument."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from squeezesam.errors import ArtifactError, ImageError, SqueezeSamError
 from squeezesam.image_io import Photo, as_photo
@@ -198,7 +200,8 @@ class SamPredictor:
         """Take the photo that the next predictions are about.
 
         Args:
-            image: [H, W, 3] uint8, a Pillow image, or the path of a photo.
+            image: [H, W, 3] uint8, an array or a tensor on the CPU; a Pillow image, or the path of
+                a photo.
             image_format: order of an array's channels.
 
         Raises:
@@ -207,7 +210,8 @@ class SamPredictor:
         """
         if image_format not in ("RGB", "BGR"):
             raise ImageError(f"unknown image_format {image_format!r}; use 'RGB' or 'BGR'")
-        if image_format == "BGR" and not isinstance(image, np.ndarray):
+        is_read = isinstance(image, str | os.PathLike | Image.Image)
+        if image_format == "BGR" and is_read:
             raise ImageError("image_format 'BGR' is about arrays; leave it out for this photo")
         try:
             pixels = as_photo(image)
@@ -218,7 +222,7 @@ class SamPredictor:
         letterbox = self.prompting.frame.fit(width, height, self.size)
         rgb = pixels if image_format == "RGB" else pixels[..., ::-1]
         # Later looks read it again, and the caller's array may have changed by then.
-        own = np.array(rgb, order="C") if isinstance(image, np.ndarray) else rgb
+        own = rgb if is_read else np.array(rgb, order="C")
         self._photo = SetPhoto(own, letterbox, letterbox.apply(own))
 
     def predict(

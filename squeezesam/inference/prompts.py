@@ -103,6 +103,8 @@ def _real_array(values: ArrayLike | Tensor) -> FloatArray:
         if values.dtype == torch.bfloat16:  # which numpy lacks
             values = values.float()
         values = values.numpy()
+    if np.ma.is_masked(values):
+        raise ValueError("what is masked has no value")
     array = np.asarray(values)
     if array.dtype.kind not in "biufO":
         raise TypeError(f"{array.dtype} is not a type of real numbers")
