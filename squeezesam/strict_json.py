@@ -46,7 +46,7 @@ def read(path: Path, limit: int = MAX_FILE_BYTES) -> Any:
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON proper, without Python's NaN and Infinity.
+    """Parse JSON proper, without Python's NaN and Infinity, and without a name twice in an object.
 
     Raises:
         JsonError: it is something else, nested too deeply, or too much to be held in memory.
@@ -56,7 +56,7 @@ def parse(text: str | bytes) -> Any:
         items = CONTAINER_BYTES * (words.count("{") + words.count("["))
         if items + ITEM_BYTES * words.count(",") > MAX_VALUE_BYTES:
             raise ValueError("it has too many values")
-        return json.loads(words, parse_constant=_refuse_constant)
+        return json.loads(words, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError as error:
         raise JsonError("not JSON: it is nested too deeply") from error
     except ValueError as error:
@@ -93,6 +93,16 @@ def shown(value: object) -> str:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which each reader takes the same values, whether it keeps the first or last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{shown(twice)} is there twice in one object")
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

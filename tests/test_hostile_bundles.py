@@ -144,8 +144,9 @@ def test_names_that_no_file_has(name: str, tmp_path: Path) -> None:
         b'{"schema_version":1e999}',
         b'{"a":' * 2000 + b"1" + b"}" * 2000,
         b"[" + b"{}," * 1_300_000 + b"1]",
+        b'{"schema_version":7,"schema_version":7}',
     ],
-    ids=["large", "huge number", "deep list", "infinite", "deep", "many"],
+    ids=["large", "huge number", "deep list", "infinite", "deep", "many", "twice"],
 )
 def test_manifests_out_of_bounds(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(content)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from bench_results import pipeline, run_of, steady
@@ -27,6 +28,20 @@ def test_lines_end_at_line_feeds_alone(tmp_path, end, encoding):
     path = tmp_path / "r.jsonl"
     path.write_bytes("".join(line + end for line in lines_of(RESULTS)).encode(encoding))
     assert read_results(path) == RESULTS
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "sparse", "name"])
+def test_what_is_no_file_of_results_is_not_read(tmp_path, kind):
+    path = tmp_path / ("a\0" if kind == "name" else "r.jsonl")
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "sparse":
+        with path.open("wb") as file:
+            file.truncate(10**12)
+    with pytest.raises(DataError, match="cannot read results file"):
+        read_results(path)
 
 
 WRONG = [None, -1, True, "x", [], {}, [None], 10**400, -(10**400), 1e999, [[]], {"a": 1}]

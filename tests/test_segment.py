@@ -230,6 +230,7 @@ def test_clicks_are_in_the_pixels_of_the_upright_photo(photo: Path, weights: Pat
         (["--point", "5,6", "--cutout", "c.webp"], "use .png"),
         (["--point", "5,6", "--overlay", "photo.png/o.png"], "writable place"),
         (["--point", "5,6", "--out", "folder.png"], "is a directory"),
+        (["--point", "5,6", "--out", "a\0.png"], "embedded null byte"),
         (["--point", "5,6", "--variant", "nano"], "leave --variant out"),
     ],
 )

@@ -24,6 +24,7 @@ from squeezesam.errors import (
     OutputError,
     SqueezeSamError,
 )
+from squeezesam.files import check_name
 from squeezesam.image_io import FORMATS, STDOUT, check_format, write_image
 from squeezesam.inference.explain import explain
 from squeezesam.inference.load import InterpretedNetwork, detector_beside, load
@@ -397,6 +398,7 @@ def planned_outputs(
         }
         for name, path in plan.items():
             check_format(path, OUTPUTS[name].mode)
+            check_name(path, OutputError)
             if path.resolve() in taken:
                 other = taken[path.resolve()]
                 raise OutputError(f"--{name} {path} of {photo} is {other} too; name another file")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from squeezesam import strict_json
 from squeezesam.errors import DataError, OutputError
-from squeezesam.files import PathLike, check_place, whole_file
+from squeezesam.files import PathLike, check_place, read_bytes, whole_file
 from squeezesam_benchmarks.protocol import Protocol
 
 Record = TypeVar("Record")
@@ -269,11 +269,12 @@ def read_results(path: PathLike) -> list[Result]:
     """All results of a file, in order.
 
     Raises:
-        DataError: no such file, or a line that is not a result of this schema version.
+        DataError: no such file, one that is too large, or a line that is not a result of this
+            schema version.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(Path(path), strict_json.MAX_FILE_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # ValueError: no text, or a name that no file can have.
         raise DataError(f"cannot read results file {path}: {error}") from error
     results = []
     # JSON Lines ends lines at \n alone; splitlines() would cut texts at U+2028 and others too.
