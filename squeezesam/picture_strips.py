@@ -111,7 +111,7 @@ def _png_parts(picture: StripPicture) -> Iterator[bytes]:
         strip = picture.draw(top - above, min(top + STRIP_ROWS, picture.height))
         buffer = io.BytesIO()
         strip.save(buffer, "PNG", compress_level=0)
-        rows = _png_rows(buffer.getbuffer())
+        rows = _png_rows(buffer.getvalue())
         packed = deflate.compress(memoryview(rows)[above * (len(rows) // strip.height) :])
         if packed:
             yield _png_chunk(b"IDAT", packed)
@@ -123,7 +123,7 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
 
 
-def _png_rows(png: memoryview) -> bytes:
+def _png_rows(png: bytes) -> bytes:
     """The filtered rows of a PNG file."""
     packed, at = bytearray(), len(PNG_START)
     while at < len(png):

@@ -55,7 +55,8 @@ def overlay_strips(
         paste_mask(picture, mask, top, line)
         if prompts.box is not None:
             # Whole pixels, since Pillow cuts off fractions, which differs above and below zero.
-            draw_box(picture, np.floor(prompts.box) - (0, top, 0, top), line)
+            above = np.array([0, top, 0, top], np.float32)
+            draw_box(picture, np.floor(prompts.box) - above, line)
         for (x, y), label in zip(prompts.coords, prompts.labels, strict=True):
             paste_marker(picture, markers[int(label)], (int(x), int(y) - top))
         return picture
