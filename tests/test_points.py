@@ -136,7 +136,10 @@ def test_an_altered_drawing_is_not_verified(bundle, tmp_path, capsys):
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_drawing_stays_in_float(bundle, precision):
-    """The one graph in front is the same in every precision, and has no small types."""
+    """The one graph in front is the same in every precision, has no small types and no Cast.
+
+    In a browser, the runtime's function for Cast is compiled while the first ten inferences run.
+    """
     proto = onnx.load(bundle / f"nano_points_onnx_{precision}.onnx")
     onnx.checker.check_model(proto, full_check=True)
     first = [node for node in proto.graph.node if node.name.startswith("first/")]
@@ -144,7 +147,7 @@ def test_drawing_stays_in_float(bundle, precision):
     assert [node.op_type for node in first] == [
         node.op_type for node in usual if node.name.startswith("first/")
     ]
-    assert not {"QuantizeLinear", "DequantizeLinear"} & {node.op_type for node in first}
+    assert not {"Cast", "QuantizeLinear", "DequantizeLinear"} & {node.op_type for node in first}
     constants = [one for one in proto.graph.initializer if one.name.startswith("first/")]
     assert {one.data_type for one in constants} <= {onnx.TensorProto.FLOAT, onnx.TensorProto.INT64}
     assert [node.name for node in proto.graph.input] == POINT_SEGMENTER.names()[0]

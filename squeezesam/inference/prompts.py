@@ -365,7 +365,16 @@ def fill_box(corners: Tensor, shown: Tensor, side: int) -> Tensor:
     covered = (
         torch.minimum(left + 1, high[..., None]) - torch.maximum(left, low[..., None])
     ).clamp(0, 1)  # [B, 2, side]
-    return covered[:, 1, :, None] * covered[:, 0, None, :] * shown[:, None, None]
+    return covered[:, 1, :, None] * covered[:, 0, None, :] * as_numbers(shown)[:, None, None]
+
+
+def as_numbers(truth: Tensor) -> Tensor:
+    """1 where a value is true and 0 elsewhere, in float32.
+
+    A graph computes it by the operator Where. A browser compiles ONNX Runtime's function for Cast
+    in the background for seconds, which slows the first ten to twenty inferences down.
+    """
+    return torch.where(truth, 1.0, 0.0)
 
 
 def encode_tokens(coords: Tensor, labels: Tensor, size: int) -> Tensor:
@@ -373,8 +382,8 @@ def encode_tokens(coords: Tensor, labels: Tensor, size: int) -> Tensor:
     coords, labels = coords[:, -TOKEN_SLOTS:], labels[:, -TOKEN_SLOTS:]
     used = (labels != PointLabel.PAD)[..., None]
     codes = torch.arange(TOKEN_KINDS, device=labels.device)
-    kinds = (labels[..., None] == codes).to(coords.dtype)
-    return torch.cat([position_features(coords / size), kinds], dim=-1) * used
+    kinds = as_numbers(labels[..., None] == codes)
+    return torch.cat([position_features(coords / size), kinds], dim=-1) * as_numbers(used)
 
 
 def point_inputs(
@@ -428,7 +437,7 @@ class PromptDrawing(nn.Module):
         side = self.size // MAP_STRIDE
         slots = slot_numbers(labels)
         # Rows of one 1 at most move points to their slots exactly, whatever their number is.
-        placing = (slots[:, None] == torch.arange(TOKEN_SLOTS)[:, None]).to(coords.dtype)
+        placing = as_numbers(slots[:, None] == torch.arange(TOKEN_SLOTS)[:, None])
         placed = placing @ coords  # [1, 16, 2]
         codes = (placing @ (labels - PointLabel.PAD)[..., None])[..., 0] + PointLabel.PAD
         maps = [
@@ -447,7 +456,7 @@ def slot_numbers(labels: Tensor) -> Tensor:
     below 0.
     """
     clicks = torch.logical_or(labels == PointLabel.POSITIVE, labels == PointLabel.NEGATIVE)
-    counted = clicks.to(labels.dtype)
+    counted = as_numbers(clicks)
     later = counted.sum(dim=1, keepdim=True) - counted.cumsum(dim=1)
     corners = torch.where(
         labels > PointLabel.POSITIVE, POINT_SLOTS - PointLabel.BOX_TOP_LEFT + labels, -1.0
