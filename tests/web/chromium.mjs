@@ -74,6 +74,14 @@ if (!seen.opened) {
   await choose(photo);
   await download("#download-mask", "automatic.png");
   seen.finally = await running();
+  seen.hints = [await page.locator("#half-on-gpu").isVisible()];
+  if (process.env.SQUEEZESAM_PRECISION) {
+    await page.locator("#precision").selectOption(process.env.SQUEEZESAM_PRECISION);
+    await idle();
+    await idle(); // the same question again
+    seen.hints.push(await page.locator("#half-on-gpu").isVisible());
+    seen.repicked = await message();
+  }
   const frame = await page.locator(".frame").boundingBox();
   at = (across, down) => [frame.x + frame.width * across, frame.y + frame.height * down];
   seen.models = await page.locator("#model option").allTextContents();
@@ -165,10 +173,16 @@ if (!seen.opened && !process.env.SQUEEZESAM_ONLY_AUTOMATIC) {
   await page.keyboard.press("f");
   await idle();
 
-  await page.locator("#backend").selectOption("webgpu");
+  seen.picked = await page.evaluate(() => {
+    const [backend, precision] = ["backend", "precision"].map((id) => document.getElementById(id));
+    backend.value = "webgpu";
+    backend.dispatchEvent(new Event("change"));
+    return precision.value; // before the backend is tried
+  });
   await idle();
   seen.fallback = await message();
   seen.backend = await page.locator("#backend").inputValue();
+  seen.fellBackTo = await page.locator("#precision").inputValue();
   await download("#download-mask", "fallen-back.png");
   await choose(corrupt);
   seen.corrupt = await message();

@@ -4,7 +4,8 @@ import { WorkerError } from "./client.js";
 import { byId, say, sentence } from "./panel.js";
 
 const MOST_THREADS = 4;
-const USUAL_PRECISIONS = ["int8", "fp16"]; // the first that a model has; docs/web.md says why
+/** The first that a model has is picked unless the user picks; docs/web.md says why. */
+const USUAL_PRECISIONS = { wasm: ["int8", "fp16"], webgpu: ["fp32", "fp16"] };
 
 /** @typedef {import("./worker.js").ModelDescription} ModelDescription */
 
@@ -15,6 +16,8 @@ const picker = (id) => /** @type {any} */ (byId(id));
 export class Settings {
   /** Whether the model finds the most prominent object without a click. */
   canFindAlone = true;
+  /** Whether the user named a precision, which then stays with another backend. */
+  #precisionChosen = false;
   /** @type {ModelDescription[]} */
   #models = [];
   /** What the networks that are loaded were picked with. @type {string[] | null} */
@@ -31,6 +34,10 @@ export class Settings {
     this.precision = picker("precision");
     this.backend = picker("backend");
     this.model.addEventListener("change", () => this.#listPrecisions(this.precision.value));
+    this.precision.addEventListener("change", () => {
+      this.#precisionChosen = true;
+    });
+    this.backend.addEventListener("change", () => this.#followBackend());
   }
 
   /** The pickers; a precision is one of a model. */
@@ -45,9 +52,10 @@ export class Settings {
       this.model.replaceChildren(...this.#models.map(({ model }) => new Option(model)));
       byId("model-row").hidden = this.#models.length < 2;
       pick(this.model, this.wanted.get("model"));
-      this.#listPrecisions(this.wanted.get("precision"));
       if (!("gpu" in navigator)) this.backend.options[1].disabled = true;
       else pick(this.backend, this.wanted.get("backend"));
+      this.#listPrecisions(this.wanted.get("precision"));
+      this.#precisionChosen = this.precision.value === this.wanted.get("precision");
       await this.withFallback(() => this.#open());
     } catch (error) {
       byId("running").textContent = sentence(error);
@@ -86,6 +94,7 @@ export class Settings {
       if (error.kind !== "ArtifactError" && error.kind !== "ConfigError") throw error;
       say(`WebGPU did not work: ${error.message}. WebAssembly took over.`, "error");
       this.backend.value = "wasm";
+      this.#followBackend();
       await this.#open();
       return work();
     }
@@ -108,6 +117,7 @@ export class Settings {
         : `WebAssembly, ${threads} thread${threads === 1 ? "" : "s"}`;
     byId("running").textContent = `${running} · loaded in ${(milliseconds / 1000).toFixed(1)} s`;
     byId("isolation").hidden = crossOriginIsolated || backend === "webgpu";
+    byId("half-on-gpu").hidden = backend !== "webgpu" || precision !== "int8";
   }
 
   /** Threads of WebAssembly, at most one for each core. */
@@ -127,7 +137,13 @@ export class Settings {
           new Option(`${precision} · ${(bytes / 1e6).toFixed(0)} MB`, precision),
       ),
     );
-    pick(this.precision, preferred, ...USUAL_PRECISIONS);
+    const backend = /** @type {import("./worker.js").Backend} */ (this.backend.value);
+    pick(this.precision, preferred, ...USUAL_PRECISIONS[backend]);
+  }
+
+  /** The usual precision of the backend, unless the user named one. */
+  #followBackend() {
+    this.#listPrecisions(this.#precisionChosen ? this.precision.value : null);
   }
 }
 
