@@ -74,14 +74,6 @@ if (!seen.opened) {
   await choose(photo);
   await download("#download-mask", "automatic.png");
   seen.finally = await running();
-  seen.hints = [await page.locator("#half-on-gpu").isVisible()];
-  if (process.env.SQUEEZESAM_PRECISION) {
-    await page.locator("#precision").selectOption(process.env.SQUEEZESAM_PRECISION);
-    await idle();
-    await idle(); // the same question again
-    seen.hints.push(await page.locator("#half-on-gpu").isVisible());
-    seen.repicked = await message();
-  }
   const frame = await page.locator(".frame").boundingBox();
   at = (across, down) => [frame.x + frame.width * across, frame.y + frame.height * down];
   seen.models = await page.locator("#model option").allTextContents();
@@ -175,12 +167,16 @@ if (!seen.opened && !process.env.SQUEEZESAM_ONLY_AUTOMATIC) {
 
   seen.picked = await page.evaluate(() => {
     const [backend, precision] = ["backend", "precision"].map((id) => document.getElementById(id));
+    const hint = document.getElementById("half-on-gpu");
+    const noted = () => (window.hinted ||= !hint.hidden);
+    new MutationObserver(noted).observe(hint, { attributes: true });
     backend.value = "webgpu";
     backend.dispatchEvent(new Event("change"));
     return precision.value; // before the backend is tried
   });
   await idle();
   seen.fallback = await message();
+  seen.hinted = await page.evaluate(() => Boolean(window.hinted));
   seen.backend = await page.locator("#backend").inputValue();
   seen.fellBackTo = await page.locator("#precision").inputValue();
   await download("#download-mask", "fallen-back.png");
