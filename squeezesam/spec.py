@@ -374,12 +374,12 @@ EFFICIENTSAM_SIZE = 1024
 """Side of the square input of EfficientSAM in pixels; all of a photo is stretched to it."""
 
 EMBEDDING_STRIDE = 16
-"""Input pixels of EfficientSAM per cell of its image embeddings."""
+"""Input pixels of EfficientSAM and Segment Anything per cell of their image embeddings."""
 
 EMBEDDING_CHANNELS = 256
 
 EFFICIENTSAM_MASK_STRIDE = 4
-"""Input pixels of EfficientSAM per pixel of its masks."""
+"""Input pixels of EfficientSAM and Segment Anything per pixel of their masks."""
 
 EFFICIENTSAM_POINTS = 6
 """Slots of EfficientSAM for clicks and corners of a box, padded behind."""
@@ -409,7 +409,7 @@ def stretched_specs(size: int) -> tuple[TensorSpec, ...]:
 
 
 def embedding_specs(size: int) -> tuple[TensorSpec, ...]:
-    """What EfficientSAM's encoder gives to its decoder."""
+    """What encoders of EfficientSAM and the Segment Anything family give to their decoders."""
     side = size // EMBEDDING_STRIDE
     return (
         TensorSpec(
@@ -472,6 +472,92 @@ EFFICIENTSAM = in_sequence(
     ),
     takes_prompts=True,
 )
+
+SAM_SIZE = 1024
+"""Side of the square input of the Segment Anything family in pixels."""
+
+SAM_PAD = (124, 116, 104)
+"""RGB bytes beside a photo in that input: the mean colour, which is nearly 0 when normalised."""
+
+SAM_LABELS = tuple(PointLabel)
+"""Labels that the family was trained with, in the order of the columns of `point_kinds`."""
+
+SAM_POINTS = 2
+"""Slots of one click: its own, and the unused one that follows clicks where there is no box."""
+
+
+def sam_image_specs(size: int) -> tuple[TensorSpec, ...]:
+    """The image of the Segment Anything family."""
+    return (
+        TensorSpec(
+            IMAGE,
+            (1, 3, size, size),
+            "RGB, (byte - 128) / 128, long side resized to the input size, padded bottom and right "
+            f"with the bytes {SAM_PAD}",
+        ),
+    )
+
+
+def sam_point_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What the decoder of the Segment Anything family takes; the number of slots is open."""
+    side = size // EFFICIENTSAM_MASK_STRIDE
+    return (
+        *embedding_specs(size),
+        TensorSpec(
+            POINTS,
+            (1, SAM_POINTS, 2),
+            "(x, y) of each slot, from -1 at the left and top edge of the input to 1: clicks, then "
+            "the corners of the box, or one unused slot where there are clicks and no box",
+        ),
+        TensorSpec(
+            POINT_KINDS,
+            (1, SAM_POINTS, len(SAM_LABELS)),
+            "one-hot: unused, background, object, top left and bottom right corner of the box",
+        ),
+        TensorSpec(
+            MASK_INPUT, (1, 1, side, side), "logits of an earlier low_res_masks channel, or 0"
+        ),
+        TensorSpec(HAS_MASK_INPUT, (1,), "1 where mask_input counts, 0 where it is absent"),
+    )
+
+
+def sam_output_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What the decoder of the Segment Anything family gives."""
+    side = size // EFFICIENTSAM_MASK_STRIDE
+    return (
+        TensorSpec(
+            LOW_RES_MASKS,
+            (1, NUM_MASKS, side, side),
+            "mask logits on the padded square; index 0 is the one answer to several prompts, 1..3 "
+            "the alternatives; in the mask where > 0",
+        ),
+        TensorSpec(IOU_PREDICTIONS, (1, NUM_MASKS), "predicted IoU of each mask"),
+    )
+
+
+SAM = in_sequence(
+    "sam",
+    "Segment Anything",
+    NetworkKind(
+        "sam encoder",
+        "Segment Anything encoder",
+        sam_image_specs,
+        embedding_specs,
+        SAM_SIZE,
+        part="encoder",
+    ),
+    NetworkKind(
+        "sam decoder",
+        "Segment Anything decoder",
+        sam_point_specs,
+        sam_output_specs,
+        SAM_SIZE,
+        part="decoder",
+        open_axes=((POINTS, 1), (POINT_KINDS, 1)),
+    ),
+    takes_prompts=True,
+)
+"""SAM itself, MobileSAM and EdgeSAM."""
 
 EARLY_SIZE = 512
 """Side of the square input of the early SqueezeSAM in pixels."""

@@ -7,15 +7,32 @@ import torch
 from onnx import TensorProto, helper
 
 from squeezesam.cli import main
-from squeezesam.errors import ArtifactError, ConfigError, PromptError
-from squeezesam.networks.building import folded
-from squeezesam.networks.efficientsam import mixed_by_products
+from squeezesam.errors import ArtifactError, ConfigError
+from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.configs import (
+    EfficientSamConfig,
+    RepVitConfig,
+    SamConfig,
+    TinyVitConfig,
+    variant_config,
+)
+from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.overview import macs_by_operator, parameters
-from squeezesam.spec import input_specs
+from squeezesam.networks.products import fused, mixed_by_products
+from squeezesam.networks.sam import Sam
+from squeezesam.networks.tiny_vit import joined, windows
+from squeezesam.networks.weights import save_weights
+from squeezesam.spec import EFFICIENTSAM, SAM, input_specs
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_interleaved
 from squeezesam_benchmarks.peers import comparison
-from squeezesam_benchmarks.peers.catalog import PEERS, edge_tam, efficient_sam_ti, mobile_sam
+from squeezesam_benchmarks.peers.catalog import (
+    PEERS,
+    click_network,
+    edge_tam,
+    peer_network,
+    with_weights,
+)
 from squeezesam_benchmarks.peers.comparison import (
     EXPORTERS,
     PURPOSES,
@@ -23,17 +40,14 @@ from squeezesam_benchmarks.peers.comparison import (
     Purpose,
     export_peer,
     model_subject,
-    random_peer,
     to_executorch,
     to_onnx,
 )
-from squeezesam_benchmarks.peers.edge_tam import RepVit, RepVitConfig
-from squeezesam_benchmarks.peers.layers import fused_by_torch, in_form
-from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
+from squeezesam_benchmarks.peers.edge_tam import RepVitLevels
+from squeezesam_benchmarks.peers.layers import in_form
 from squeezesam_benchmarks.peers.report import peers_report
-from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig, joined, windows
 from squeezesam_benchmarks.peers.u2net import U2Net
-from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM, ClickPredictor
+from squeezesam_benchmarks.pipelines import PIPELINES, SQUEEZESAM
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import read_results
 from squeezesam_benchmarks.sessions import open_session
@@ -45,11 +59,11 @@ QUICK = Protocol(warm_up_inferences=0, timed_inferences=2, pipeline_runs=1, roun
 
 
 def shallow_mobile_sam(size):
-    return mobile_sam(size, TinyVitConfig(depths=(1, 1, 1, 1)))
+    return click_network(Sam(SamConfig(TinyVitConfig(depths=(1, 1, 1, 1))), size))
 
 
 def shallow_efficient_sam(size):
-    return efficient_sam_ti(size, PlainVitConfig(depth=1))
+    return click_network(EfficientSam(EfficientSamConfig(192, heads=3, depth=1), size))
 
 
 def shallow_edge_tam(size):
@@ -69,11 +83,18 @@ def network(request):
     return folded(SHALLOW[request.param](SMALL))
 
 
-def click(network, x=40.0, y=90.0, label=1.0):
-    """Inputs: a picture, and a click before a padding point."""
+def click(network, x=40.0, y=90.0):
+    """Inputs: a picture, and a click before what pads it."""
     generator = torch.Generator().manual_seed(1)
-    image = torch.randn((1, 3, network.size, network.size), generator=generator)
-    return image, torch.tensor([[[x, y], [0.0, 0.0]]]), torch.tensor([[label, -1.0]])
+    size = network.size
+    image = torch.rand((1, 3, size, size), generator=generator) * 2 - 1
+    _, slots, labels = (spec.shape for spec in network.input_specs())
+    points = torch.full(slots, 1 / size - 1)
+    points[0, 0] = (2 * torch.tensor([x, y]) + 1) / size - 1
+    kinds = torch.zeros(labels)
+    kinds[0, 1:, 0] = 1  # unused
+    kinds[0, 0, 2 if network.kind is SAM else 1] = 1  # on the object
+    return image, points, kinds
 
 
 def picture(network):
@@ -110,19 +131,11 @@ def test_parameters_and_macs_are_within_3_percent_of_the_published(name):
         assert sum(work.values()) - attention == pytest.approx(peer.macs, rel=0.03)
 
 
-def test_mobile_sam_lacks_only_what_a_click_does_not_run():
-    # Ultralytics' documentation counts 10.1 M in the authors' file, which has these as well.
-    classifier = 2 * 320 + 320 * 1000 + 1000
-    mask_prompts = (4 * 4 + 4) + 2 * 4 + (4 * 16 * 4 + 16) + 2 * 16 + (16 * 256 + 256)
-    whole = parameters(mobile_sam(SMALL)) + classifier + mask_prompts
-    assert whole == pytest.approx(10_100_000, rel=0.005)
-
-
 def test_the_backbone_of_edge_tam_has_the_published_figures_of_repvit_m1():
     # keras_cv_attention_models lists RepViT-M1 with 5.10 M parameters and 0.82 G at 224 px, in both
     # with a BatchNorm of 384 channels and a classifier, which are no part here.
     classifier = 384 * 1000
-    backbone = RepVit(RepVitConfig())
+    backbone = RepVitLevels(RepVitConfig())
     rest = 2 * 384 + classifier + 1000
     assert parameters(backbone) + rest == pytest.approx(5_100_000, rel=0.002)
     work = sum(macs_by_operator(backbone, [(1, 3, 224, 224)]).values())
@@ -131,20 +144,18 @@ def test_the_backbone_of_edge_tam_has_the_published_figures_of_repvit_m1():
 
 def test_the_encoder_of_edge_tam_fills_the_published_file():
     network = edge_tam(SMALL)
-    assert 4 * (parameters(network.encoder) + parameters(network.neck)) == pytest.approx(
-        19_700_000, rel=0.005
-    )
+    assert 4 * parameters(network.encoder) == pytest.approx(19_700_000, rel=0.005)
 
 
 def test_a_later_click_runs_the_decoder_on_what_the_encoder_gave(network):
-    image, coords, labels = click(network)
+    image, points, kinds = click(network)
     with torch.inference_mode():
         features = network.encoded(image)
     later = network.later_click()
-    inputs = (coords, labels, *features)
+    inputs = (*features, points, kinds)
     assert [tuple(one.shape) for one in inputs] == [spec.shape for spec in later.input_specs()]
     for ours, whole in zip(
-        answer(later, *inputs), answer(network, image, coords, labels), strict=True
+        answer(later, *inputs), answer(network, image, points, kinds), strict=True
     ):
         assert torch.equal(ours, whole)
 
@@ -152,12 +163,12 @@ def test_a_later_click_runs_the_decoder_on_what_the_encoder_gave(network):
 def test_finer_features_of_edge_tam_shape_its_masks():
     torch.manual_seed(0)
     network = folded(shallow_edge_tam(SMALL))
-    image, coords, labels = click(network)
+    image, points, kinds = click(network)
     with torch.inference_mode():
         embedding, half, quarter = network.encoded(image)
-        masks, ious = network.click(coords, labels, embedding, half, quarter)
+        masks, ious = network.click(embedding, half, quarter, points, kinds)
         for other in ((embedding, 0 * half, quarter), (embedding, half, 0 * quarter)):
-            assert not torch.allclose(network.click(coords, labels, *other)[0], masks, atol=1e-3)
+            assert not torch.allclose(network.click(*other, points, kinds)[0], masks, atol=1e-3)
     assert ((ious > 0) & (ious < 1)).all()
 
 
@@ -220,7 +231,7 @@ def test_windows_are_undone_and_hold_neighbours():
 
 
 def test_the_bias_of_attention_depends_on_the_distance_alone():
-    layer = mobile_sam(SMALL).encoder[5].layers[0]  # windows of 7 cells
+    layer = shallow_mobile_sam(SMALL).encoder.trunk[4].layers[0]  # windows of 7 cells
     bias = layer.attention.bias().detach()
     assert bias.shape == (4, 49, 49)
     here, right, below, far = 0, 1, 7, 8
@@ -231,13 +242,19 @@ def test_the_bias_of_attention_depends_on_the_distance_alone():
 
 def test_folding_and_the_form_of_attention_leave_the_answer(network):
     torch.manual_seed(0)
-    encoders = {TinyVit: "mobilesam-shaped", PlainVit: "efficientsam-ti-shaped"}
-    name = encoders.get(type(network.encoder), "edgetam-shaped")
-    wanted = answer(SHALLOW[name](SMALL).eval(), *click(network))
-    for form in (fused_by_torch, mixed_by_products):
+    trained = next(one for one in SHALLOW.values() if same_layers(one(SMALL), network))
+    torch.manual_seed(0)
+    wanted = answer(trained(SMALL).eval(), *click(network))
+    for form in (lambda *given: fused(*given), mixed_by_products):
         assert_same_answer(
             [one.numpy() for one in answer(in_form(network, form), *click(network))], wanted
         )
+
+
+def same_layers(one, other):
+    return type(getattr(one.encoder, "trunk", one.encoder)) is type(
+        getattr(other.encoder, "trunk", other.encoder)
+    )
 
 
 def test_shapes_are_as_specified(network):
@@ -247,13 +264,9 @@ def test_shapes_are_as_specified(network):
     ]
 
 
-def test_the_click_counts_and_where_the_padding_lies_does_not(network):
-    image, coords, labels = click(network)
-    masks, _ = answer(network, image, coords, labels)
-    coords[0, 1] = 77.0
-    assert torch.equal(answer(network, image, coords, labels)[0], masks)
-    coords[0, 0] = 20.0
-    assert not torch.allclose(answer(network, image, coords, labels)[0], masks, atol=1e-3)
+def test_the_place_of_the_click_counts(network):
+    masks, _ = answer(network, *click(network))
+    assert not torch.allclose(answer(network, *click(network, x=20.0))[0], masks, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -279,7 +292,7 @@ def test_an_executorch_peer_answers_like_pytorch_with_its_products_delegated(net
 def test_a_whole_peer_answers_like_pytorch(name, target, tmp_path):
     path = tmp_path / f"peer{target.suffix}"
     export_peer(name, path)
-    network = random_peer(name)
+    network = peer_network(name)
     inputs = picture(network) if name == "u2netp-shaped" else click(network, 300.0, 700.0)
     # XNNPACK's product over 4096 tokens is 4e-6 off the exact one where PyTorch's is 4e-7, and
     # EfficientSAM has twelve layers of them.
@@ -290,38 +303,58 @@ def test_a_whole_peer_answers_like_pytorch(name, target, tmp_path):
 
 def test_what_cannot_be_exported_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"unknown peer 'sam'.*mobilesam-shaped"):
-        random_peer("sam")
+        peer_network("sam")
     with pytest.raises(ConfigError, match=r"peer\.tflite must end in one of \.onnx, \.pte"):
         export_peer("mobilesam-shaped", tmp_path / "peer.tflite", SMALL)
 
 
-def test_a_click_goes_to_its_cell_and_the_mask_comes_back_to_its_place():
+@pytest.mark.parametrize("kind", [SAM, EFFICIENTSAM], ids=lambda kind: kind.name)
+def test_a_click_goes_to_its_cell_and_the_mask_comes_back_to_its_place(kind):
     seen = []
 
-    def network(image, coords, labels):
-        seen.extend((image, coords, labels))
-        masks = torch.full((1, 4, 32, 32), -1.0)
-        masks[0, 2, 4:12, 8:24] = 1.0  # cells of 4 pixels
-        return masks, torch.tensor([[0.1, 0.2, 0.9, 0.3]])
+    class Answering:
+        size = 128
 
-    predictor = ClickPredictor(network, 128)
-    photo = np.full((100, 200, 3), 255, np.uint8)
-    predictor.set_image(photo)
-    masks, ious, low_res = predictor.predict([[100.0, 50.0]], [1], multimask_output=False)
-    image, coords, labels = seen
+        def run(self, inputs):
+            seen.extend(inputs)
+            masks = torch.full(kind.outputs(128)[0].shape, -1.0)
+            rows = slice(4, 12) if kind is SAM else slice(8, 24)  # of 16 or of 32 on the photo
+            masks[0, :, rows, 8:24] = 1.0
+            return masks, torch.linspace(0, 1, masks.shape[1])[None]
+
+    predictor = PIPELINES[kind.name](Answering())
+    predictor.set_image(np.full((100, 200, 3), 255, np.uint8))
+    masks, _, low_res = predictor.predict([[100.0, 50.0]], [1], multimask_output=False)
+    image, points, kinds = seen
     assert image.shape == (1, 3, 128, 128)
-    assert (image[0, :, :64] > 2).all(), "white over ImageNet's deviation"
-    assert (image[0, :, 64:] == 0).all()
-    assert coords.tolist() == [[[64.0, 32.0], [0.0, 0.0]]]
-    assert labels.tolist() == [[1.0, -1.0]]
-    assert ious.tolist() == pytest.approx([0.9])
+    assert (image[0, :, :64] > 0.9).all()
+    assert (image[0, :, 64:] < 0.9).all() == (kind is SAM)
+    pixels = ((points[0, 0] + 1) * 128 - 1) / 2
+    assert pixels.tolist() == pytest.approx([64, 32 if kind is SAM else 64])
+    assert kinds[0].sum(dim=1).tolist() == [1] * kinds.shape[1]
     assert low_res.shape == (1, 32, 32)
     rows, columns = np.nonzero(masks[0])
     assert masks.shape == (1, 100, 200)
     assert (rows.min(), rows.max() + 1) == pytest.approx((25, 75), abs=2)
     assert (columns.min(), columns.max() + 1) == pytest.approx((50, 150), abs=2)
-    with pytest.raises(PromptError):
-        predictor.predict([[10.0, 10.0], [20.0, 20.0]], [1, 0])
+
+
+def test_a_peer_has_the_weights_that_are_given(tmp_path):
+    path = tmp_path / "edge.safetensors"
+    variant = "mobile_sam"
+    network = build_network(variant_config(variant), SMALL).eval()
+    save_weights(network, path, variant, torch.float32)
+    assert with_weights([path]) == {"mobilesam-shaped": path}
+    peer = peer_network("mobilesam-shaped", SMALL, path)
+    wanted = folded(network).decoder.output_tokens
+    assert torch.equal(peer.click.decoder.output_tokens, wanted)
+    with pytest.raises(ConfigError, match="are both of mobile_sam"):
+        with_weights([path, path])
+
+
+def test_weights_of_no_peer_are_refused(weights):
+    with pytest.raises(ConfigError, match="weights of no peer; give some of mobile_sam"):
+        with_weights([weights])
 
 
 def write_model(path, inputs):
@@ -366,7 +399,9 @@ def test_a_model_that_says_too_little_is_refused(tmp_path, inputs, message):
 
 def test_two_models_of_one_name_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"two models are called a\.onnx; rename one"):
-        PeerOptions(PURPOSES["clicks"], (tmp_path / "a.onnx", tmp_path / "b" / "a.onnx"), (), QUICK)
+        PeerOptions(
+            PURPOSES["clicks"], (tmp_path / "a.onnx", tmp_path / "b" / "a.onnx"), (), (), QUICK
+        )
 
 
 @pytest.mark.slow
@@ -374,7 +409,7 @@ def test_the_report_gives_ratios_to_base_of_the_same_runtime(tmp_path):
     network = folded(shallow_efficient_sam(SMALL))
     ours = random_subjects(["base"], ["onnx"], tmp_path, lambda _: None, size=64)
     path = tmp_path / "peer_onnx.onnx"
-    peer = fresh_subject(path, "onnx", "peer", to_onnx(network, path), SAM)
+    peer = fresh_subject(path, "onnx", "peer", to_onnx(network, path), EFFICIENTSAM.name)
     stranger = model_subject(
         write_model(tmp_path / "stranger.onnx", [("x", TensorProto.FLOAT, [1, 3])])
     )
@@ -414,7 +449,7 @@ def with_samples(run, milliseconds):
 @pytest.mark.slow
 def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(comparison, "TARGETS", ("onnx",))
-    monkeypatch.setitem(comparison.PURPOSES, "clicks", Purpose(("base",), (), SAM))
+    monkeypatch.setitem(comparison.PURPOSES, "clicks", Purpose(("base",), ()))
     subjects = comparison.random_subjects
     monkeypatch.setattr(comparison, "random_subjects", lambda *args: subjects(*args, size=64))
     stranger = write_model(tmp_path / "stranger.onnx", [("x", TensorProto.FLOAT, [1, 3])])
@@ -430,7 +465,7 @@ def test_the_command_times_everything_in_one_run(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_every_peer_of_a_click_is_counted_and_exported(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "EXPORTERS", {onnx_target.TARGET: to_onnx})
-    monkeypatch.setattr(comparison, "random_peer", lambda name: folded(SHALLOW[name](SMALL)))
+    monkeypatch.setattr(comparison, "peer_network", lambda name, **_: folded(SHALLOW[name](SMALL)))
     told = []
     subjects = comparison.peer_subjects(PURPOSES["clicks"], tmp_path, told.append)
     assert {subject.artifact.variant for subject in subjects} == {
@@ -448,7 +483,7 @@ def test_the_detector_is_timed_beside_u2nets_shape_by_their_networks_alone(
 ):
     monkeypatch.setattr(comparison, "TARGETS", ("onnx",))
     monkeypatch.setattr(comparison, "EXPORTERS", {onnx_target.TARGET: to_onnx})
-    monkeypatch.setattr(comparison, "random_peer", lambda name: random_peer(name, 64))
+    monkeypatch.setattr(comparison, "peer_network", lambda name, **_: peer_network(name, 64))
     subjects = comparison.random_subjects
     monkeypatch.setattr(comparison, "random_subjects", lambda *args: subjects(*args, size=128))
     out = tmp_path / "results.jsonl"

@@ -32,6 +32,8 @@ from squeezesam.spec import (
     PIXEL_MEAN,
     PIXEL_SCALE,
     SALIENCY_STRIDE,
+    SAM_PAD,
+    SAM_SIZE,
 )
 
 BAND_ROWS = 128
@@ -167,14 +169,16 @@ class Letterbox:
     Attributes:
         width: width of the photo in pixels.
         height: height of the photo in pixels.
-        inside: width and height that the photo takes up in the input, multiples of MAP_STRIDE.
+        inside: width and height that the photo takes up in the input, multiples of `mask_stride`.
         size: side of the input in pixels.
         mask_stride: input pixels per mask pixel.
         antialias: whether a photo that shrinks is smoothed before.
+        padding: RGB bytes beside the photo.
     """
 
     mask_stride: ClassVar[int] = MAP_STRIDE
     antialias: ClassVar[bool] = True
+    padding: ClassVar[tuple[int, int, int]] = (PAD_BYTE, PAD_BYTE, PAD_BYTE)
 
     width: int
     height: int
@@ -184,10 +188,11 @@ class Letterbox:
     @classmethod
     def fit(cls, width: int, height: int, size: int = INPUT_SIZE) -> Self:
         """Fit a photo so that its long side fills the input."""
-        whole = MAP_STRIDE * max(width, height)
+        stride = cls.mask_stride
+        whole = stride * max(width, height)
         # One division of whole numbers: a half is met exactly at every size, and goes to even.
         columns, rows = (max(1, round(side * size / whole)) for side in (width, height))
-        return cls(width, height, (columns * MAP_STRIDE, rows * MAP_STRIDE), size)
+        return cls(width, height, (columns * stride, rows * stride), size)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -246,7 +251,8 @@ class Letterbox:
 
     def apply(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Resize and pad a photo, uint8 RGB [H, W, 3], to the input [1, 3, size, size]."""
-        image = torch.full((1, 3, self.size, self.size), float(PAD_BYTE))
+        padding = torch.tensor(self.padding, dtype=torch.float32)
+        image = padding.view(1, 3, 1, 1).repeat(1, 1, self.size, self.size)
         columns, rows = self.inside
         fitted = torch.from_numpy(resized(pixels, self.inside, antialias=self.antialias))
         image[0, :, :rows, :columns] = fitted.permute(2, 0, 1)
@@ -315,3 +321,19 @@ class EarlyStretched(Stretched):
     """All of a photo stretched to the square input, with masks as large as ours."""
 
     mask_stride = MAP_STRIDE
+
+
+class MeanPadded(Letterbox):
+    """A photo fitted into the square input of the Segment Anything family.
+
+    The published code rounds the photo's short side to whole input pixels, this to whole mask
+    pixels: it is off by two input pixels at the most.
+    """
+
+    mask_stride = EFFICIENTSAM_MASK_STRIDE
+    padding = SAM_PAD
+
+    @classmethod
+    def fit(cls, width: int, height: int, size: int = SAM_SIZE) -> Self:
+        """Fit a photo so that its long side fills the input."""
+        return super().fit(width, height, size)

@@ -142,7 +142,7 @@ class SamPredictor:
         cleaning: how masks are cleaned (`squeezesam.inference.mask_cleanup`); None leaves them
             as the network gives them.
         looking: how close the second look is (`squeezesam.inference.looks`); None looks once,
-            at the whole photo, as do networks that take no earlier mask.
+            at the whole photo, as do all networks but SqueezeSAM.
 
     Raises:
         ConfigError: the model is a network of another kind.
@@ -159,7 +159,7 @@ class SamPredictor:
         kind = getattr(model, "kind", SEGMENTER)
         self.prompting = prompting_of(kind)
         self.model, self.cleaning = model, cleaning
-        self.looking = looking if self.prompting.takes_masks else None
+        self.looking = looking if self.prompting.looks_closer else None
         self.size = input_side(model, size, kind)
         self.reset_image()
 

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from squeezesam.errors import PromptError
-from squeezesam.inference.letterbox import EarlyStretched, Letterbox, Stretched
+from squeezesam.inference.letterbox import EarlyStretched, Letterbox, MeanPadded, Stretched
 from squeezesam.inference.prompts import (
     Prompts,
     encode_prompts,
@@ -23,6 +24,8 @@ from squeezesam.spec import (
     EARLY_RADIUS,
     EFFICIENTSAM,
     POINT_SEGMENTER,
+    SAM,
+    SAM_LABELS,
     SEGMENTER,
     NetworkKind,
     PointLabel,
@@ -35,14 +38,16 @@ class Prompting(ABC):
     Attributes:
         kind: of the network.
         frame: how a photo lies in its input.
-        takes_masks: whether an earlier mask is a prompt. Only then there is a closer look
-            (`squeezesam.inference.looks`), and an earlier mask can be given without anything else.
+        takes_masks: whether an earlier mask is a prompt, and can be given without anything else.
+        looks_closer: whether it was trained for closer looks (`squeezesam.inference.looks`), and
+            for heat maps of the salient-object detector in the place of earlier masks.
         labels: of clicks that it was trained with.
     """
 
     kind: ClassVar[NetworkKind]
     frame: ClassVar[type[Letterbox]]
     takes_masks: ClassVar[bool]
+    looks_closer: ClassVar[bool] = False
     labels: ClassVar[frozenset[PointLabel]]
 
     @abstractmethod
@@ -82,6 +87,7 @@ class SegmenterPrompting(Prompting):
     kind = SEGMENTER
     frame = Letterbox
     takes_masks = True
+    looks_closer = True
     labels = frozenset({PointLabel.POSITIVE, PointLabel.NEGATIVE})
 
     def inputs(
@@ -107,6 +113,32 @@ class PointSegmenterPrompting(SegmenterPrompting):
         """The image, points, their labels, the earlier mask and whether there is one."""
         coords, labels = prompt_slots(prompts, frame.scale)
         return image, *point_inputs(coords, labels, previous, frame.size)
+
+
+class SamPrompting(SegmenterPrompting):
+    """Any number of clicks, the corners of a box, and an earlier mask.
+
+    As in the published code, an unused slot follows clicks where there is no box.
+    """
+
+    kind = SAM
+    frame = MeanPadded
+    looks_closer = False
+
+    def inputs(
+        self, image: Tensor, prompts: Prompts, previous: Tensor | None, frame: Letterbox
+    ) -> tuple[Tensor, ...]:
+        """The image, points, kinds of points, the earlier mask and whether there is one."""
+        coords, labels = with_corners(prompts)
+        scaled = torch.from_numpy(coords * np.array(frame.scale, np.float32))
+        if labels and prompts.box is None:
+            scaled, labels = F.pad(scaled, (0, 0, 0, 1)), [*labels, PointLabel.PAD]
+        kinds = torch.tensor(labels, dtype=torch.int64)[:, None] == torch.tensor(SAM_LABELS)
+        side = frame.size // frame.mask_stride
+        mask = scaled.new_zeros(1, 1, side, side) if previous is None else previous
+        has_mask = scaled.new_tensor([float(previous is not None)])
+        points = (2 * scaled + 1) / frame.size - 1
+        return image, points[None], kinds[None].to(scaled.dtype), mask, has_mask
 
 
 class AlternativesPrompting(Prompting):
@@ -174,6 +206,7 @@ PROMPTINGS: tuple[Prompting, ...] = (
     PointSegmenterPrompting(),
     EfficientSamPrompting(),
     EarlyPrompting(),
+    SamPrompting(),
 )
 
 

@@ -147,7 +147,7 @@ class SaliencyPredictor(SamPredictor):
                     "nothing in this photo stands out; click on what you mean, or draw a box"
                 )
             point_coords, point_labels = finding.coords, finding.labels
-            if self.prompting.takes_masks:
+            if self.prompting.looks_closer:
                 mask_input = finding.mask_input(photo.letterbox)
         return self._answer_on(photo, point_coords, point_labels, box, mask_input, multimask_output)
 

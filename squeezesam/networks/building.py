@@ -13,6 +13,7 @@ from squeezesam.networks.configs import (
     EfficientSamConfig,
     NetworkConfig,
     ReferenceConfig,
+    SamConfig,
     SqueezeSamConfig,
 )
 from squeezesam.networks.early import EarlySam
@@ -20,6 +21,7 @@ from squeezesam.networks.efficientsam import EfficientSam
 from squeezesam.networks.layers import Attention, ConvBn
 from squeezesam.networks.reference import ReferenceSam
 from squeezesam.networks.saliency_detector import SaliencyDetector
+from squeezesam.networks.sam import Sam
 from squeezesam.networks.segmenter import SqueezeSam
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -90,7 +92,7 @@ def unfolded(model: SqueezeSam) -> SqueezeSam:
     return plain
 
 
-TrainedNetwork = SqueezeSam | SaliencyDetector | EfficientSam | EarlySam
+TrainedNetwork = SqueezeSam | SaliencyDetector | EfficientSam | EarlySam | Sam
 """The networks of which weights are kept."""
 
 BUILDERS: dict[type[NetworkConfig], Callable[..., Any]] = {
@@ -98,6 +100,7 @@ BUILDERS: dict[type[NetworkConfig], Callable[..., Any]] = {
     DetectorConfig: SaliencyDetector,
     EfficientSamConfig: EfficientSam,
     EarlySamConfig: EarlySam,
+    SamConfig: Sam,
     ReferenceConfig: ReferenceSam,
 }
 """Networks by the type of their configurations; each takes one, and perhaps a size."""
@@ -118,7 +121,7 @@ def build_network(config: NetworkConfig, size: int | None = None) -> TrainedNetw
 
 
 def build_trained(
-    config: SqueezeSamConfig | DetectorConfig | EfficientSamConfig | EarlySamConfig,
+    config: SqueezeSamConfig | DetectorConfig | EfficientSamConfig | EarlySamConfig | SamConfig,
     size: int | None = None,
 ) -> TrainedNetwork:
     """Build a network of a variant with random weights.

@@ -10,6 +10,7 @@ from squeezesam.spec import (
     EFFICIENTSAM,
     EMBEDDING_CHANNELS,
     EMBEDDING_STRIDE,
+    SAM,
     SEGMENTER,
     NetworkKind,
 )
@@ -153,6 +154,88 @@ class EfficientSamConfig:
 
 
 @dataclass(frozen=True)
+class WindowedVitConfig:
+    """Segment Anything's vision transformer (networks/windowed_vit.py).
+
+    Attributes:
+        width: channels; `heads` must divide it.
+        depth: layers.
+        heads: attention heads.
+        whole: numbers of the layers that attend to all tokens; the others stay in windows.
+        window: side of a window in tokens.
+        grid: side, in tokens, of the photos whose positions were learnt.
+        mlp_ratio: hidden width of its MLPs over its width.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    whole: tuple[int, ...]
+    window: int = 14
+    grid: int = 64
+    mlp_ratio: int = 4
+
+
+@dataclass(frozen=True)
+class TinyVitConfig:
+    """TinyViT-5M (networks/tiny_vit.py), a value for each stage; the first is convolutional.
+
+    Attributes:
+        widths, depths, heads: channels, layers and attention heads.
+        windows: sides in cells; the first is unused.
+        strides: on the way into each stage but the first.
+        expansion: of the channels inside a block of the first stage.
+        mlp_ratio: hidden width of the MLPs over the channels.
+    """
+
+    widths: tuple[int, ...] = (64, 128, 160, 320)
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    heads: tuple[int, ...] = (2, 4, 5, 10)
+    windows: tuple[int, ...] = (7, 7, 14, 7)
+    strides: tuple[int, ...] = (2, 2, 1)
+    expansion: int = 4
+    mlp_ratio: int = 4
+
+
+@dataclass(frozen=True)
+class RepVitConfig:
+    """RepViT-M1 (networks/rep_vit.py), a value for each stage.
+
+    Attributes:
+        widths: channels.
+        depths: blocks between those that change the size.
+        expansion: of the channels inside a block.
+    """
+
+    widths: tuple[int, ...] = (48, 96, 192, 384)
+    depths: tuple[int, ...] = (2, 2, 14, 2)
+    expansion: int = 2
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """One network of the Segment Anything family (networks/sam.py).
+
+    Attributes:
+        trunk: of the image encoder.
+        decoder_depth, decoder_heads, decoder_mlp: layers, heads and hidden width of the decoder's
+            two-way transformer.
+        kind: of the network.
+        bottom_stride: input pixels per cell of the image embeddings.
+        channels: of the image embeddings and of the decoder.
+    """
+
+    kind: ClassVar[NetworkKind] = SAM
+    bottom_stride: ClassVar[int] = EMBEDDING_STRIDE
+    channels: ClassVar[int] = EMBEDDING_CHANNELS
+
+    trunk: WindowedVitConfig | TinyVitConfig | RepVitConfig
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+
+
+@dataclass(frozen=True)
 class EarlySamConfig(EarlyWidths):
     """The early public version of SqueezeSAM, as its checkpoint has it (networks/early.py).
 
@@ -163,7 +246,9 @@ class EarlySamConfig(EarlyWidths):
     kind: ClassVar[NetworkKind] = EARLY
 
 
-PromptableConfig = SqueezeSamConfig | ReferenceConfig | EfficientSamConfig | EarlySamConfig
+PromptableConfig = (
+    SqueezeSamConfig | ReferenceConfig | EfficientSamConfig | EarlySamConfig | SamConfig
+)
 """The configurations of networks that take prompts."""
 
 NetworkConfig = PromptableConfig | DetectorConfig
@@ -187,6 +272,11 @@ VARIANTS: dict[str, PromptableConfig] = {
     "efficientsam_ti": EfficientSamConfig(width=192, heads=3),
     "efficientsam_s": EfficientSamConfig(width=384, heads=6),
     "early": EarlySamConfig(),
+    "sam_vit_b": SamConfig(WindowedVitConfig(768, depth=12, heads=12, whole=(2, 5, 8, 11))),
+    "sam_vit_l": SamConfig(WindowedVitConfig(1024, depth=24, heads=16, whole=(5, 11, 17, 23))),
+    "sam_vit_h": SamConfig(WindowedVitConfig(1280, depth=32, heads=16, whole=(7, 15, 23, 31))),
+    "mobile_sam": SamConfig(TinyVitConfig()),
+    "edge_sam": SamConfig(RepVitConfig()),
 }
 DEFAULT_VARIANT = "base"
 

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from squeezesam.errors import OutputError, WeightsError
 from squeezesam.files import check_name, content_hash
-from squeezesam.networks.building import TrainedNetwork, build_network
+from squeezesam.networks.building import build_network
 from squeezesam.networks.configs import variant_config
-from squeezesam.networks.weights import MAX_FILE_BYTES, SHOWN, listed, misfits, save_weights
+from squeezesam.networks.published_names import PUBLISHED, Piece
+from squeezesam.networks.weights import MAX_FILE_BYTES, SHOWN, listed, misfits, save_tensors
 from squeezesam.strict_json import shown
 
 STATE = "model"
@@ -31,126 +32,6 @@ PROGRAM_MEMBER = "/constants.pkl"
 
 KNOWN_SHARE = 0.5
 """Share of a network's tensors that a checkpoint must have to count as one of its kind."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A published tensor, or one of its equal parts along the first axis.
-
-    Attributes:
-        name: as published.
-        part: which part.
-        parts: how many there are.
-    """
-
-    name: str
-    part: int = 0
-    parts: int = 1
-
-
-Renaming = tuple[tuple[str, str], ...]
-"""Patterns of our names, each with its replacement on the way to a published name."""
-
-TRANSFORMER_NAMES: Renaming = (
-    (r"\.norm_among_tokens", ".norm1"),
-    (r"\.norm_to_image", ".norm2"),
-    (r"(transformer.*)\.norm_mlp", r"\1.norm3"),
-    (r"\.norm_to_tokens", ".norm4"),
-    (r"\.among_tokens", ".self_attn"),
-    (r"\.to_image", ".cross_attn_token_to_image"),
-    (r"\.to_tokens", ".cross_attn_image_to_token"),
-    (r"\.norm_last", ".norm_final_attn"),
-    (r"\.last", ".final_attn_token_to_image"),
-    (r"(transformer.*)\.(q|k|v)(?:uery|ey|alue)\.", r"\1.\2_proj."),
-    (r"(transformer.*)\.out\.", r"\1.out_proj."),
-    (r"(transformer.*)\.mlp\.0", r"\1.mlp.layers.0.0"),
-    (r"(transformer.*)\.mlp\.2", r"\1.mlp.fc"),
-)
-"""The two-way transformer, which the authors' networks share."""
-
-HEAD_NAMES: Renaming = (
-    (r"^(?:decoder\.)?filters", "mask_decoder.output_hypernetworks_mlps"),
-    (r"^(?:decoder\.)?quality", "mask_decoder.iou_prediction_head"),
-    (r"(mlps\.\d+|head)\.0\.", r"\1.layers.0.0."),
-    (r"(mlps\.\d+|head)\.2\.", r"\1.layers.1.0."),
-    (r"(mlps\.\d+|head)\.4\.", r"\1.fc."),
-)
-"""What makes masks and predicted IoUs of tokens."""
-
-EFFICIENTSAM_NAMES: Renaming = (
-    (r"^encoder\.patches", "image_encoder.patch_embed.proj"),
-    (r"^encoder\.positions", "image_encoder.pos_embed"),
-    (r"^encoder\.neck", "image_encoder.neck"),
-    (r"^encoder\.layers\.(\d+)\.norm_attention", r"image_encoder.blocks.\1.norm1"),
-    (r"^encoder\.layers\.(\d+)\.norm_mlp", r"image_encoder.blocks.\1.norm2"),
-    (r"^encoder\.layers\.(\d+)\.mlp\.0", r"image_encoder.blocks.\1.mlp.fc1"),
-    (r"^encoder\.layers\.(\d+)\.mlp\.2", r"image_encoder.blocks.\1.mlp.fc2"),
-    (r"^encoder\.layers\.(\d+)\.attention\.out", r"image_encoder.blocks.\1.attn.proj"),
-    (r"^decoder\.frequencies", "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"),
-    (r"^decoder\.transformer", "mask_decoder.transformer"),
-    (r"^decoder\.upscale\.([01])", r"mask_decoder.final_output_upscaling_layers.0.\1"),
-    (r"^decoder\.upscale\.3", "mask_decoder.final_output_upscaling_layers.1.0"),
-    *TRANSFORMER_NAMES,
-    *HEAD_NAMES,
-)
-
-EARLY_NAMES: Renaming = (
-    (r"^stem", "patch_embed.proj"),
-    (r"^encoder\.0\.", "unet_encoder.down_layers.0.double_conv."),
-    (r"^encoder\.(\d+)\.", r"unet_encoder.down_layers.\1.maxpool_conv.1.double_conv."),
-    (r"^decoder\.(\d+)\.up", r"unet_decoder.unet_upscaling_layers.\1.up.upsampler_linear.0"),
-    (r"^decoder\.(\d+)\.norm", r"unet_decoder.unet_upscaling_layers.\1.up.norm"),
-    (r"^decoder\.(\d+)\.mix\.", r"unet_decoder.unet_upscaling_layers.\1.conv.double_conv."),
-    (r"(double_conv\.\d)\.0", r"\1.conv.0"),
-    (r"(double_conv\.\d)\.2", r"\1.norm"),
-    (r"^transformer", "get_iou_predictions_and_mask_tokens.transformer"),
-    *TRANSFORMER_NAMES,
-    *HEAD_NAMES,
-)
-
-JOINED = {
-    "decoder.label_vectors": (
-        "prompt_encoder.invalid_points.weight",
-        "prompt_encoder.point_embeddings.weight",
-        "prompt_encoder.bbox_top_left_embeddings.weight",
-        "prompt_encoder.bbox_bottom_right_embeddings.weight",
-    ),
-    "decoder.output_tokens": (
-        "mask_decoder.iou_token.weight",
-        "mask_decoder.mask_tokens.weight",
-    ),
-    "output_tokens": (
-        "get_iou_predictions_and_mask_tokens.iou_token.weight",
-        "get_iou_predictions_and_mask_tokens.mask_tokens.weight",
-    ),
-}
-"""Our tensors that are several published ones, one after another: EfficientSAM's `decoder.`, and
-that of the early SqueezeSAM."""
-
-PROJECTION = re.compile(r"encoder\.layers\.(\d+)\.attention\.(query|key|value)\.(\w+)")
-"""Our tensors that are a third of a published one; only EfficientSAM's encoder has them."""
-
-
-def pieces_of(name: str, renaming: Renaming) -> tuple[Piece, ...]:
-    """What a tensor of ours is made of."""
-    if name in JOINED:
-        return tuple(map(Piece, JOINED[name]))
-    projection = PROJECTION.fullmatch(name)
-    if projection:
-        layer, role, kind = projection.groups()
-        part = ("query", "key", "value").index(role)
-        return (Piece(f"image_encoder.blocks.{layer}.attn.qkv.{kind}", part, 3),)
-    for pattern, replacement in renaming:
-        name = re.sub(pattern, replacement, name)
-    return (Piece(name),)
-
-
-SOURCES = {
-    "efficientsam_ti": EFFICIENTSAM_NAMES,
-    "efficientsam_s": EFFICIENTSAM_NAMES,
-    "early": EARLY_NAMES,
-}
-"""Variants of which checkpoints were published, and how our names become the names there."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +57,7 @@ def convert(checkpoint: Path, out: Path) -> str:
     """Write the weights of a published checkpoint as a file of ours.
 
     Args:
-        checkpoint: as it was published; `SOURCES` says of which networks.
+        checkpoint: as it was published; `PUBLISHED` says of which networks.
         out: a new .safetensors file; its metadata names the checkpoint and its SHA-256.
 
     Returns:
@@ -190,14 +71,14 @@ def convert(checkpoint: Path, out: Path) -> str:
     check_name(out, OutputError)
     if out.exists():
         raise OutputError(f"{out} exists; name a new file")
-    variant, network = read_published(checkpoint)
+    variant, tensors = read_published(checkpoint)
     origin = {"source": checkpoint.name, "source_sha256": content_hash(checkpoint).hexdigest()}
-    save_weights(network, out, variant, torch.float32, origin)
+    save_tensors(tensors, variant_config(variant), out, variant, torch.float32, origin)
     return variant
 
 
-def read_published(checkpoint: Path) -> tuple[str, TrainedNetwork]:
-    """The variant of a published checkpoint, and its network in float32.
+def read_published(checkpoint: Path) -> tuple[str, dict[str, Tensor]]:
+    """The variant of a published checkpoint, and the tensors of its network in float32.
 
     Raises:
         WeightsError: as `convert` does.
@@ -207,7 +88,7 @@ def read_published(checkpoint: Path) -> tuple[str, TrainedNetwork]:
     if fit.share < KNOWN_SHARE:
         raise WeightsError(
             f"{checkpoint} is of no network that can be converted, with tensors such as "
-            f"{listed(sorted(published))}; give a checkpoint of {', '.join(SOURCES)}"
+            f"{listed(sorted(published))}; give a checkpoint of {', '.join(PUBLISHED)}"
         )
     if fit.troubles:
         raise WeightsError(
@@ -221,9 +102,7 @@ def read_published(checkpoint: Path) -> tuple[str, TrainedNetwork]:
         if not tensor.isfinite().all():
             names = listed([piece.name for piece in fit.pieces[name]])
             raise WeightsError(f"{checkpoint} holds NaN or infinity in {names}; get it again")
-    network = build_network(variant_config(fit.variant))
-    network.load_state_dict(tensors)
-    return fit.variant, network.eval()  # type: ignore[return-value]
+    return fit.variant, tensors
 
 
 def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
@@ -237,23 +116,28 @@ def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
         raise WeightsError(f"no checkpoint {checkpoint}; give a file that PyTorch wrote")
     try:
         with zipfile.ZipFile(checkpoint) as archive:
-            size = sum(member.file_size for member in archive.infolist())
+            members = archive.infolist()
             is_program = any(name.endswith(PROGRAM_MEMBER) for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise WeightsError(
             f"{checkpoint} is cut, or no checkpoint that PyTorch wrote since 2020 ({error}); "
             "get it again"
         ) from error
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise WeightsError(
+            f"{checkpoint} is compressed, as no checkpoint that PyTorch wrote is; get it again"
+        )
+    size = sum(member.file_size for member in members)
     if size > MAX_FILE_BYTES:
         raise WeightsError(
-            f"{checkpoint} unpacks to {size} bytes, more than any network here; give another file"
+            f"{checkpoint} holds {size} bytes, more than any network here; give another file"
         )
     if is_program:
         raise WeightsError(
             f"{checkpoint} is a program of TorchScript, which was not run; give tensors alone"
         )
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{checkpoint} holds something else than tensors, which was not run: "
@@ -293,7 +177,7 @@ def cause(error: Exception) -> str:
 
 def best_fit(published: Mapping[str, Tensor]) -> Fit:
     """The variant of which a checkpoint has most; of equals, the one that it fits."""
-    fits = [fit_of(variant, published) for variant in SOURCES]
+    fits = [fit_of(variant, published) for variant in PUBLISHED]
     return max(fits, key=lambda fit: (fit.share, not fit.troubles))
 
 
@@ -302,9 +186,13 @@ def fit_of(variant: str, published: Mapping[str, Tensor]) -> Fit:
     with torch.device("meta"):
         network = build_network(variant_config(variant))
     ours = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    pieces = {name: pieces_of(name, SOURCES[variant]) for name in ours}
+    names = PUBLISHED[variant]
+    pieces = {name: names.pieces(name) for name in ours}
     wanted = {piece.name for made in pieces.values() for piece in made}
-    missing, unexpected = wanted - published.keys(), published.keys() - wanted
+    missing = wanted - published.keys()
+    unexpected = {
+        name for name in published.keys() - wanted if not re.fullmatch(names.unused, name)
+    }
     misshapen = dict.fromkeys(  # A published tensor that ours are parts of is named once.
         pieces[name][0].name
         for name, shape in ours.items()
@@ -321,7 +209,7 @@ def fits(tensors: list[Tensor], pieces: tuple[Piece, ...], shape: torch.Size) ->
     if not shape:
         return tensors[0].shape == shape
     lengths = [
-        len(one) // piece.parts if one.ndim and len(one) % piece.parts == 0 else -1
+        len(one) // piece.parts if one.ndim and len(one) % (piece.parts * piece.groups) == 0 else -1
         for one, piece in zip(tensors, pieces, strict=True)
     ]
     whole = (sum(lengths), *tensors[0].shape[1:])
@@ -334,5 +222,9 @@ def joined(published: Mapping[str, Tensor], pieces: tuple[Piece, ...]) -> Tensor
     first = published[pieces[0].name]
     if not first.is_floating_point():
         return first.clone()
-    parts = [published[piece.name].chunk(piece.parts)[piece.part] for piece in pieces]
-    return torch.cat([part.detach().float() for part in parts])
+    return torch.cat([part_of(published[piece.name], piece).detach().float() for piece in pieces])
+
+
+def part_of(tensor: Tensor, piece: Piece) -> Tensor:
+    """The part of a published tensor that a piece is."""
+    return tensor.unflatten(0, (piece.groups, piece.parts, -1))[:, piece.part].flatten(0, 1)

@@ -5,18 +5,18 @@ Segment Anything's: GELU throughout, one norm over all channels and pixels betwe
 tokens keep their positions in the second layer, no prompt of an earlier mask, and no background
 clicks. The decoder's first mask was meant for prompts without ambiguity, but works poorly, so that
 the network gives the three others.
-
-`write_out` replaces what leaves the XNNPACK delegate, norms and fused attention, by products and
-sums that it takes; the mathematics is the same.
 """
+
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam.networks.configs import EfficientSamConfig, check_size
+from squeezesam.networks.configs import EfficientSamConfig, SamConfig, check_size
+from squeezesam.networks.products import PixelNorm, ProductAttention, TokenNorm, WholeNorm
 from squeezesam.networks.reference import (
-    ProjectedAttention,
     TwoWayLayer,
     TwoWayTransformer,
     cell_centres,
@@ -31,6 +31,7 @@ from squeezesam.spec import (
     EFFICIENTSAM_SIZE,
     PIXEL_MEAN,
     PIXEL_SCALE,
+    PointLabel,
 )
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -45,104 +46,6 @@ def imagenet_scaling() -> tuple[Tensor, Tensor]:
     """Factor and summand, [1, 3, 1, 1] each, from our `image` to ImageNet's normalisation."""
     mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
     return 1 / (255 * PIXEL_SCALE * std), (PIXEL_MEAN / 255 - mean) / std
-
-
-def mixed_by_products(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
-) -> Tensor:
-    """Attention written out as products of three dimensions; four would be copied.
-
-    Args:
-        query: [B, H, T, D], as what is returned.
-        key: [B, H, U, D].
-        value: [B, H, U, D].
-        bias: added to the scores, [H, T, U]; None for none.
-    """
-    scaled = query.flatten(0, 1) * query.shape[-1] ** -0.5
-    scores = torch.bmm(scaled, key.flatten(0, 1).transpose(1, 2))
-    if bias is not None:
-        scores = (scores.unflatten(0, query.shape[:2]) + bias).flatten(0, 1)
-    weights = torch.softmax(scores, dim=-1)
-    return torch.bmm(weights, value.flatten(0, 1)).unflatten(0, query.shape[:2])
-
-
-class ProductAttention(ProjectedAttention):
-    """Attention that can be written out as products."""
-
-    is_written_out = False
-
-    def write_out(self) -> None:
-        """Use no fused operator any more."""
-        self.is_written_out = True
-
-    def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        if not self.is_written_out:
-            return super().mix(query, key, value)
-        return mixed_by_products(query, key, value)
-
-
-class TokenNorm(nn.LayerNorm):
-    """LayerNorm over C of [B, T, C], whose means can be written out as products; B is then 1."""
-
-    shares: Tensor | None
-
-    def __init__(self, width: int, eps: float = 1e-5) -> None:
-        super().__init__(width, eps=eps)
-        self.register_buffer("shares", None, persistent=False)
-
-    def write_out(self) -> None:
-        """Use no fused operator any more."""
-        width = len(self.weight)
-        self.shares = torch.full((1, width, 1), 1 / width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        if self.shares is None:
-            return super().forward(tokens)
-        centred = tokens - torch.bmm(tokens, self.shares)
-        variance = torch.bmm(centred * centred, self.shares)
-        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
-
-
-class PixelNorm(TokenNorm):
-    """LayerNorm over C of [B, C, H, W]."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        tokens = super().forward(image.flatten(2).transpose(1, 2))
-        return tokens.transpose(1, 2).unflatten(2, image.shape[2:])
-
-
-class WholeNorm(nn.GroupNorm):
-    """Norm over C, H and W of [B, C, H, W], whose means can be written out; B is then 1."""
-
-    shares: Tensor | None
-    gain: Tensor
-    shift: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(1, channels)
-        self.register_buffer("shares", None, persistent=False)
-        self.register_buffer("gain", None, persistent=False)
-        self.register_buffer("shift", None, persistent=False)
-
-    def write_out(self) -> None:
-        """Use no fused operator any more."""
-        count = self.num_channels
-        self.shares = torch.full((1, count, 1), 1 / count)
-        self.gain = self.weight.detach().view(1, count, 1, 1)
-        self.shift = self.bias.detach().view(1, count, 1, 1)
-
-    def mean(self, image: Tensor) -> Tensor:
-        """Mean [1, 1, 1, 1] of [1, C, H, W]."""
-        assert self.shares is not None
-        by_channel = image.mean((2, 3), keepdim=True).view(1, 1, self.num_channels)
-        return torch.bmm(by_channel, self.shares).view(1, 1, 1, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        if self.shares is None:
-            return super().forward(image)
-        centred = image - self.mean(image)
-        variance = self.mean(centred * centred)
-        return centred * torch.rsqrt(variance + self.eps) * self.gain + self.shift
 
 
 class VitLayer(nn.Module):
@@ -160,6 +63,24 @@ class VitLayer(nn.Module):
         normed = self.norm_attention(tokens)
         tokens = tokens + self.attention(normed, normed, normed)
         return tokens + self.mlp(self.norm_mlp(tokens))
+
+
+class Neck(nn.Sequential):
+    """1x1 convolution, norm, 3x3 convolution, norm."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_out, 1, bias=False),
+            PixelNorm(channels_out, EPS),
+            nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
+            PixelNorm(channels_out, EPS),
+        )
+
+
+def stretched(positions: Tensor, side: int) -> Tensor:
+    """Learnt positions [1, g, g, C] resized to the tokens of an image, [1, side, side, C]."""
+    planes = positions.permute(0, 3, 1, 2)
+    return F.interpolate(planes, (side, side), mode="bicubic").permute(0, 2, 3, 1)
 
 
 class ImageEncoder(nn.Module):
@@ -183,12 +104,7 @@ class ImageEncoder(nn.Module):
         class_token = 1  # its position is stored with the others and goes unused
         self.positions = nn.Parameter(torch.randn(1, class_token + config.grid**2, width) * 0.02)
         self.layers = nn.ModuleList(VitLayer(config) for _ in range(config.depth))
-        self.neck = nn.Sequential(
-            nn.Conv2d(width, channels, 1, bias=False),
-            PixelNorm(channels, EPS),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            PixelNorm(channels, EPS),
-        )
+        self.neck = Neck(width, channels)
         gain, shift = imagenet_scaling()
         self.register_buffer("gain", gain, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
@@ -206,9 +122,8 @@ class ImageEncoder(nn.Module):
 
     def stretch(self) -> Tensor:
         """Positions [1, T, C] of the tokens of the image."""
-        grid = self.positions[:, 1:].transpose(1, 2).unflatten(2, (self.grid, self.grid))
-        resized = F.interpolate(grid, (self.side, self.side), mode="bicubic")
-        return resized.flatten(2).transpose(1, 2).contiguous()
+        grid = self.positions[:, 1:].unflatten(1, (self.grid, self.grid))
+        return stretched(grid, self.side).flatten(1, 2).contiguous()
 
     def embed(self, image: Tensor) -> Tensor:
         """Tokens [B, T, C] of an image with their positions, row by row, before all layers."""
@@ -239,7 +154,7 @@ class PlacedTransformer(TwoWayTransformer):
 
 
 def alternatives(
-    tokens: Tensor, features: Tensor, filters: nn.ModuleList, quality: nn.Module
+    tokens: Tensor, features: Tensor, filters: nn.ModuleList, quality: nn.Module, first: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Masks and predicted IoUs, without those of the first mask.
 
@@ -248,51 +163,62 @@ def alternatives(
         features: of the pixels, [B, F, H, W].
         filters: what makes F factors of the token of each mask.
         quality: what makes the IoUs of all masks of the first token.
+        first: the masks before this one are left out.
 
     Returns:
-        masks [B, 3, H, W] as logits and predicted IoUs [B, 3].
+        masks [B, M, H, W] as logits and predicted IoUs [B, M].
     """
-    factors = [filters[mask](tokens[:, 1 + mask : 2 + mask]) for mask in range(1, len(filters))]
+    factors = [filters[mask](tokens[:, 1 + mask : 2 + mask]) for mask in range(first, len(filters))]
     masks = torch.bmm(torch.cat(factors, dim=1), features.flatten(2))
-    return masks.unflatten(2, features.shape[2:]), quality(tokens[:, :1]).flatten(1)[:, 1:]
+    return masks.unflatten(2, features.shape[2:]), quality(tokens[:, :1]).flatten(1)[:, first:]
 
 
 class MaskDecoder(nn.Module):
-    """Image embeddings and prompts -> low_res_masks [B, 3, S/4, S/4] and iou_predictions [B, 3].
+    """Image embeddings and prompts -> low_res_masks [B, M, S/4, S/4] and iou_predictions [B, M].
 
     Attributes:
         rounds_products_only: as in `ImageEncoder`.
+        labels: of points, in the order of the columns of `point_kinds`.
+        first_mask: the masks before this one are not given.
+        transformer_type, activation, norm: what Segment Anything has others of.
     """
 
     rounds_products_only = True
+    labels: ClassVar[tuple[PointLabel, ...]] = EFFICIENTSAM_LABELS
+    first_mask: ClassVar[int] = 1
+    transformer_type: ClassVar[type[TwoWayTransformer]] = PlacedTransformer
+    activation: ClassVar[type[nn.Module]] = nn.GELU
+    norm: ClassVar[Callable[[int], nn.Module]] = WholeNorm
     frequencies: Tensor
     placed: Tensor | None
 
-    def __init__(self, config: EfficientSamConfig, side: int) -> None:
+    def __init__(self, config: EfficientSamConfig | SamConfig, side: int) -> None:
         super().__init__()
         self.side, width = side, config.channels
-        masks = 1 + ALTERNATIVES  # the first is not given
+        masks = 1 + ALTERNATIVES
         self.register_buffer("frequencies", torch.randn(2, width // 2))
-        self.label_vectors = nn.Parameter(torch.randn(len(EFFICIENTSAM_LABELS), width))
+        self.label_vectors = nn.Parameter(torch.randn(len(self.labels), width))
         self.output_tokens = nn.Parameter(torch.randn(1, 1 + masks, width))
-        self.transformer = PlacedTransformer(
+        self.transformer = self.transformer_type(
             width,
             config.decoder_depth,
             config.decoder_heads,
             config.decoder_mlp,
             ProductAttention,
-            nn.GELU,
+            self.activation,
             TokenNorm,
         )
         self.upscale = nn.Sequential(
             nn.ConvTranspose2d(width, width // 4, 2, stride=2),
-            WholeNorm(width // 4),
+            type(self).norm(width // 4),
             nn.GELU(),
             nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
             nn.GELU(),
         )
-        self.filters = nn.ModuleList(three_layers(width, width // 8, nn.GELU) for _ in range(masks))
-        self.quality = three_layers(width, masks, nn.GELU)
+        self.filters = nn.ModuleList(
+            three_layers(width, width // 8, self.activation) for _ in range(masks)
+        )
+        self.quality = three_layers(width, masks, self.activation)
         self.register_buffer("placed", None, persistent=False)
 
     def fold(self) -> None:
@@ -304,21 +230,34 @@ class MaskDecoder(nn.Module):
         centres = cell_centres(self.side).to(self.frequencies)
         return fourier_positions(centres, self.frequencies)[None]
 
-    def forward(
+    def prompts(self, points: Tensor, point_kinds: Tensor) -> Tensor:
+        """Tokens [B, P, C] of points [B, P, 2] and their kinds [B, P, L]."""
+        return fourier_positions(points, self.frequencies) + point_kinds @ self.label_vectors
+
+    def exchanged(
         self, image_embeddings: Tensor, points: Tensor, point_kinds: Tensor
     ) -> tuple[Tensor, Tensor]:
-        prompts = fourier_positions(points, self.frequencies) + point_kinds @ self.label_vectors
+        """Tokens [B, T, C] and cells [B, C, h, w] that know of each other."""
         own: Tensor = self.output_tokens
         if len(points) > 1:  # in an exported graph, expanding one to one would be a copy
             own = own.expand(len(points), -1, -1)
         positions = self.cell_positions() if self.placed is None else self.placed
         tokens, cells = self.transformer(
-            torch.cat([own, prompts], dim=1),
+            torch.cat([own, self.prompts(points, point_kinds)], dim=1),
             image_embeddings.flatten(2).transpose(1, 2),
             positions,
         )
-        features = self.upscale(cells.transpose(1, 2).unflatten(2, image_embeddings.shape[2:]))
-        return alternatives(tokens, features, self.filters, self.quality)
+        return tokens, cells.transpose(1, 2).unflatten(2, image_embeddings.shape[2:])
+
+    def answers(self, tokens: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Masks and predicted IoUs of tokens and of the features of pixels."""
+        return alternatives(tokens, features, self.filters, self.quality, self.first_mask)
+
+    def forward(
+        self, image_embeddings: Tensor, points: Tensor, point_kinds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        tokens, cells = self.exchanged(image_embeddings, points, point_kinds)
+        return self.answers(tokens, self.upscale(cells))
 
 
 class EfficientSam(SizedNetwork):

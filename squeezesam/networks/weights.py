@@ -26,8 +26,8 @@ from squeezesam.spec import NetworkKind
 
 LENGTH_BYTES = 8
 """Bytes of the header's length; the header is padded to a multiple of as many."""
-MAX_FILE_BYTES = 400_000_000
-"""Several times the largest network of this project, in float32."""
+MAX_FILE_BYTES = 3_000_000_000
+"""More than the largest network here, Segment Anything's with ViT-H, has in float32."""
 MAX_HEADER_BYTES = 1 << 20
 MAX_METADATA_BYTES = 1 << 16
 SHOWN = 80
@@ -154,24 +154,25 @@ def save_weights(
     Raises:
         OutputError: the place cannot be written to.
     """
-    _save(model.state_dict(), model, path, dtype, {**(origin or {}), "variant": variant})
+    save_tensors(model.state_dict(), model.config, path, variant, dtype, origin or {})
 
 
-def _save(
+def save_tensors(
     tensors: Mapping[str, Tensor],
-    model: TrainedNetwork,
+    config: NetworkConfig,
     path: PathLike,
+    variant: str,
     dtype: torch.dtype,
-    metadata: Mapping[str, str],
+    origin: Mapping[str, str],
 ) -> None:
-    """Write tensors of a network, whose configuration is added to the metadata."""
+    """As `save_weights`, of the tensors of a network that has not been built."""
     converted = {
         name: value.to(dtype).contiguous() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
-    config = json.dumps(dataclasses.asdict(model.config))
+    named = {"variant": variant, "config": json.dumps(dataclasses.asdict(config))}
     with whole_file(Path(path)) as partial:
-        write_tensors(converted, partial, {**metadata, "config": config})
+        write_tensors(converted, partial, {**origin, **named})
 
 
 def save_encoder(
@@ -195,8 +196,8 @@ def save_encoder(
     Raises:
         OutputError: the place cannot be written to.
     """
-    metadata = {**origin, "variant": variant, "holds": ENCODER}
-    _save(encoder_tensors(model), model, path, dtype, metadata)
+    tensors = encoder_tensors(model)
+    save_tensors(tensors, model.config, path, variant, dtype, {**origin, "holds": ENCODER})
 
 
 def encoder_tensors(model: TrainedNetwork) -> dict[str, Tensor]:

@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ONNX",
         help="a model of yours to time beside them; repeat for more",
     )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="WEIGHTS",
+        help="of a peer, from `squeezesam convert`, in the place of random ones; repeat for more",
+    )
     add_timing_arguments(parser)
 
 
@@ -41,7 +49,8 @@ def run(args: argparse.Namespace) -> None:
     """Time them all in one interleaved run and print the ratios.
 
     Raises:
-        ConfigError: an unknown purpose, or two models that a report could not tell apart.
+        ConfigError: an unknown purpose, two models that a report could not tell apart, or weights
+            of no peer.
     """
     from squeezesam_benchmarks.peers.comparison import PURPOSES, PeerOptions, time_peers
     from squeezesam_benchmarks.peers.report import peers_report
@@ -49,5 +58,6 @@ def run(args: argparse.Namespace) -> None:
     if args.purpose not in PURPOSES:
         raise ConfigError(f"unknown --purpose {args.purpose!r}; choose from {', '.join(PURPOSES)}")
     purpose = PURPOSES[args.purpose]
-    options = PeerOptions(purpose, tuple(args.model), threads_of(args), protocol_of(args))
+    files = tuple(args.model), tuple(args.weights)
+    options = PeerOptions(purpose, *files, threads_of(args), protocol_of(args))
     print(peers_report(time_peers(options, args.out, say), purpose.variants[0]))

@@ -1,65 +1,51 @@
 """The networks to compare with; adding one is a builder and a line here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
 
-from torch import nn
+import torch
 
-from squeezesam.spec import PointLabel
-from squeezesam_benchmarks.peers.click_network import ClickNetwork, Neck, SamDecoderConfig
-from squeezesam_benchmarks.peers.edge_tam import PyramidNeck, RepVit, RepVitConfig
-from squeezesam_benchmarks.peers.layers import ChannelNorm, PeerNetwork
-from squeezesam_benchmarks.peers.plain_vit import PlainVit, PlainVitConfig
-from squeezesam_benchmarks.peers.tiny_vit import TinyVit, TinyVitConfig
+from squeezesam.errors import ConfigError
+from squeezesam.networks.building import build_network, folded
+from squeezesam.networks.configs import RepVitConfig, SamConfig, variant_config
+from squeezesam.networks.efficientsam import EfficientSam
+from squeezesam.networks.sam import Sam, SamEncoder
+from squeezesam.networks.weights import declared_variant, load_weights
+from squeezesam.spec import SAM
+from squeezesam_benchmarks.peers.click_network import ClickNetwork
+from squeezesam_benchmarks.peers.edge_tam import (
+    FineDecoder,
+    PyramidNeck,
+    RepVitLevels,
+    pyramid_specs,
+)
+from squeezesam_benchmarks.peers.layers import PeerNetwork
 from squeezesam_benchmarks.peers.u2net import U2Net
 
-TINY_VIT_5M = TinyVitConfig()
-VIT_TINY = PlainVitConfig()
-REPVIT_M1 = RepVitConfig()
+
+def click_network(network: EfficientSam | Sam) -> ClickNetwork:
+    """A network of this project as a click runs it."""
+    return ClickNetwork(network.encoder, network.decoder, network.kind, network.size)
 
 
-def mobile_sam(size: int, config: TinyVitConfig = TINY_VIT_5M) -> ClickNetwork:
-    """The shape of MobileSAM: TinyViT-5M, then Segment Anything's own decoder."""
-    decoder = SamDecoderConfig(activation=nn.ReLU, norm=ChannelNorm, first_mask=0)
-    return ClickNetwork(
-        TinyVit(config),
-        Neck(config.widths[-1], decoder.width),
-        decoder,
-        tuple(PointLabel),
-        adds_no_mask=True,
-        size=size,
+def of_variant(variant: str, size: int) -> ClickNetwork:
+    """A variant with random weights, for a square image of so many pixels."""
+    network = build_network(variant_config(variant), size)
+    return click_network(cast(EfficientSam | Sam, network))
+
+
+def edge_tam(size: int, trunk: RepVitConfig | None = None) -> ClickNetwork:
+    """The shape of EdgeTAM's image path, with random weights."""
+    config = SamConfig(trunk or RepVitConfig())
+    assert isinstance(config.trunk, RepVitConfig)
+    encoder = SamEncoder(
+        RepVitLevels(config.trunk), PyramidNeck(config.trunk.widths, config.channels)
     )
-
-
-def efficient_sam_ti(size: int, config: PlainVitConfig = VIT_TINY) -> ClickNetwork:
-    """The shape of EfficientSAM-Ti: ViT-Tiny, then a decoder with GELU and without negatives."""
-    decoder = SamDecoderConfig(
-        activation=nn.GELU, norm=lambda channels: nn.GroupNorm(1, channels), first_mask=1
-    )
-    labels = tuple(label for label in PointLabel if label != PointLabel.NEGATIVE)
-    return ClickNetwork(
-        PlainVit(config, size),
-        Neck(config.width, decoder.width),
-        decoder,
-        labels,
-        adds_no_mask=False,
-        size=size,
-    )
-
-
-def edge_tam(size: int, config: RepVitConfig = REPVIT_M1) -> ClickNetwork:
-    """The shape of EdgeTAM's image path: RepViT-M1 with a pyramid, then SAM 2's decoder."""
-    decoder = SamDecoderConfig(
-        activation=nn.ReLU, norm=ChannelNorm, first_mask=0, takes_fine=True, bounds_ious=True
-    )
-    return ClickNetwork(
-        RepVit(config),
-        PyramidNeck(config.widths, decoder.width),
-        decoder,
-        tuple(PointLabel),
-        adds_no_mask=True,
-        size=size,
-    )
+    decoder = FineDecoder(config, size // config.bottom_stride)
+    return ClickNetwork(encoder, decoder, SAM, size, pyramid_specs)
 
 
 @dataclass(frozen=True)
@@ -67,12 +53,13 @@ class Peer:
     """A network to compare with, and what is published about its original.
 
     Attributes:
-        build: the network for a square image of so many pixels.
+        build: the network for a square image of so many pixels, with random weights.
         size: side in pixels of the square that it was published for.
         parameters: published.
         macs: published, of one inference at that size; None where none are.
         macs_have_attention: whether that sum has the products inside of attention in it; counters
             that look at layers alone leave them out.
+        variant: of this project, whose weights it can have; None for none.
     """
 
     build: Callable[[int], PeerNetwork]
@@ -80,6 +67,7 @@ class Peer:
     parameters: int
     macs: int | None
     macs_have_attention: bool
+    variant: str | None = None
 
 
 # The papers could not be opened where this was written: figures of MACs are quoted from memory.
@@ -89,21 +77,23 @@ PEERS = {
     # (arXiv 2312.06660). Ours are 37.9 G by layers alone and 40.6 G with attention's products, so
     # we take it to count layers; TinySAM (arXiv 2312.13789) has 42.0 G.
     "mobilesam-shaped": Peer(
-        mobile_sam,
+        partial(of_variant, "mobile_sam"),
         size=1024,
         parameters=9_660_000,
         macs=38_200_000_000,
         macs_have_attention=False,
+        variant="mobile_sam",
     ),
     # Parameters: the paper (arXiv 2312.00863) rounds to 10 M; the authors' file of float32 weights
     # has 41 MB. MACs: passed on as about 102 G, without a table to cite; our encoder and neck alone
     # are 102.3 G. Three quarters are attention's products.
     "efficientsam-ti-shaped": Peer(
-        efficient_sam_ti,
+        partial(of_variant, "efficientsam_ti"),
         size=1024,
         parameters=10_200_000,
         macs=102_000_000_000,
         macs_have_attention=True,
+        variant="efficientsam_ti",
     ),
     # Dimensions: the authors' configuration (facebookresearch/EdgeTAM at 9cc44bf, edgetam.yaml) and
     # timm's repvit_m1. The 13.9 M that are published have the memory of a video in them. Of the
@@ -120,3 +110,44 @@ PEERS = {
         U2Net, size=320, parameters=1_130_000, macs=None, macs_have_attention=False
     ),
 }
+
+
+def with_weights(paths: Sequence[Path]) -> dict[str, Path]:
+    """The peers that weights files are of, by their names in PEERS.
+
+    Raises:
+        ConfigError: a file is of no peer, or two are of the same.
+        WeightsError: a file is missing or damaged.
+    """
+    names = {peer.variant: name for name, peer in PEERS.items() if peer.variant}
+    found: dict[str, Path] = {}
+    for path in paths:
+        variant = declared_variant(path)
+        if variant not in names:
+            raise ConfigError(f"{path} holds weights of no peer; give some of {', '.join(names)}")
+        if names[variant] in found:
+            raise ConfigError(f"{path} and {found[names[variant]]} are both of {variant}; give one")
+        found[names[variant]] = path
+    return found
+
+
+def peer_network(name: str, size: int | None = None, weights: Path | None = None) -> PeerNetwork:
+    """A peer ready for inference.
+
+    Args:
+        name: in PEERS.
+        size: side of its square input in pixels, a multiple of 32; None for the published one.
+        weights: of its variant; None for random ones.
+
+    Raises:
+        ConfigError: no such peer.
+        WeightsError: the weights are missing or damaged.
+    """
+    if name not in PEERS:
+        raise ConfigError(f"unknown peer {name!r}; choose from {', '.join(PEERS)}")
+    peer = PEERS[name]
+    if weights is not None:
+        _, network = load_weights(weights, size or peer.size)
+        return folded(click_network(cast(EfficientSam | Sam, network)))
+    torch.manual_seed(0)
+    return folded(peer.build(size or peer.size))

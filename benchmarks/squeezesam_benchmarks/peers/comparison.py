@@ -1,27 +1,25 @@
 """Our networks, peers and anybody's ONNX files on the same work, in one interleaved run."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from types import MappingProxyType
 
 from squeezesam.errors import ArtifactError, ConfigError
-from squeezesam.networks.building import folded
-from squeezesam.networks.efficientsam import mixed_by_products
 from squeezesam.spec import SEGMENTER, TensorSpec
 from squeezesam_benchmarks.devices import BenchmarkArtifact
 from squeezesam_benchmarks.host import Host
 from squeezesam_benchmarks.interleaving import time_all
 from squeezesam_benchmarks.ort_session import declared_inputs
-from squeezesam_benchmarks.peers.catalog import PEERS
+from squeezesam_benchmarks.peers.catalog import peer_network, with_weights
+from squeezesam_benchmarks.peers.click_network import ClickNetwork
 from squeezesam_benchmarks.peers.layers import (
     PeerNetwork,
     fused_by_onnxruntime,
     in_form,
 )
-from squeezesam_benchmarks.pipelines import SAM, SQUEEZESAM
+from squeezesam_benchmarks.pipelines import SQUEEZESAM
 from squeezesam_benchmarks.protocol import Protocol
 from squeezesam_benchmarks.results.records import Result, TimedFile
 from squeezesam_benchmarks.subjects import FRESH_PRECISION, cost, fresh_subject, random_subjects
@@ -86,31 +84,14 @@ def to_onnx(network: PeerNetwork, path: Path) -> LoweringReport:
 
 
 def to_executorch(network: PeerNetwork, path: Path) -> LoweringReport:
-    """As XNNPACK takes most of it; the LayerNorms stay outside, as they do in every export."""
-    return executorch_target.export_xnnpack(peer_job(in_form(network, mixed_by_products)), path)
+    """As XNNPACK takes most of it."""
+    return executorch_target.export_xnnpack(peer_job(network), path)
 
 
 EXPORTERS: dict[ExportTarget, Callable[[PeerNetwork, Path], LoweringReport]] = {
     onnx_target.TARGET: to_onnx,
     executorch_target.XNNPACK_TARGET: to_executorch,
 }
-
-
-def random_peer(name: str, size: int | None = None) -> PeerNetwork:
-    """A peer with random weights, ready for inference.
-
-    Args:
-        name: in `catalog.PEERS`.
-        size: side of its square input in pixels, a multiple of 32; None for the published one.
-
-    Raises:
-        ConfigError: no such peer.
-    """
-    if name not in PEERS:
-        raise ConfigError(f"unknown peer {name!r}; choose from {', '.join(PEERS)}")
-    peer = PEERS[name]
-    torch.manual_seed(0)
-    return folded(peer.build(size or peer.size))
 
 
 def export_peer(name: str, path: Path, size: int | None = None) -> LoweringReport:
@@ -125,7 +106,7 @@ def export_peer(name: str, path: Path, size: int | None = None) -> LoweringRepor
         ConfigError: no such peer, or another suffix.
         MissingDependencyError: a package of the runtime is not installed.
     """
-    network = random_peer(name, size)
+    network = peer_network(name, size)
     for target, export in EXPORTERS.items():
         if path.suffix == target.suffix:
             return export(network, path)
@@ -143,21 +124,18 @@ class Purpose:
     Attributes:
         variants: ours; the first is what all are compared with.
         peers: names in `catalog.PEERS`.
-        pipeline: of the peers, in `pipelines.PIPELINES`; None where only the network is timed.
     """
 
     variants: tuple[str, ...]
     peers: tuple[str, ...]
-    pipeline: str | None
 
 
 PURPOSES = {
     "clicks": Purpose(
         ("base", "nano", "reference"),
         ("mobilesam-shaped", "efficientsam-ti-shaped", "edgetam-shaped"),
-        SAM,
     ),
-    "saliency": Purpose(("saliency",), ("u2netp-shaped",), None),
+    "saliency": Purpose(("saliency",), ("u2netp-shaped",)),
 }
 """By the name that `bench peers --purpose` takes; the first is the usual one."""
 
@@ -169,6 +147,7 @@ class PeerOptions:
     Attributes:
         purpose: of the networks.
         models: ONNX files of the user.
+        weights: files of weights for peers; the others have random ones.
         threads: numbers of threads; empty for the host's usual ones.
         protocol: of timing.
 
@@ -178,6 +157,7 @@ class PeerOptions:
 
     purpose: Purpose
     models: tuple[Path, ...]
+    weights: tuple[Path, ...]
     threads: tuple[int, ...]
     protocol: Protocol
 
@@ -198,17 +178,19 @@ def time_peers(options: PeerOptions, out: Path, progress: Callable[[str], None])
 
     Raises:
         ArtifactError: a model of the user does not load, run, or say its shapes.
-        ConfigError: a number of threads that this machine cannot pin.
+        ConfigError: a number of threads that this machine cannot pin, or weights of no peer.
         MissingDependencyError: a runtime is not installed.
+        WeightsError: weights are missing or damaged.
     """
     host = Host()
     if options.threads:
         host.check_threads(options.threads)  # before minutes of exporting
     models = [model_subject(path) for path in options.models]
+    weights = with_weights(options.weights)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ours = random_subjects(options.purpose.variants, TARGETS, folder, progress)
-        subjects = [*ours, *peer_subjects(options.purpose, folder, progress), *models]
+        subjects = [*ours, *peer_subjects(options.purpose, folder, progress, weights), *models]
         return time_all(host, subjects, options.threads, options.protocol, out, progress)
 
 
@@ -217,19 +199,25 @@ LATER = "-later-click"
 
 
 def peer_subjects(
-    purpose: Purpose, folder: Path, progress: Callable[[str], None]
+    purpose: Purpose,
+    folder: Path,
+    progress: Callable[[str], None],
+    weights: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[BenchmarkArtifact]:
-    """Every peer of a purpose for every runtime, with random weights, as each click runs it.
+    """Every peer of a purpose for every runtime, as each click runs it.
 
     Args:
         purpose: of the peers.
         folder: where the artifacts go.
         progress: told of each artifact.
+        weights: files by the name of the peer; the others have random weights.
     """
     subjects = []
     for peer in purpose.peers:
-        whole = random_peer(peer)
-        parts = [(peer, whole, purpose.pipeline)]
+        file = weights.get(peer)
+        whole = peer_network(peer, weights=file)
+        pipeline = whole.kind.name if isinstance(whole, ClickNetwork) else None
+        parts = [(peer, whole, pipeline)]
         decoder = whole.later_click()
         if decoder is not None:
             parts.append((f"{peer}{LATER}", decoder, None))
@@ -238,6 +226,7 @@ def peer_subjects(
             for target, export in EXPORTERS.items():
                 path = folder / f"{name}_{target.name}_{FRESH_PRECISION}{target.suffix}"
                 lowered = export(network, path)
-                progress(f"exported {path.name} with random weights")
+                given = file.name if file else "random weights"
+                progress(f"exported {path.name} with {given}")
                 subjects.append(fresh_subject(path, target.name, name, lowered, pipeline))
     return subjects

@@ -1,152 +1,27 @@
-"""The image path of EdgeTAM (arXiv 2501.07256): RepViT-M1 (arXiv 2307.09283) and a feature pyramid.
+"""The image path of EdgeTAM (arXiv 2501.07256): RepViT-M1, a feature pyramid and SAM 2's decoder.
 
-The pyramid is that of SAM 2: the two coarsest levels become the image embedding, and the two finer
-ones are added to the masks while the decoder upscales them. EdgeTAM's memory of earlier frames
-does not run on a photo, and neither does the score that says whether an object is still there.
+The two coarsest levels become the image embedding, and the two finer ones are added to the masks
+while the decoder upscales them. EdgeTAM's memory of earlier frames does not run on a photo, and
+neither does the score that says whether an object is still there.
 """
-
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam.networks.layers import ConvBn
+from squeezesam.networks.rep_vit import RepVit
+from squeezesam.networks.sam import SamDecoder
+from squeezesam.spec import (
+    EFFICIENTSAM_MASK_STRIDE,
+    EMBEDDING_CHANNELS,
+    EMBEDDING_STRIDE,
+    TensorSpec,
+    embedding_specs,
+)
 
 
-@dataclass(frozen=True)
-class RepVitConfig:
-    """Dimensions of RepViT, a value for each stage.
-
-    Attributes:
-        widths: channels.
-        depths: blocks after the one that halves the size.
-        expansion: of the channels inside a block.
-    """
-
-    widths: tuple[int, ...] = (48, 96, 192, 384)
-    depths: tuple[int, ...] = (2, 2, 14, 2)
-    expansion: int = 2
-
-
-class TokenMixer(nn.Module):
-    """Depthwise 3x3 and 1x1 convolutions beside an identity; for inference they are one."""
-
-    merged: nn.Conv2d | None
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.wide = ConvBn(channels, channels, 3, groups=channels, relu=False)
-        self.narrow = ConvBn(channels, channels, 1, groups=channels, relu=False)
-        self.merged = None
-
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Merge the three branches; for inference only."""
-        if self.merged is not None:
-            return
-        self.wide.fold()
-        self.narrow.fold()
-        merged, narrow = self.wide.conv, self.narrow.conv
-        merged.weight += F.pad(narrow.weight + 1, (1, 1, 1, 1))
-        biases = cast(nn.Parameter, merged.bias), cast(nn.Parameter, narrow.bias)
-        biases[0].add_(biases[1])
-        self.merged = merged
-        del self.wide, self.narrow
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
-        if self.merged is not None:
-            return self.merged(image)
-        return image + self.wide(image) + self.narrow(image)
-
-
-class ChannelMlp(nn.Sequential):
-    """Two 1x1 convolutions around a GELU."""
-
-    def __init__(self, channels: int, expansion: int) -> None:
-        super().__init__(
-            ConvBn(channels, channels * expansion, 1, relu=False),
-            nn.GELU(),
-            ConvBn(channels * expansion, channels, 1, relu=False),
-        )
-
-
-class SqueezeExcite(nn.Module):
-    """Every channel times a share that depends on the means of all channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        inner = (channels // 4 + 4) // 8 * 8
-        self.squeeze = nn.Conv2d(channels, inner, 1)
-        self.excite = nn.Conv2d(inner, channels, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
-        means = image.mean(dim=(2, 3), keepdim=True)
-        return image * torch.sigmoid(self.excite(F.relu(self.squeeze(means))))
-
-
-class RepVitBlock(nn.Module):
-    """Mix neighbours, perhaps weigh channels, then mix channels beside an identity."""
-
-    def __init__(self, channels: int, expansion: int, *, excites: bool) -> None:
-        super().__init__()
-        self.mixer = TokenMixer(channels)
-        self.weigh = SqueezeExcite(channels) if excites else nn.Identity()
-        self.mlp = ChannelMlp(channels, expansion)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
-        image = self.weigh(self.mixer(image))
-        return image + self.mlp(image)
-
-
-class Halving(nn.Module):
-    """From one stage to the next: half the size, other channels."""
-
-    def __init__(self, channels_in: int, channels_out: int, expansion: int) -> None:
-        super().__init__()
-        self.before = RepVitBlock(channels_in, expansion, excites=False)
-        self.shrink = ConvBn(channels_in, channels_in, 3, stride=2, groups=channels_in, relu=False)
-        self.widen = ConvBn(channels_in, channels_out, 1, relu=False)
-        self.mlp = ChannelMlp(channels_out, expansion)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, channels_out, H / 2, W / 2]."""
-        image = self.widen(self.shrink(self.before(image)))
-        return image + self.mlp(image)
-
-
-class RepVit(nn.Module):
-    """Encoder of [1, 3, size, size] into a map of each stage, at 1/4, 1/8, 1/16 and 1/32."""
-
-    def __init__(self, config: RepVitConfig) -> None:
-        super().__init__()
-        first = config.widths[0]
-        self.stem = nn.Sequential(
-            ConvBn(3, first // 2, 3, stride=2, relu=False),
-            nn.GELU(),
-            ConvBn(first // 2, first, 3, stride=2, relu=False),
-        )
-        halvings = [
-            Halving(width_in, width_out, config.expansion)
-            for width_in, width_out in pairwise(config.widths)
-        ]
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                enter,
-                *(
-                    RepVitBlock(width, config.expansion, excites=index % 2 == 0)
-                    for index in range(depth)
-                ),
-            )
-            for enter, width, depth in zip(
-                [nn.Identity(), *halvings], config.widths, config.depths, strict=True
-            )
-        )
+class RepVitLevels(RepVit):
+    """Image [B, 3, size, size] -> the maps of all stages, at 1/4, 1/8, 1/16 and 1/32."""
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Encode."""
@@ -179,3 +54,30 @@ class PyramidNeck(nn.Module):
         )
         embedding = coarse + F.interpolate(coarsest, scale_factor=2.0, mode="nearest")
         return embedding, self.to_half(middle), self.to_quarter(fine)
+
+
+def pyramid_specs(size: int) -> tuple[TensorSpec, ...]:
+    """What the encoder gives to the decoder, for a square image of `size` pixels."""
+    half, quarter = size * 2 // EMBEDDING_STRIDE, size // EFFICIENTSAM_MASK_STRIDE
+    return (
+        *embedding_specs(size),
+        TensorSpec("half_features", (1, EMBEDDING_CHANNELS // 4, half, half), "a finer map"),
+        TensorSpec(
+            "quarter_features", (1, EMBEDDING_CHANNELS // 8, quarter, quarter), "the finest map"
+        ),
+    )
+
+
+class FineDecoder(SamDecoder):
+    """Segment Anything's decoder with finer maps of the encoder, and predicted IoUs in 0..1."""
+
+    def forward(  # type: ignore[override]
+        self, embedding: Tensor, half: Tensor, quarter: Tensor, points: Tensor, point_kinds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Masks and predicted IoUs of one click, from the tensors of `pyramid_specs`."""
+        image = embedding + self.no_mask[..., None, None]
+        tokens, cells = self.exchanged(image, points, point_kinds)
+        to_half, norm, bend, to_quarter, bend_again = self.upscale
+        features = bend(norm(to_half(cells) + half))
+        masks, ious = self.answers(tokens, bend_again(to_quarter(features) + quarter))
+        return masks, torch.sigmoid(ious)

@@ -70,7 +70,7 @@ class ExportOptions:
         keep_float: blocks that stay in float where a scheme quantizes; empty for the scheme's.
 
     Raises:
-        ConfigError: a size that its network does not take.
+        ConfigError: a kind of network that has no exporter, or a size that one does not take.
     """
 
     targets: tuple[str, ...]
@@ -81,6 +81,11 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         for choice in self.networks:
+            if choice.kind not in RECIPES:
+                raise ConfigError(
+                    f"networks of kind {choice.kind!r} cannot be exported; give weights of base, "
+                    "nano, early or an EfficientSAM"
+                )
             RECIPES[choice.kind].check_size(choice.size)
 
     @property

@@ -4,34 +4,15 @@ A convolutional stage, then three stages of attention in windows. MobileSAM drop
 and the stride before the last stage, so that the image ends at 1/16.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from squeezesam.networks.configs import TinyVitConfig
 from squeezesam.networks.layers import ConvBn
-from squeezesam_benchmarks.peers.layers import PeerAttention, TokenMlp
-
-EPS = 1e-5
-
-
-@dataclass(frozen=True)
-class TinyVitConfig:
-    """Dimensions of TinyViT, a value for each stage; the first stage is convolutional.
-
-    Attributes:
-        windows: sides in cells; the first is unused.
-        strides: on the way into each stage but the first.
-    """
-
-    widths: tuple[int, ...] = (64, 128, 160, 320)
-    depths: tuple[int, ...] = (2, 2, 6, 2)
-    heads: tuple[int, ...] = (2, 4, 5, 10)
-    windows: tuple[int, ...] = (7, 7, 14, 7)
-    strides: tuple[int, ...] = (2, 2, 1)
-    expansion: int = 4
-    mlp_ratio: int = 4
+from squeezesam.networks.products import ProductAttention, TokenNorm
 
 
 class MbConv(nn.Module):
@@ -66,7 +47,7 @@ class Merging(nn.Sequential):
         )
 
 
-class WindowAttention(PeerAttention):
+class WindowAttention(ProductAttention):
     """Attention whose scores get a learnt bias for each distance in x and y."""
 
     offsets: Tensor
@@ -97,26 +78,41 @@ class TinyVitLayer(nn.Module):
     def __init__(self, width: int, heads: int, window: int, mlp_ratio: int) -> None:
         super().__init__()
         self.window = window
-        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.norm = TokenNorm(width)
         self.attention = WindowAttention(width, heads, window)
         self.local = ConvBn(width, width, 3, groups=width, relu=False)
-        self.mlp = TokenMlp(width, mlp_ratio, EPS)
+        self.mlp = nn.Sequential(
+            TokenNorm(width),
+            nn.Linear(width, width * mlp_ratio),
+            nn.GELU(),
+            nn.Linear(width * mlp_ratio, width),
+        )
 
-    def attend(self, image: Tensor) -> Tensor:
-        """What attention adds; windows that stick out are filled up with zeros."""
-        _, height, width, _ = image.shape
-        pad_right, pad_below = -width % self.window, -height % self.window
-        if pad_right or pad_below:
-            image = F.pad(image, (0, 0, 0, pad_right, 0, pad_below))
-        tokens = self.norm(windows(image, self.window))
-        tokens = self.attention(tokens, tokens, tokens)
-        return joined(tokens, image.shape, self.window)[:, :height, :width]
+    def attend(self, tokens: Tensor) -> Tensor:
+        """What attention adds to the tokens of windows, [windows, T, C]."""
+        tokens = self.norm(tokens)
+        return self.attention(tokens, tokens, tokens)
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, H, W, C] to the same."""
-        image = image + self.attend(image)
+        image = image + by_windows(image, self.window, self.attend)
         image = self.local(image.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return image + self.mlp(image)
+
+
+def by_windows(image: Tensor, side: int, attend: Callable[[Tensor], Tensor]) -> Tensor:
+    """What is made of each window of an image [B, H, W, C]; those that stick out have zeros there.
+
+    Args:
+        image: of which H and W may be no multiples of the windows' side.
+        side: of the windows.
+        attend: of tokens [windows, side^2, C] to the same.
+    """
+    _, height, width, _ = image.shape
+    right, below = -width % side, -height % side
+    if right or below:
+        image = F.pad(image, (0, 0, 0, right, 0, below))
+    return joined(attend(windows(image, side)), image.shape, side)[:, :height, :width]
 
 
 def windows(image: Tensor, side: int) -> Tensor:
