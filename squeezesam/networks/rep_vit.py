@@ -147,10 +147,9 @@ class FusedRepVit(RepVit):
         image = self.stem(image)
         for stage in self.stages[:-1]:
             image = stage(image)
-        halving, *blocks = self.stages[-1]
+        last = cast(nn.Sequential, self.stages[-1])
+        halving = cast(Halving, last[0])
         image = halving.before(image)
         coarse, size = self.coarse(image), image.shape[2:]
-        image = halving.halved(image)
-        for block in blocks:
-            image = block(image)
+        image = last[1:](halving.halved(image))
         return coarse + F.interpolate(self.coarsest(image), size, mode="bicubic")
