@@ -8,7 +8,7 @@ from PIL import Image
 from small_networks import run
 
 from squeezesam.data.open import open_dataset
-from squeezesam.errors import ConfigError, DataError, MissingDependencyError
+from squeezesam.errors import ConfigError, DataError
 from squeezesam.evaluation import models
 from squeezesam.evaluation.box_ap import BoxedPhotos
 
@@ -180,16 +180,102 @@ def test_a_damaged_annotation_is_told_before_the_work(coco):
         BoxedPhotos(open_dataset(coco), results)
 
 
-def test_lvis_and_other_layouts_are_refused(coco, scenes):
+def test_another_layout_is_refused(coco, scenes):
     results = write(coco.parent / "results.json", EXACT)
     with pytest.raises(ConfigError, match="need a data set of COCO, not shapes"):
         BoxedPhotos(open_dataset(scenes / "shapes"), results)
+
+
+@pytest.fixture
+def lvis(coco):
+    """The same as LVIS: on photo 3 there is nothing of category 1, and of 2 nothing is known."""
     path = coco / "annotations" / "instances_val.json"
     content = json.loads(path.read_text())
-    content["images"][0]["neg_category_ids"] = [2]
+    for image in content["images"]:
+        image["neg_category_ids"] = [1] if image["id"] == 3 else []
+        image["not_exhaustive_category_ids"] = [1] if image["id"] == 2 else []
+    for category, frequency in zip(content["categories"], "rf", strict=True):
+        category["frequency"] = frequency
     write(path, content)
-    with pytest.raises(MissingDependencyError, match=r"is LVIS.*lvis, which fails beside numpy"):
-        BoxedPhotos(open_dataset(coco), results)
+    return coco
+
+
+def test_lvis_judges_what_it_annotates(lvis):
+    found = ap_of(lvis, EXACT)
+    assert (found.ap, found.rare, found.frequent) == pytest.approx((1, 1, 1))
+    assert found.common is None
+    absent = ap_of(lvis, [*EXACT, detection(3, 50, 50, 40, 40, 1, score=0.9)])
+    assert (absent.rare, absent.frequent, absent.boxes) == pytest.approx((2 / 3, 1, 4))
+    unknown = ap_of(lvis, [*EXACT, detection(3, 50, 50, 40, 40, 2, score=0.9)])
+    assert (unknown.ap, unknown.boxes) == pytest.approx((1, 3))
+    incomplete = ap_of(lvis, [*EXACT, detection(2, 150, 90, 40, 40, 1, score=0.9)])
+    assert (incomplete.ap, incomplete.boxes) == pytest.approx((1, 4))
+
+
+def test_lvis_counts_the_surest_300_boxes_of_a_photo(lvis):
+    many = [detection(1, *OBJECTS[1][1], score=0.9)] * 299 + EXACT
+    found = ap_of(lvis, many)
+    assert found.boxes == 301  # the first exact box of photo 1, and the one of photo 2
+    assert found.rare == pytest.approx(1)
+
+
+def test_an_lvis_photo_without_its_lists_is_told(lvis):
+    path = lvis / "annotations" / "instances_val.json"
+    content = json.loads(path.read_text())
+    del content["images"][1]["not_exhaustive_category_ids"]
+    write(path, content)
+    with pytest.raises(DataError, match="has no lists of LVIS's categories"):
+        ap_of(lvis, EXACT)
+
+
+def drawn_lvis(folder, photos=12, categories=6):
+    """Many random boxes of an LVIS set in the layout of COCO, and detections that are near them."""
+    drawn = np.random.default_rng(5)
+    content = {"images": [], "annotations": [], "categories": []}
+    found = []
+    for number in range(1, categories + 1):
+        one = {"id": number, "name": str(number), "frequency": "rcf"[number % 3]}
+        content["categories"].append(one)
+    for image in range(1, photos + 1):
+        own = set()
+        for _ in range(drawn.integers(1, 7)):
+            left, top = map(int, drawn.integers(0, 100, 2))
+            width, height = map(int, drawn.integers(8, 60, 2))
+            category = int(drawn.integers(1, categories + 1))
+            own.add(category)
+            box = left, top, width, height, category
+            content["annotations"].append(annotation(len(content["annotations"]) + 1, image, *box))
+            for _ in range(drawn.integers(0, 4)):
+                near = np.array(box[:4]) + drawn.integers(0, 9, 4)
+                score = float(drawn.random())
+                named = category if drawn.random() < 0.8 else int(drawn.integers(1, categories + 1))
+                found.append(detection(image, *map(int, near), named, score))
+        others = [one for one in range(1, categories + 1) if one not in own]
+        picture = {"id": image, "file_name": f"{image:03}.png", "width": WIDTH, "height": HEIGHT}
+        picture["neg_category_ids"] = others[::2]
+        picture["not_exhaustive_category_ids"] = sorted(own)[:1]
+        content["images"].append(picture)
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "val" / f"{image:03}.png")
+    write(folder / "annotations" / "instances_val.json", content)
+    return found
+
+
+LVIS_PACKAGE = {
+    "ap": 0.047461,
+    "ap50": 0.177393,
+    "ap75": 0.038842,
+    "small": 0.00429,
+    "medium": 0.131299,
+    "rare": 0.015347,
+    "common": 0.083803,
+    "frequent": 0.043234,
+}
+"""What the package lvis 0.5.3 gives for `drawn_lvis`, with `np.float` put back into numpy."""
+
+
+def test_lvis_ap_is_that_of_its_own_package(coco):
+    found = ap_of(coco, drawn_lvis(coco))
+    assert {name: round(getattr(found, name), 6) for name in LVIS_PACKAGE} == LVIS_PACKAGE
 
 
 def test_the_command_prints_the_ap(coco, monkeypatch, capsys):

@@ -228,6 +228,7 @@ class CutByPhoto:
         seen: annotations by their own identity, to find those that are there twice.
         repeated: count of these.
         categories: names by identity.
+        frequencies: of the categories of LVIS, by identity.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -237,6 +238,7 @@ class CutByPhoto:
     seen: dict[str, str] = field(default_factory=dict)
     repeated: int = 0
     categories: dict[str, str] = field(default_factory=dict)
+    frequencies: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -274,7 +276,7 @@ class CutByPhoto:
         self.annotations.setdefault(identity(entry["image_id"]), []).append(text)
 
     def take_category(self, category: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
-        """Keep the name of a category.
+        """Keep the name of a category, and how frequent it is.
 
         Raises:
             DataError: another category has this identity.
@@ -282,6 +284,8 @@ class CutByPhoto:
         key, name = identity(category["id"]), str(category.get("name", ""))
         if self.categories.setdefault(key, name) != name:
             raise DataError(f"the categories {self.categories[key]!r} and {name!r} share id {key}")
+        if "frequency" in category:
+            self.frequencies[key] = str(category["frequency"])
 
     def named(self, file: str) -> tuple[dict[str, str], list[Skipped]]:
         """Records of the photos that have annotations, by name, and what is left out.

@@ -3,11 +3,9 @@
 The detector's result file is the common one: a list of `image_id`, `category_id`, `bbox` (left,
 top, width, height in photo pixels) and `score`. Masks keep the score and the category of their
 boxes, so the AP says how good detector and model are together: only models that were given the
-same boxes can be compared. pycocotools computes the AP, with crowds ignored as COCO does.
+same boxes can be compared.
 """
 
-import contextlib
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,8 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from squeezesam import strict_json
 from squeezesam.data.annotation_json import (
@@ -37,13 +33,17 @@ from squeezesam.data.coco import (
 )
 from squeezesam.data.encoded_masks import encode_rle
 from squeezesam.data.records import HALF, AnnotatedImage, Dataset, FilePhoto, spread
-from squeezesam.errors import ConfigError, DataError, MissingDependencyError
+from squeezesam.errors import ConfigError, DataError
+from squeezesam.evaluation.average_precision import LvisRules, MaskAp, average_precision
 from squeezesam.evaluation.measures import Mask
 from squeezesam.inference.predictor import Predictor
 from squeezesam.terminal import with_progress
 
-LVIS_KEY = "neg_category_ids"
-"""What the photos of LVIS have, which lists only some objects of a photo."""
+ABSENT, INCOMPLETE = "neg_category_ids", "not_exhaustive_category_ids"
+"""What photos of LVIS say of categories: none of it is there, and not all of it is annotated."""
+
+LVIS_BOXES = 300
+"""Boxes of each photo that count in LVIS, the surest ones."""
 
 SIDES = 4
 """Numbers of a box."""
@@ -64,31 +64,6 @@ class Detection:
     score: float
 
 
-@dataclass(frozen=True)
-class MaskAp:
-    """COCO's average precision of masks, each 0..1; None where there is no object of that size.
-
-    Attributes:
-        ap: mean over thresholds of IoU from 0.5 to 0.95.
-        ap50: at an IoU of 0.5.
-        ap75: at an IoU of 0.75.
-        small: `ap` of objects below 32 x 32 pixels.
-        medium: `ap` of objects below 96 x 96 pixels.
-        large: `ap` of all larger objects.
-        photos: on which this was measured.
-        boxes: that were given on these photos.
-    """
-
-    ap: float | None
-    ap50: float | None
-    ap75: float | None
-    small: float | None
-    medium: float | None
-    large: float | None
-    photos: int
-    boxes: int
-
-
 class BoxedPhotos:
     """The photos of a COCO file with the boxes of a detector.
 
@@ -103,7 +78,6 @@ class BoxedPhotos:
     Raises:
         ConfigError: the data set is of another layout.
         DataError: a file is damaged, or no detection is on one of the photos.
-        MissingDependencyError: the data set is LVIS.
     """
 
     def __init__(self, dataset: Dataset, results: Path, limit: int | None = None) -> None:
@@ -113,11 +87,6 @@ class BoxedPhotos:
         with malformed_as(f"{dataset.path} is not COCO's annotation of instances"):
             self._cut = CutByPhoto.of(read_text(dataset.path))
             images = {key: json.loads(text) for key, text in self._cut.images.items()}
-        if any(LVIS_KEY in image for image in images.values()):
-            raise MissingDependencyError(
-                f"{dataset.path} is LVIS, and its AP needs the package lvis, which fails beside "
-                "numpy 1.24 or later; give a COCO file"
-            )
         self._folder, places = find_photos(dataset.path, self._cut.names.values())
         there = [key for key, name in self._cut.names.items() if name in places]
         self._keys = spread(there, limit)
@@ -130,13 +99,16 @@ class BoxedPhotos:
             for key in self._cut.names
         }
         self.strays = sum(map(len, detections.values())) - sum(map(len, usable.values()))
-        self._detections = {key: usable[key] for key in self._keys}
+        self._truth = self._true_masks()
+        self._lvis = self._lvis_rules() if any(ABSENT in one for one in images.values()) else None
+        self._detections = {
+            key: self._counted(place, usable[key]) for place, key in enumerate(self._keys)
+        }
         if not any(self._detections.values()):
             raise DataError(
                 f"{results} has no box on a photo of {dataset.path}; give the results of a "
                 "detector on this data set"
             )
-        self._truth = self._true_masks()
 
     def ap_of(self, predictor: Predictor) -> MaskAp:
         """Ask a predictor for a mask in every box, and compare the masks with the true ones.
@@ -168,7 +140,32 @@ class BoxedPhotos:
             ]
         if not masks:
             raise DataError(f"no photo of {self._path} with a box can be read; restore them")
-        return average_precision(self._truth, masks, photos)
+        return average_precision(self._truth, masks, photos, self._lvis)
+
+    def _lvis_rules(self) -> LvisRules:
+        """What LVIS says of categories on the chosen photos."""
+        listed: dict[str, dict[int, set[int]]] = {ABSENT: {}, INCOMPLETE: {}}
+        with malformed_as(f"a photo of {self._path} has no lists of LVIS's categories"):
+            for place, key in enumerate(self._keys):
+                for name, photos in listed.items():
+                    categories = map(identity, self._images[key][name])
+                    photos[place] = {self._numbers[one] for one in categories}
+        for entry in self._truth["annotations"]:
+            listed[ABSENT][entry["image_id"]].add(entry["category_id"])
+        frequencies = self._cut.frequencies.items()
+        return LvisRules(
+            listed[ABSENT],
+            listed[INCOMPLETE],
+            {self._numbers[category]: frequency for category, frequency in frequencies},
+        )
+
+    def _counted(self, place: int, detections: Sequence[Detection]) -> Sequence[Detection]:
+        """Those that count: all of COCO's; of LVIS the surest, where it is known what is there."""
+        if self._lvis is None:
+            return detections
+        surest = sorted(detections, key=lambda one: one.score, reverse=True)[:LVIS_BOXES]
+        judged = self._lvis.judged[place]
+        return [one for one in surest if self._numbers[one.category] in judged]
 
     def _photo(self, key: str) -> AnnotatedImage:
         name = self._places[self._cut.names[key]]
@@ -257,28 +254,3 @@ def coded(mask: Mask) -> dict[str, Any]:
     """A mask [H, W] as COCO's results have it."""
     code = encode_rle(mask)
     return {"size": [code.height, code.width], "counts": code.counts}
-
-
-def average_precision(
-    truth: dict[str, Any], masks: Sequence[dict[str, Any]], photos: Sequence[int]
-) -> MaskAp:
-    """COCO's AP of masks.
-
-    Args:
-        truth: photos, objects and categories in COCO's format.
-        masks: at least one, in COCO's format of results.
-        photos: identities of the photos that count.
-    """
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
-        ground_truth = COCO()
-        ground_truth.dataset = truth
-        ground_truth.createIndex()
-        evaluation = COCOeval(ground_truth, ground_truth.loadRes(list(masks)), "segm")
-        evaluation.params.imgIds = list(photos)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    ap, ap50, ap75, small, medium, large = (
-        None if value < 0 else float(value) for value in evaluation.stats[:6]
-    )
-    return MaskAp(ap, ap50, ap75, small, medium, large, len(photos), len(masks))

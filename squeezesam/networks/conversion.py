@@ -123,6 +123,10 @@ def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
             f"{checkpoint} is cut, or no checkpoint that PyTorch wrote since 2020 ({error}); "
             "get it again"
         ) from error
+    if is_program:
+        raise WeightsError(
+            f"{checkpoint} is a program of TorchScript, which was not run; give tensors alone"
+        )
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise WeightsError(
             f"{checkpoint} is compressed, as no checkpoint that PyTorch wrote is; get it again"
@@ -131,10 +135,6 @@ def checkpoint_tensors(checkpoint: Path) -> dict[str, Tensor]:
     if size > MAX_FILE_BYTES:
         raise WeightsError(
             f"{checkpoint} holds {size} bytes, more than any network here; give another file"
-        )
-    if is_program:
-        raise WeightsError(
-            f"{checkpoint} is a program of TorchScript, which was not run; give tensors alone"
         )
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)

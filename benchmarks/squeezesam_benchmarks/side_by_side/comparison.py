@@ -12,7 +12,8 @@ from squeezesam.data.open import open_with_parents
 from squeezesam.data.records import Dataset, spread
 from squeezesam.environment import typed_command
 from squeezesam.errors import ConfigError
-from squeezesam.evaluation.box_ap import BoxedPhotos, MaskAp
+from squeezesam.evaluation.average_precision import MaskAp
+from squeezesam.evaluation.box_ap import BoxedPhotos
 from squeezesam.evaluation.contact_sheet import draw_case, draw_row, titled_sheet
 from squeezesam.evaluation.models import load_named
 from squeezesam.evaluation.protocol import ClickProtocol, EvaluationProtocol

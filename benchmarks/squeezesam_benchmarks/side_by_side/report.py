@@ -47,6 +47,9 @@ AP_COLUMNS = {
 }
 """The field of `MaskAp` of each column."""
 
+LVIS_COLUMNS = {"AP rare": "rare", "AP common": "common", "AP frequent": "frequent"}
+"""Likewise, for LVIS alone."""
+
 MEANINGS = """\
 - **parameters, M**: millions of trained values. **GMAC**: billions of multiply-accumulates of one \
 inference of the whole network on one photo; resizing and activations are not counted. A model \
@@ -128,22 +131,25 @@ def precision_table(
     labels: Sequence[str], compared: Sequence[ComparedModel], boxes: Path
 ) -> list[str]:
     """A heading, a table and its meaning for the masks that were asked for with boxes."""
+    found = [one.mask_ap for one in compared]
+    of_lvis = {getattr(one, field) for one in found for field in LVIS_COLUMNS.values()} != {None}
+    columns = {**AP_COLUMNS, **LVIS_COLUMNS} if of_lvis else AP_COLUMNS
     rows = []
-    for label, one in zip(labels, compared, strict=True):
-        values = [getattr(one.mask_ap, field) for field in AP_COLUMNS.values()]
+    for label, one in zip(labels, found, strict=True):
+        values = [getattr(one, field) for field in columns.values()]
         rows.append(
             [label, *(UNKNOWN if each is None else f"{PERCENT * each:.1f}" for each in values)]
         )
-    first = compared[0].mask_ap
+    first = found[0]
     assert first is not None, "boxes were given"
     return [
         f"### Masks for the boxes of {boxes.name}, {first.boxes} boxes on {first.photos} photos",
-        markdown_table(["model", *AP_COLUMNS], rows),
-        "COCO's average precision in percent, by pycocotools: of the masks of all boxes, each with "
-        "the score and the category that the detector gave. It depends on the detector as much as "
-        "on the model. **AP50** and **AP75** count a mask as right from an IoU of 0.5 and 0.75; "
-        "**AP** is the mean from 0.5 to 0.95. Small objects are below 32 x 32 pixels, medium ones "
-        "below 96 x 96.",
+        markdown_table(["model", *columns], rows),
+        "Average precision in percent as COCO or LVIS defines it, by pycocotools: of the masks of "
+        "all boxes, each with the score and the category that the detector gave. It depends on the "
+        "detector as much as on the model. **AP50** and **AP75** count a mask as right from an IoU "
+        "of 0.5 and 0.75; **AP** is the mean from 0.5 to 0.95. Small objects are below 32 x 32 "
+        "pixels, medium ones below 96 x 96.",
     ]
 
 
