@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-HELP = "turn a published PyTorch checkpoint, such as EfficientSAM's, into a weights file"
+HELP = "turn a published checkpoint of EfficientSAM, SAM, MobileSAM or EdgeSAM into a weights file"
 GROUP = "use"
 EXAMPLE = "squeezesam convert efficient_sam_vitt.pt --to safetensors"
 FORMATS = ("safetensors",)

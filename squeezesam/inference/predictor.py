@@ -248,7 +248,8 @@ class SamPredictor:
             box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels, or [B, 4].
             mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
                 earlier prediction; or [B, 1, size/2, size/2]. For these two it is no prompt: it
-                only tells the cleaning what is wanted. EfficientSAM's masks have a side of size/4.
+                only tells the cleaning what is wanted. Masks of EfficientSAM and of the Segment
+                Anything family have a side of size/4.
             multimask_output: three alternative masks instead of the one whole object, which
                 these two choose by their predicted IoUs.
             return_logits: masks as logits instead of booleans.
