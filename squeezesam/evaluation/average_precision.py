@@ -100,22 +100,25 @@ def average_precision(
     # [thresholds, recalls, categories, sizes]; -1 where there is no object
     precision = evaluation.eval["precision"][..., -1]
     frequencies = {} if lvis is None else lvis.frequencies
-    by_frequency = (
-        [
-            place
-            for place, one in enumerate(evaluation.params.catIds)
-            if frequencies.get(one) == name
-        ]
-        for name in "rcf"
+    categories = np.array([frequencies.get(one, "") for one in evaluation.params.catIds])
+    every, small, medium, large = (
+        mean_of_known(precision[..., size]) for size in (EVERY_SIZE, SMALL, MEDIUM, LARGE)
+    )
+    rare, common, frequent = (
+        mean_of_known(precision[:, :, categories == name, EVERY_SIZE]) for name in "rcf"
     )
     return MaskAp(
-        mean_of_known(precision[..., EVERY_SIZE]),
-        mean_of_known(precision[AT_50, ..., EVERY_SIZE]),
-        mean_of_known(precision[AT_75, ..., EVERY_SIZE]),
-        *(mean_of_known(precision[..., size]) for size in (SMALL, MEDIUM, LARGE)),
-        len(photos),
-        len(masks),
-        *(mean_of_known(precision[:, :, places, EVERY_SIZE]) for places in by_frequency),
+        ap=every,
+        ap50=mean_of_known(precision[AT_50, ..., EVERY_SIZE]),
+        ap75=mean_of_known(precision[AT_75, ..., EVERY_SIZE]),
+        small=small,
+        medium=medium,
+        large=large,
+        photos=len(photos),
+        boxes=len(masks),
+        rare=rare,
+        common=common,
+        frequent=frequent,
     )
 
 
