@@ -17,6 +17,9 @@ from squeezesam.terminal import printable, printable_streams
 VALUE_WITH_MINUS = re.compile(r"-\.?\d")
 """How a negative number or a list of numbers begins; no option does."""
 
+NO_TEMPORARY_FOLDER = "No usable temporary directory"
+"""How `tempfile` says, also to packages that ask it while they are imported, that it finds none."""
+
 
 GROUPS = {
     "use": "Use a network",
@@ -162,11 +165,16 @@ def run(args: argparse.Namespace) -> int:
         # Whoever read our output has enough, as `head` does; nothing is left to be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.errno not in UNUSABLE_NAMES or error.filename is None:
+        if error.filename is not None and error.errno in UNUSABLE_NAMES:
+            message = f"{error.filename} cannot be used ({error.strerror}); check the name"
+        elif NO_TEMPORARY_FOLDER in str(error):
+            message = (
+                "no folder for temporary files can be written to; "
+                "free some space, or set TMPDIR to a folder that can"
+            )
+        else:
             raise
-        complain(
-            args.command, f"{error.filename} cannot be used ({error.strerror}); check the name"
-        )
+        complain(args.command, message)
         return SqueezeSamError.exit_status
     return 0
 

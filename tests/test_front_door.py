@@ -4,6 +4,7 @@ import dataclasses
 import shlex
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -240,3 +241,11 @@ def test_an_unknown_command_names_all_of_them(capsys: pytest.CaptureFixture[str]
     error = capsys.readouterr().err
     assert "segment" in error
     assert "bench" in error
+
+
+def test_no_folder_for_temporary_files(monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [])
+    monkeypatch.setattr("squeezesam.commands.info.run", lambda _: tempfile.gettempdir())
+    assert run("info") == 2
+    assert "set TMPDIR" in capsys.readouterr().err
