@@ -206,6 +206,10 @@ def output_specs(size: int = INPUT_SIZE) -> tuple[TensorSpec, ...]:
     )
 
 
+Specs = Callable[[int], tuple[TensorSpec, ...]]
+"""Tensors for a side of the square image in pixels."""
+
+
 @dataclass(frozen=True)
 class NetworkKind:
     """What one kind of network takes and gives, whatever runs it.
@@ -230,8 +234,8 @@ class NetworkKind:
 
     name: str
     title: str
-    inputs: Callable[[int], tuple[TensorSpec, ...]]
-    outputs: Callable[[int], tuple[TensorSpec, ...]]
+    inputs: Specs
+    outputs: Specs
     size: int
     parts: "tuple[NetworkKind, ...]" = ()
     part: str = ""
@@ -325,6 +329,41 @@ def in_sequence(
     return NetworkKind(
         name, title, inputs, parts[-1].outputs, parts[0].size, parts, takes_prompts=takes_prompts
     )
+
+
+def encoder_and_decoder(
+    name: str,
+    title: str,
+    size: int,
+    image: Specs,
+    prompts: Specs,
+    outputs: Specs,
+    open_axes: tuple[tuple[str, int], ...] = (),
+) -> NetworkKind:
+    """The kind of a network of an image encoder and a decoder of prompts, as Segment Anything is.
+
+    Args:
+        name: of the kind; those of its graphs end with `encoder` and `decoder`.
+        title: what a person calls it.
+        size: usual side of the square input in pixels.
+        image: inputs of the encoder by that side.
+        prompts: inputs of the decoder, `embedding_specs` among them.
+        outputs: of the decoder.
+        open_axes: of the decoder, as in `NetworkKind`.
+    """
+    encoder = NetworkKind(
+        f"{name} encoder", f"{title} encoder", image, embedding_specs, size, part="encoder"
+    )
+    decoder = NetworkKind(
+        f"{name} decoder",
+        f"{title} decoder",
+        prompts,
+        outputs,
+        size,
+        part="decoder",
+        open_axes=open_axes,
+    )
+    return in_sequence(name, title, encoder, decoder, takes_prompts=True)
 
 
 SEGMENTER = NetworkKind(
@@ -451,26 +490,13 @@ def alternative_specs(size: int, stride: int) -> tuple[TensorSpec, ...]:
     )
 
 
-EFFICIENTSAM = in_sequence(
+EFFICIENTSAM = encoder_and_decoder(
     "efficientsam",
     "EfficientSAM",
-    NetworkKind(
-        "efficientsam encoder",
-        "EfficientSAM encoder",
-        stretched_specs,
-        embedding_specs,
-        EFFICIENTSAM_SIZE,
-        part="encoder",
-    ),
-    NetworkKind(
-        "efficientsam decoder",
-        "EfficientSAM decoder",
-        efficientsam_point_specs,
-        partial(alternative_specs, stride=EFFICIENTSAM_MASK_STRIDE),
-        EFFICIENTSAM_SIZE,
-        part="decoder",
-    ),
-    takes_prompts=True,
+    EFFICIENTSAM_SIZE,
+    stretched_specs,
+    efficientsam_point_specs,
+    partial(alternative_specs, stride=EFFICIENTSAM_MASK_STRIDE),
 )
 
 SAM_SIZE = 1024
@@ -535,27 +561,14 @@ def sam_output_specs(size: int) -> tuple[TensorSpec, ...]:
     )
 
 
-SAM = in_sequence(
+SAM = encoder_and_decoder(
     "sam",
     "Segment Anything",
-    NetworkKind(
-        "sam encoder",
-        "Segment Anything encoder",
-        sam_image_specs,
-        embedding_specs,
-        SAM_SIZE,
-        part="encoder",
-    ),
-    NetworkKind(
-        "sam decoder",
-        "Segment Anything decoder",
-        sam_point_specs,
-        sam_output_specs,
-        SAM_SIZE,
-        part="decoder",
-        open_axes=((POINTS, 1), (POINT_KINDS, 1)),
-    ),
-    takes_prompts=True,
+    SAM_SIZE,
+    sam_image_specs,
+    sam_point_specs,
+    sam_output_specs,
+    open_axes=((POINTS, 1), (POINT_KINDS, 1)),
 )
 """SAM itself, MobileSAM and EdgeSAM."""
 

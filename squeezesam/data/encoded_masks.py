@@ -8,7 +8,7 @@ The compressed form (COCO API, `rleToString`) stores column-major run lengths as
 the sign. From the fourth run on, the difference to the run two before is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -98,14 +98,12 @@ class RleMask:
                 apart.
         """
         size, counts = segmentation["size"], segmentation["counts"]
+        if isinstance(counts, Sized) and len(counts) > MOST_COUNTS:
+            raise DataError(f"a mask has {len(counts)} run lengths, more than any object")
         try:
             height, width = map(_whole, size)
-            if len(counts) > MOST_COUNTS:
-                raise DataError(f"a mask has {len(counts)} run lengths, more than any object")
             runs = counts if isinstance(counts, str) else tuple(map(_whole, counts))
         except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, DataError):
-                raise
             raise DataError(
                 "run lengths must have the size [height, width], and as counts a text or a list "
                 "of whole numbers"

@@ -247,11 +247,11 @@ class SamPredictor:
                 and take none.
             box: [4] or [1, 4] (x0, y0, x1, y1) in photo pixels, or [B, 4].
             mask_input: [size/2, size/2] or [1, size/2, size/2] logits, one of `low_res_masks` of an
-                earlier prediction; or [B, 1, size/2, size/2]. For these two it is no prompt: it
-                only tells the cleaning what is wanted. Masks of EfficientSAM and of the Segment
-                Anything family have a side of size/4.
+                earlier prediction; or [B, 1, size/2, size/2]. For EfficientSAM and the early
+                SqueezeSAM it is no prompt: it only tells the cleaning what is wanted. Masks of
+                EfficientSAM and of the Segment Anything family have a side of size/4.
             multimask_output: three alternative masks instead of the one whole object, which
-                these two choose by their predicted IoUs.
+                EfficientSAM and the early SqueezeSAM choose by their predicted IoUs.
             return_logits: masks as logits instead of booleans.
 
         Returns:
